@@ -1,0 +1,43 @@
+# Needs make, git and Python 3.11 or newer with its venv module; all else comes into .venv with pip.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+bin := .venv/bin
+
+.PHONY: help demo test test-openstack screenshots clean
+
+help:
+	@echo "make demo             open the console on the embedded cloud (ARGS='--servers 500' ...)"
+	@echo "make test             style, types and tests"
+	@echo "make test-openstack   the flow tests on a real OpenStack, brought up for it (KEEP=1: left up)"
+	@echo "make screenshots      take the pictures for the README"
+	@echo "make clean            remove what the others have made"
+
+demo: .venv/.installed
+	@$(bin)/novadeck demo $(ARGS)
+
+test: .venv/.installed-test
+	$(bin)/ruff check .
+	$(bin)/ruff format --check .
+	$(bin)/mypy
+	$(bin)/pytest $(ARGS)
+
+test-openstack: .venv/.installed-test
+	@KEEP='$(KEEP)' tests/openstack/run.sh $(bin)/pytest tests/openstack $(ARGS)
+
+screenshots: .venv/.installed-test
+	$(bin)/python screenshots/take.py
+
+clean:
+	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache *.egg-info
+	find console tests screenshots -name __pycache__ -prune -exec rm -rf {} +
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=...")'
+	$(PYTHON) -m venv .venv
+
+.venv/.installed: pyproject.toml | .venv/bin/python
+	$(bin)/python -m pip install --quiet --editable .
+	@touch $@
+
+.venv/.installed-test: pyproject.toml | .venv/bin/python
+	$(bin)/python -m pip install --quiet --editable '.[test]'
+	@touch $@ .venv/.installed

@@ -1,0 +1,23 @@
+"""How every WSGI service of the stack is served.
+
+The services parse the command line themselves, so gunicorn is started
+without arguments and takes everything from the environment.
+"""
+
+import os
+
+_name = os.environ["LAB_SERVICE"]
+_state = os.environ["LAB_STATE"]
+
+wsgi_app = os.environ["LAB_APP"]
+bind = os.environ["LAB_BIND"]
+workers = 1
+worker_class = "gthread"
+threads = int(os.environ.get("LAB_THREADS", "12"))
+timeout = 300
+# Nova asks Neutron for the ports of many servers in one long request line.
+limit_request_line = 0
+proc_name = _name
+control_socket_disable = True
+accesslog = f"{_state}/log/{_name}.access.log"
+errorlog = f"{_state}/log/{_name}.out"
