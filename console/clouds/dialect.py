@@ -1,0 +1,106 @@
+"""What a dialect may offer: the verbs of a cloud, in the model's nouns.
+
+A provider is one file that offers what its service has, and one line in `connect.DIALECTS`. `verbs` names what it
+offers: an action that needs another one is greyed with that reason, and never sent. A dialect reads and sends,
+once each: waiting, ordering again and deciding belong to the floors above.
+"""
+
+import datetime as dt
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any, Protocol
+
+import msgspec
+
+from console.model.flavor import Flavor
+from console.model.image import Image
+from console.model.keypair import KeyPair
+from console.model.place import Origin
+from console.model.quota import Limits
+from console.model.server import Server
+from console.text import Secret
+
+# A listing's filters under the model's names: name, status, image_id, flavor_id, server_id, changes_since ...
+Filters = Mapping[str, Any]
+
+
+class Accepted(msgspec.Struct, frozen=True):
+    """An order that the cloud took: its request id, and the id of what it makes, where it makes something."""
+
+    request_id: str = ""
+    id: str | None = None
+    admin_pass: Secret | None = None
+
+
+class Dialect(Protocol):
+    """One account of one service in one region, logged in.
+
+    Listings give pages: a row whose record has the same bytes as at the last listing is the very same object, so
+    that a comparison by identity tells what changed. Every method raises a `CloudError` and nothing else.
+    """
+
+    @property
+    def origin(self) -> Origin:
+        """The way, the canonical endpoint, and the account's standing there."""
+
+    @property
+    def verbs(self) -> frozenset[str]:
+        """What this service offers here: "server.list", "server.reboot", "server.resize", "image.list" ..."""
+
+    def now(self) -> dt.datetime:
+        """The cloud's own time, from the Date header of its last reply; ours before there is one."""
+
+    def servers(
+        self, *, changes_since: dt.datetime | None = None, filters: Filters | None = None, all_projects: bool = False
+    ) -> AsyncIterator[Sequence[Server]]:
+        """Pages of servers; with `changes_since` only those changed at or after it, deleted ones included."""
+
+    def images(self, *, filters: Filters | None = None) -> AsyncIterator[Sequence[Image]]:
+        """Pages of the images that this account may use."""
+
+    def flavors(self, *, filters: Filters | None = None) -> AsyncIterator[Sequence[Flavor]]:
+        """Pages of flavors."""
+
+    def keypairs(self) -> AsyncIterator[Sequence[KeyPair]]:
+        """Pages of the user's key pairs."""
+
+    async def server(self, id: str) -> Server:
+        """One server, read now. Raises `NotFound`."""
+
+    async def image(self, id: str) -> Image:
+        """One image, read now. Raises `NotFound`."""
+
+    async def flavor(self, id: str) -> Flavor:
+        """One flavor, also one that lists no longer show, where the cloud still tells."""
+
+    async def limits(self) -> Limits:
+        """What the account may use and uses."""
+
+    async def console_log(self, id: str, *, lines: int | None = None) -> str:
+        """The console's text, cleaned of escape codes; the last `lines`, or all that is kept."""
+
+    async def create_server(self, name: str, **given: Any) -> Accepted:
+        """Order a server: image_id, flavor_id, networks, key_name, metadata, user_data ..."""
+
+    async def delete_server(self, id: str) -> Accepted:
+        """Order a server's end; one that is gone already is no error."""
+
+    async def reboot(self, id: str, *, hard: bool = False) -> Accepted:
+        """Restart by the guest's own shutdown, or by the power."""
+
+    async def resize(self, id: str, flavor_id: str) -> Accepted:
+        """Move to another flavor; it ends in VERIFY_RESIZE."""
+
+    async def confirm_resize(self, id: str) -> Accepted:
+        """Keep the new flavor."""
+
+    async def revert_resize(self, id: str) -> Accepted:
+        """Go back to the old flavor."""
+
+    async def create_image(self, id: str, name: str, *, metadata: Mapping[str, str] | None = None) -> Accepted:
+        """Make an image of a server's disk; `id` of the answer is the image's."""
+
+    async def instance_actions(self, id: str) -> list[dict[str, Any]]:
+        """What was asked of a server, newest first, as the cloud recorded it (cleaned)."""
+
+    async def close(self) -> None:
+        """Give back what the dialect holds; the transport is not its own."""

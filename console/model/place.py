@@ -1,0 +1,46 @@
+"""Where a thing lives, and by which way we reach it.
+
+A *place* is a way: one entry of clouds.yaml in one region; it has a lane on the screen, a health and a poller.
+A *key* is what the thing is: the same server seen by a user's and by an administrator's entry has one key.
+"""
+
+import msgspec
+
+
+class Place(msgspec.Struct, frozen=True, order=True, gc=False):
+    """One account of one cloud in one region."""
+
+    cloud: str
+    region: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.cloud}/{self.region}" if self.region else self.cloud
+
+
+class Key(msgspec.Struct, frozen=True, order=True, gc=False):
+    """What a thing is, however many ways lead to it: canonical endpoint, region, kind and id."""
+
+    endpoint: str
+    region: str
+    kind: str
+    id: str
+
+
+class Origin(msgspec.Struct, frozen=True, gc=False):
+    """What a dialect knows of itself when it reads a record: the way, the endpoint and its standing."""
+
+    place: Place
+    endpoint: str
+    project_id: str = ""
+    project: str = ""
+    privilege: int = 1  # 0 reads only, 1 acts in its project, 2 administers
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What every noun has: an id, a name, where it came from, and the record that it was read from."""
+
+    id: str
+    name: str = ""
+    key: Key = Key("", "", "", "")
+    place: Place = Place("")
+    record: bytes = b""

@@ -1,0 +1,79 @@
+"""What came from outside is cleaned once, here, at the model's edge.
+
+A server's name is whatever somebody typed: it may hold escape codes that clear the screen, or marks
+that turn the reading direction. After `clean` it is a line of text that any terminal can show.
+Markup is no business of this module: a face shows text as text.
+"""
+
+import re
+import unicodedata
+from typing import Any
+
+# C0 and DEL have pictures of their own; C1, direction marks and other invisible ones do not.
+_CONTROL = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff]"
+)
+_CONTROL_IN_LINES = re.compile(_CONTROL.pattern.replace("\x00-\x1f", "\x00-\x08\x0b-\x1f"))
+_ESCAPE_SEQUENCE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\^_])")
+
+
+def _picture(match: re.Match[str]) -> str:
+    code = ord(match.group())
+    if code < 0x20:
+        return chr(0x2400 + code)
+    return "\u2421" if code == 0x7F else "\ufffd"
+
+
+def clean(text: str) -> str:
+    """One line of text without control, escape or direction characters; each is shown as a picture."""
+    if text.isprintable():
+        return text
+    return _CONTROL.sub(_picture, text)
+
+
+def clean_lines(text: str) -> str:
+    """Console output as plain lines: escape sequences are dropped, newlines and tabs stay."""
+    text = _ESCAPE_SEQUENCE.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
+    return _CONTROL_IN_LINES.sub(_picture, text)
+
+
+def clean_tree(value: Any) -> Any:
+    """A decoded JSON value with every string, keys included, cleaned."""
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, list):
+        return [clean_tree(item) for item in value]
+    if isinstance(value, dict):
+        return {clean(key): clean_tree(item) for key, item in value.items()}
+    return value
+
+
+def is_plain(body: bytes) -> bool:
+    """Whether no string of this JSON text can hold a character that `clean` would touch."""
+    return b"\\" not in body and body.isascii()
+
+
+def cells(text: str) -> int:
+    """How many terminal cells the text takes; wide East Asian characters count two."""
+    if text.isascii():
+        return len(text)
+    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
+
+
+class Secret(str):
+    """A string that prints as dots wherever it is shown; `reveal()` gives what it holds."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "Secret('••••')"
+
+    def __str__(self) -> str:
+        return "••••"
+
+    def __format__(self, spec: str) -> str:
+        return format("••••", spec)
+
+    def reveal(self) -> str:
+        """The plain text, for the one place that needs it."""
+        return str.__str__(self)
