@@ -88,15 +88,10 @@ def identity():
     identity = connect().identity
     for region in REGIONS:
         identity.find_region(region) or identity.create_region(id=region)
-    projects = {
-        name: identity.find_project(name) or identity.create_project(name=name)
-        for name in ("service", "demo")
-    }
+    projects = {name: identity.find_project(name) or identity.create_project(name=name) for name in ("service", "demo")}
     for user, name, kind, *places in SERVICES:
         if user:
-            ensure_user(
-                identity, user, os.environ["LAB_SERVICE_PASSWORD"], projects["service"], "admin", "service"
-            )
+            ensure_user(identity, user, os.environ["LAB_SERVICE_PASSWORD"], projects["service"], "admin", "service")
         service = identity.find_service(name) or identity.create_service(name=name, type=kind)
         known = {(e.region_id, e.interface) for e in identity.endpoints(service_id=service.id)}
         for region, where in zip(REGIONS, places, strict=False):
@@ -118,9 +113,7 @@ def wait_for_hosts():
     for service, binary, hosts in waiting:
         # A host that an operator forced down stays down: do not wait for that one.
         while hosts - {
-            s.host
-            for s in service.services(binary=binary)
-            if s.state == "up" or getattr(s, "is_forced_down", False)
+            s.host for s in service.services(binary=binary) if s.state == "up" or getattr(s, "is_forced_down", False)
         }:
             if time.monotonic() > limit:
                 sys.exit(f"{hosts} did not come up, see the {binary.split('-')[0]}-* logs")
@@ -135,9 +128,7 @@ def resources():
         for name, (id, vcpus, ram, disk) in FLAVORS.items():
             if not compute.find_flavor(name):
                 compute.create_flavor(name=name, id=id, vcpus=vcpus, ram=ram, disk=disk)
-        compute.update_quota_set(
-            demo, instances=2000, cores=20000, ram=20_000_000, key_pairs=100, server_groups=50
-        )
+        compute.update_quota_set(demo, instances=2000, cores=20000, ram=20_000_000, key_pairs=100, server_groups=50)
     for name in IMAGES:
         if not admin.image.find_image(name):
             admin.image.create_image(

@@ -33,9 +33,7 @@ SSHD = shutil.which("sshd", path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
 # In there, give the guest its name, wait, finish the boot text, go on as sshd.
 NAMESPACES = ["unshare", "--pid", "--uts", "--fork", "--kill-child", "--mount-proc"]
 BOOT = 'hostname "$1"; sleep "$2"; cat "$3/booted" >>"$3/console.log"; shift 3; exec "$@"'
-SILENT = (
-    "import socket, sys, time; s = [socket.create_server((a, 22)) for a in sys.argv[2:]]; time.sleep(1e9)"
-)
+SILENT = "import socket, sys, time; s = [socket.create_server((a, 22)) for a in sys.argv[2:]]; time.sleep(1e9)"
 KEY_TYPES = ("ecdsa", "ed25519")  # an rsa key takes a second to make
 
 SSHD_CONFIG = """\
@@ -77,9 +75,7 @@ def knob(instance, name, default=""):
 
 def possible():
     return bool(
-        SSHD
-        and os.geteuid() == 0
-        and subprocess.run([*NAMESPACES, "true"], capture_output=True).returncode == 0
+        SSHD and os.geteuid() == 0 and subprocess.run([*NAMESPACES, "true"], capture_output=True).returncode == 0
     )
 
 
@@ -111,9 +107,7 @@ class Guest:
         self.folder.mkdir(parents=True, mode=0o700)
         self.record = {}
         (self.folder / "authorized_keys").write_text((instance.key_data or "").strip() + "\n")
-        (self.folder / "banner").write_text(
-            f"{instance.hostname} ({self.uuid}), a guest of the novadeck lab\n"
-        )
+        (self.folder / "banner").write_text(f"{instance.hostname} ({self.uuid}), a guest of the novadeck lab\n")
         if instance.user_data:
             (self.folder / "user-data").write_bytes(base64.b64decode(instance.user_data))
         root = self.folder / "files"
@@ -135,9 +129,7 @@ class Guest:
             return keys, False
         folder.mkdir()
         for kind, key in zip(KEY_TYPES, keys, strict=True):
-            subprocess.run(
-                ["ssh-keygen", "-q", "-t", kind, "-N", "", "-C", f"root@{hostname}", "-f", key], check=True
-            )
+            subprocess.run(["ssh-keygen", "-q", "-t", kind, "-N", "", "-C", f"root@{hostname}", "-f", key], check=True)
         return keys, True
 
     # ------------------------------------------------------------- its power
@@ -236,9 +228,7 @@ def cloud_init(keys, authorized):
     public = [key.with_suffix(".pub") for key in keys]
     stamp = time.strftime("<14>%b %e %H:%M:%S cloud-init: ", time.gmtime())
     fingerprints = [
-        subprocess.run(
-            ["ssh-keygen", "-l", "-f", file], capture_output=True, text=True, check=True
-        ).stdout.strip()
+        subprocess.run(["ssh-keygen", "-l", "-f", file], capture_output=True, text=True, check=True).stdout.strip()
         for file in public
     ]
     lines = [] if authorized else ["ci-info: no authorized SSH keys fingerprints found for user root."]

@@ -53,22 +53,16 @@ class LoopbackDriver(fake.FakeDriverWithoutFakeNodes):
 
     # ------------------------------------------------------ coming and going
 
-    def spawn(
-        self, context, instance, image_meta, injected_files, *args, network_info=None, power_on=True, **kwargs
-    ):
+    def spawn(self, context, instance, image_meta, injected_files, *args, network_info=None, power_on=True, **kwargs):
         time.sleep(float(knob(instance, "build_seconds", "0")))
         if instance.metadata.get("lab_fail") == "build":
-            raise exception.BuildAbortException(
-                instance_uuid=instance.uuid, reason="asked to fail by lab_fail=build"
-            )
+            raise exception.BuildAbortException(instance_uuid=instance.uuid, reason="asked to fail by lab_fail=build")
         for vif in network_info or ():
             self._interfaces[vif["id"]] = vif
         shelved = instance.vm_state in (vm_states.SHELVED, vm_states.SHELVED_OFFLOADED)
         self._arrive(instance, network_info, power_on, new=not shelved, files=injected_files)
 
-    def destroy(
-        self, context, instance, network_info, block_device_info=None, destroy_disks=True, *args, **kwargs
-    ):
+    def destroy(self, context, instance, network_info, block_device_info=None, destroy_disks=True, *args, **kwargs):
         self.instances.pop(instance.uuid, None)
         guest = Guest(instance.uuid)
         if guest.record.get("host") != self._host:
