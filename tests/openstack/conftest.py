@@ -37,7 +37,8 @@ async def cloud(
             for name in (member, admin)
             for region in regions
         }
-        yield Cloud(clouds_yaml, member, admin, regions, real, prefix, eyes[member, regions[0]])
+        guests = not real or os.geteuid() == 0
+        yield Cloud(clouds_yaml, member, admin, regions, real, guests, prefix, eyes[member, regions[0]])
         if real:
             for witness in eyes.values():
                 await witness.clean(prefix)

@@ -51,7 +51,7 @@ mount_all() {
     local path
     for path in /etc/resolv.conf /etc/hosts /etc/ssl/certs; do show "$path"; done
     # Package folders on this machine, as pip's own settings name them.
-    for path in $(python3 -m pip config list 2>/dev/null | grep -oE "(file://)?/[^' ]+" | sed 's|^file://||' | sort -u); do
+    for path in $(python3 -m pip config list 2>/dev/null | grep -oE "(file://)?/[^' ]+" | sed 's|^file://||; s|/simple$||' | sort -u); do
         [[ -d $path ]] && show "$path"
     done
     return 0

@@ -29,6 +29,7 @@ class Cloud:
     admin: str
     regions: tuple[str, ...]
     real: bool
+    guests: bool  # does a new server have one that can be logged into?
     prefix: str  # of all names that this test gives
     witness: Witness  # as the member, in the first region
 

@@ -134,6 +134,18 @@ class Witness:
                     return record
                 await asyncio.sleep(0.1)
 
+    async def host_keys(self, server: str) -> list[str]:
+        """The public host keys that the guest has printed on its console, once it has."""
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                action: Json = {"os-getConsoleOutput": {}}
+                answer = await self.call("POST", "compute", f"/servers/{server}/action", action)
+                _, begin, keys = str(answer.body.get("output", "")).partition("-----BEGIN SSH HOST KEY KEYS-----")
+                keys, end, _ = keys.partition("-----END SSH HOST KEY KEYS-----")
+                if begin and end:
+                    return keys.split("\n")[1:-1]
+                await asyncio.sleep(0.1)
+
     async def delete(self, server: str) -> None:
         """Delete a server, if there is one, and wait until it is gone."""
         await self.call("DELETE", "compute", f"/servers/{server}")
