@@ -48,12 +48,18 @@ def watch(child: int, terminal: int) -> str | None:
             time.sleep(2)
             os.write(terminal, b"q")
         if (code := ended(child)) is not None:
-            print(text.decode(errors="replace")[-3000:])
+            show(text)
             return None if asked and code == 0 else f"ended with {code}, screen {'seen' if asked else 'not seen'}"
         if asked and time.monotonic() - asked > 30:
             return "did not end within 30 s of q"
-    print(ESCAPES.sub(b"", seen).decode(errors="replace")[-3000:])
+    show(ESCAPES.sub(b"", seen))
     return "no screen came up"
+
+
+def show(text: bytes) -> None:
+    """Print the words that were written, without the blanks that place them."""
+    words = re.split(r"[ \r\n]{3,}", text.decode(errors="replace"))
+    print(*(word for word in words if word.strip()), sep="\n")
 
 
 def main() -> int:
