@@ -1,0 +1,9 @@
+"""What a user can do, when, and the one gate for it.
+
+Importing the room declares every action: `ACTIONS` is complete from then on, in the order of the modules below.
+"""
+
+from console.actions import servers
+from console.actions.declared import ACTIONS
+
+__all__ = ["ACTIONS", "servers"]

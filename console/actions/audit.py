@@ -1,0 +1,100 @@
+"""The audit: what was asked of which cloud, and what became of it, one JSON line each.
+
+A line is written before the order is sent; where it cannot be written, nothing is sent. The file is opened anew for
+each line, so that it may be moved away or rotated by anybody at any time. It never holds a secret.
+"""
+
+import datetime as dt
+import getpass
+import json
+import os
+from collections import deque
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from console.errors import AuditError
+from console.text import Secret
+
+VERSION = 1
+
+
+class Audit:
+    """The audit file: appended to, readable by its owner alone."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._user = _user()
+
+    def write(self, event: str, order: str, **fields: Any) -> None:
+        """Append one line; `event` is asked, accepted, failed or ended, `order` joins the lines of one order.
+
+        Raises `AuditError` when the line cannot be written.
+        """
+        line = {
+            "v": VERSION,
+            "at": dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds"),
+            "event": event,
+            "order": order,
+            "user": self._user,
+            "pid": os.getpid(),
+            **{name: masked(value) for name, value in fields.items()},
+        }
+        data = (json.dumps(line, ensure_ascii=True) + "\n").encode()
+        try:
+            self._append(data)
+        except OSError as error:
+            raise AuditError(
+                f"The audit file {self.path} cannot be written: {error.strerror or error}.",
+                hint="Make its folder writable.",
+            ) from error
+
+    def _append(self, data: bytes) -> None:
+        self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        file = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            if os.fstat(file).st_mode & 0o077:
+                os.fchmod(file, 0o600)
+            if os.write(file, data) != len(data):  # one write per line, so that processes never mix theirs
+                raise OSError("the disk is full")
+        finally:
+            os.close(file)
+
+    def lines(self, last: int | None = None) -> list[dict[str, Any]]:
+        """The lines that can be read, oldest first; the `last` ones, or all."""
+        return list(deque(read(self.path), maxlen=last))
+
+
+def read(path: Path) -> Iterator[dict[str, Any]]:
+    """The readable lines of an audit file; a broken line, or one of a newer version, is passed over."""
+    if not path.exists():
+        return
+    with path.open(encoding="utf-8", errors="replace") as file:
+        for text in file:
+            try:
+                line = json.loads(text)
+            except ValueError:
+                continue
+            if isinstance(line, dict) and line.get("v") == VERSION:
+                yield line
+
+
+def masked(value: Any) -> Any:
+    """A value fit for a file: secrets as dots, rows by their names, the rest as JSON has it."""
+    if isinstance(value, Secret):
+        return str(value)
+    if isinstance(value, str | int | float | bool) or value is None:
+        return value
+    if isinstance(value, Mapping):
+        return {str(name): masked(item) for name, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [masked(item) for item in value]
+    identity = getattr(value, "id", None)
+    return str(identity) if identity is not None else type(value).__name__
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # a container may run as a number that has no name
+        return str(os.getuid())
