@@ -4,7 +4,7 @@
 set -euo pipefail
 
 lab=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)/lab
-state=${NOVADECK_OPENSTACK:-${XDG_CACHE_HOME:-$HOME/.cache}/novadeck-openstack}
+source "$lab/state.sh"
 
 down() {
     if [[ -n ${KEEP:-} ]]; then
@@ -15,9 +15,7 @@ down() {
     fi
 }
 
-if [[ -s $state/run/keystone.pid ]] && kill -0 "$(<"$state/run/keystone.pid")" 2>/dev/null; then
-    KEEP=1
-fi
+if running keystone; then KEEP=1; fi
 trap down EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM

@@ -26,7 +26,7 @@
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-state=${NOVADECK_OPENSTACK:-${XDG_CACHE_HOME:-$HOME/.cache}/novadeck-openstack}
+source "$here/state.sh"
 host=${LAB_HOST:-127.0.0.1}
 computes=${LAB_COMPUTES:-compute-1 compute-2}
 computes_two=${LAB_COMPUTES_TWO-compute-3}
@@ -142,8 +142,6 @@ write_nova_configuration() {
 }
 
 # ----------------------------------------------------------------- processes
-
-running() { [[ -s $state/run/$1.pid ]] && kill -0 "$(<"$state/run/$1.pid")" 2>/dev/null; }
 
 # start NAME COMMAND...: run it in the background, in its own process group.
 start() {
