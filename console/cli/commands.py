@@ -1,0 +1,246 @@
+"""What can be typed: every command and option of the command line, as data.
+
+Parsing, help and completion are derived from these declarations. The commands that act are not written here: they
+are derived from the actions' own declarations, which are imported only when no command of this file was meant.
+It must stay light, since `--version` and every start wait for it.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from console.actions.declared import Action, Ask
+
+FORMATS = ("table", "json", "yaml", "csv", "value", "ndjson")
+
+
+class Option(NamedTuple):
+    """One option; without `value` (the word that help shows for it) it is a flag."""
+
+    flags: tuple[str, ...]
+    help: str
+    value: str = ""
+    kind: str = "text"  # text, number, whole or pair (KEY=VALUE)
+    many: bool = False
+    choices: tuple[str, ...] = ()
+    dest: str = ""
+    required: bool = False
+
+    @property
+    def name(self) -> str:
+        """Under which name its value is found."""
+        return self.dest or self.flags[-1].lstrip("-").replace("-", "_")
+
+
+class Command(NamedTuple):
+    """One command: its words, the function that runs it ("module:function"), its names and its options."""
+
+    words: tuple[str, ...]
+    run: str
+    help: str
+    names: str = ""  # "" takes none, "NAME" one, "NAME..." at least one, "[NAME...]" any
+    options: tuple[Option, ...] = ()
+    choices: tuple[str, ...] = ()  # what the names may be, where that is known beforehand
+    action: str = ""
+    flagged: tuple[tuple[str, str], ...] = ()  # a flag that turns it into another action: --hard
+
+    def all_options(self) -> tuple[Option, ...]:
+        """Its own options and those that every command has."""
+        return self.options + GLOBALS
+
+
+GLOBALS = (
+    Option(("--os-cloud",), "a cloud of clouds.yaml; may be given again", "CLOUD", many=True),
+    Option(("--os-region-name",), "only this region; may be given again", "REGION", many=True),
+    Option(("--all-projects",), "the servers of all projects (the account needs the role for it)"),
+    Option(("--read-only",), "refuse everything that would change a cloud"),
+    Option(("--debug",), "trace the HTTP calls on stderr, secrets masked"),
+    Option(("--timing",), "tell on stderr where the time went"),
+    Option(("-h", "--help"), "show this help"),
+    Option(("--version",), "show the version"),
+)
+FORMAT = (
+    Option(("-f", "--format"), "how to print", "FORMAT", choices=FORMATS),
+    Option(("-c", "--column"), "only this column; may be given again", "COLUMN", many=True),
+)
+LISTED = (
+    *FORMAT,
+    Option(
+        ("--sort-column",),
+        "sort by this column (a leading '-' turns it round); may be given again",
+        "COLUMN",
+        many=True,
+    ),
+    Option(("--long",), "more columns"),
+)
+TIMEOUT = Option(("--timeout",), "give up after so many seconds (exit code 3)", "SECONDS", "number")
+ACTED = (
+    Option(("--wait",), "wait for the end; progress is told on stderr"),
+    TIMEOUT,
+    Option(("--dry-run",), "tell what would be done, and do nothing"),
+    Option(("-y", "--yes"), "do not ask for confirmation"),
+    *FORMAT,
+)
+READ = (TIMEOUT, *FORMAT)
+DEMO = (
+    Option(("--serve",), "no screen: write a clouds.yaml, print its path, serve until interrupted"),
+    Option(("--servers",), "how many servers", "N", "whole"),
+    Option(("--clouds",), "how many clouds", "N", "whole"),
+    Option(("--regions",), "how many regions", "N", "whole"),
+    Option(("--guests",), "how many servers have a guest that can be reached by SSH", "N", "whole"),
+    Option(("--speed",), "how much faster than life", "X", "number"),
+    Option(("--seed",), "another number, another estate", "N", "whole"),
+)
+
+FIXED: tuple[Command, ...] = (
+    Command((), "screen:run", "open the screen"),
+    Command(
+        ("server", "list"),
+        "listing:servers",
+        "list the servers of every cloud asked for",
+        options=(
+            Option(("--name",), "only names that match this expression (the cloud's own matching)", "NAME"),
+            Option(("--status",), "only this status", "STATUS"),
+            Option(("--image",), "only servers made from this image (name or id)", "IMAGE"),
+            Option(("--flavor",), "only servers of this flavor (name or id)", "FLAVOR"),
+            Option(("-n", "--no-name-lookup"), "do not ask for the names of images and flavors"),
+            *LISTED,
+        ),
+    ),
+    Command(("server", "show"), "listing:show_servers", "show all that is known of servers", "NAME...", FORMAT),
+    Command(
+        ("image", "list"),
+        "listing:images",
+        "list images",
+        options=(
+            Option(("--base",), "only images that were not made of a server"),
+            Option(("--snapshots",), "only images that were made of a server"),
+            Option(("--name",), "only the image of this name", "NAME"),
+            Option(("--status",), "only this status", "STATUS"),
+            *LISTED,
+        ),
+    ),
+    Command(("image", "show"), "listing:show_images", "show all that is known of images", "NAME...", FORMAT),
+    Command(("flavor", "list"), "listing:flavors", "list flavors", options=LISTED),
+    Command(("flavor", "show"), "listing:show_flavors", "show all that is known of flavors", "NAME...", FORMAT),
+    Command(("keypair", "list"), "listing:keypairs", "list key pairs", options=LISTED),
+    Command(("keypair", "show"), "listing:show_keypairs", "show key pairs with their public keys", "NAME...", FORMAT),
+    Command(
+        ("console", "log", "show"),
+        "listing:console_log",
+        "print a server's console log",
+        "NAME",
+        (Option(("--lines",), "only the last so many lines", "N", "whole"),),
+    ),
+    Command(
+        ("watch",),
+        "watching:watch",
+        "print every change as it happens, until interrupted",
+        "[KIND...]",
+        (
+            Option(
+                ("-f", "--format"), "lines for people, or an object per change", "FORMAT", choices=("lines", "ndjson")
+            ),
+            Option(("--timeout",), "stop after so many seconds", "SECONDS", "number"),
+        ),
+        choices=("server", "image", "flavor"),
+    ),
+    Command(
+        ("wait", "server"),
+        "watching:wait",
+        "wait until servers have one of the values given",
+        "NAME...",
+        (
+            Option(
+                ("--for",),
+                "what to wait for: status=ACTIVE,ERROR or task_state= or gone",
+                "FIELD=VALUES",
+                required=True,
+            ),
+            TIMEOUT,
+            *FORMAT,
+        ),
+    ),
+    Command(
+        ("find",),
+        "listing:find",
+        "find servers by address, MAC, id or a part of their name",
+        "WORD...",
+        FORMAT,
+    ),
+    Command(("info",), "info:run", "tell paths, settings, clouds and versions, and what is wrong", options=FORMAT[:1]),
+    Command(("demo",), "demo:run", "open the screen on the embedded cloud", options=DEMO),
+    Command(
+        ("completion",),
+        "completion:run",
+        "print the completion script of a shell",
+        "SHELL",
+        choices=("bash", "zsh", "fish"),
+    ),
+)
+
+
+def every() -> tuple[Command, ...]:
+    """All commands: those of this file, and one per declared action."""
+    from console.actions import ACTIONS
+
+    taken = {command.words for command in FIXED}
+    return FIXED + tuple(command for command in derive(ACTIONS.values()) if command.words not in taken)
+
+
+def derive(actions: "Iterable[Action]") -> Iterator[Command]:
+    """The commands of the actions; one whose words end in a flag (--hard) becomes a flag of the plain one."""
+    plain: dict[tuple[str, ...], Command] = {}
+    flagged: list[Action] = []
+    for action in actions:
+        if not action.command:
+            continue
+        if action.command[-1].startswith("-"):
+            flagged.append(action)
+        else:
+            plain[action.command] = _command_of(action)
+    for action in flagged:
+        *words, flag = action.command
+        command = plain[tuple(words)]
+        option = Option((flag,), action.help.rstrip("."))
+        plain[tuple(words)] = command._replace(
+            options=(option, *command.options), flagged=(*command.flagged, (option.name, action.name))
+        )
+    yield from plain.values()
+
+
+def _command_of(action: "Action") -> Command:
+    asks = [ask for ask in action.asks if not (action.creates and ask.name == "name")]
+    return Command(
+        words=action.command,
+        run="acting:run",
+        help=action.help[:1].lower() + action.help[1:].rstrip("."),
+        names="NAME..." if action.many and not action.creates else "NAME",
+        options=(*map(option_of, asks), *_common(action)),
+        action=action.name,
+    )
+
+
+def _common(action: "Action") -> tuple[Option, ...]:
+    """The options that every action has; without an end to wait for there is no `--wait`."""
+    if action.reads:
+        return READ
+    return ACTED if action.ends is not None else tuple(o for o in ACTED if o.name not in ("wait", "timeout"))
+
+
+def option_of(ask: "Ask") -> Option:
+    """The option by which an action's question is answered beforehand."""
+    kinds = {"number": "whole", "metadata": "pair"}
+    return Option(
+        flags=(ask.flag,),
+        help=(ask.help or ask.title).rstrip("."),
+        value="" if ask.kind == "flag" else _WORDS.get(ask.kind, ask.title.upper().replace(" ", "-")),
+        kind=kinds.get(ask.kind, "text"),
+        many=ask.many and ask.kind != "metadata",
+        choices=ask.choices,
+        dest=ask.name,
+        required=ask.required and ask.default is None and ask.kind != "secret",
+    )
+
+
+_WORDS = {"file": "FILE", "number": "N", "metadata": "KEY=VALUE", "flavor": "FLAVOR", "image": "IMAGE"}
