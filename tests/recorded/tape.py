@@ -1,0 +1,120 @@
+"""A tape recorder for any OpenStack: it sends what the flows say, and keeps what was answered, made comparable.
+
+It is no part of the console and uses none of it: plain aiohttp, plain JSON. What differs from run to run (ids, times,
+tokens, hosts) is replaced by a word for its kind, so that a recording of a real cloud can be kept, and laid
+beside what the embedded cloud answers.
+"""
+
+import asyncio
+import re
+import time
+from typing import Any
+
+import aiohttp
+
+UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|\b[0-9a-f]{32}\b|\b[0-9a-f]{56}\b")
+TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z?")
+URL = re.compile(r"https?://[^/\s\"]+")
+SECRETS = {"adminPass", "private_key", "public_key", "user_data", "OS-EXT-SRV-ATTR:user_data"}
+KEPT_HEADERS = ("location", "openstack-api-version", "x-openstack-nova-api-version", "vary", "content-type")
+SHAPES = "2.1 2.3 2.9 2.16 2.19 2.26 2.47 2.63 2.69 2.71 2.73 2.75 2.90 2.96 2.98 2.100".split()
+
+
+def plain(value: Any, key: str = "") -> Any:
+    """The value with everything that belongs to one run replaced by a word for its kind."""
+    if isinstance(value, dict):
+        return {UUID.sub("<id>", k): plain(v, k) for k, v in value.items()}
+    if isinstance(value, list):
+        return [plain(item, key) for item in value]
+    if isinstance(value, str):
+        if key in SECRETS:
+            return "<secret>"
+        return URL.sub("<url>", TIME.sub("<time>", UUID.sub("<id>", value)))
+    return value
+
+
+class Tape:
+    """Calls and sequences of one run, by their labels."""
+
+    def __init__(self, http: aiohttp.ClientSession, auth: dict[str, str], region: str) -> None:
+        self.http = http
+        self.auth = auth
+        self.region = region
+        self.calls: dict[str, Any] = {}
+        self.sequences: dict[str, list[str]] = {}
+        self.token = ""
+        self.project = ""
+        self.endpoints: dict[str, str] = {}
+
+    def login_body(self, **other: str) -> dict[str, Any]:
+        auth = self.auth | other
+        user = {"name": auth["username"], "domain": {"name": "Default"}, "password": auth["password"]}
+        return {
+            "auth": {
+                "identity": {"methods": ["password"], "password": {"user": user}},
+                "scope": {"project": {"name": auth["project_name"], "domain": {"name": "Default"}}},
+            }
+        }
+
+    @property
+    def keystone(self) -> str:
+        return self.auth["auth_url"].rstrip("/").removesuffix("/v3") + "/v3"
+
+    async def login(self) -> None:
+        async with self.http.post(f"{self.keystone}/auth/tokens", json=self.login_body()) as reply:
+            assert reply.status == 201, await reply.text()
+            self.token = reply.headers["X-Subject-Token"]
+            token = (await reply.json())["token"]
+        self.project = token["project"]["id"]
+        for service in token["catalog"]:
+            for endpoint in service["endpoints"]:
+                if endpoint["interface"] == "public" and endpoint["region"] == self.region:
+                    self.endpoints[service["type"]] = endpoint["url"].rstrip("/")
+        self.endpoints.setdefault("block-storage", self.endpoints.get("volumev3", ""))
+        network = self.endpoints["network"]
+        self.endpoints["network"] = network if network.endswith("/v2.0") else network + "/v2.0"
+        image = self.endpoints["image"]
+        self.endpoints["image"] = image if image.endswith("/v2") else image + "/v2"
+
+    async def send(
+        self, service: str, method: str, path: str, body: Any = None, mv: str = "2.96", **headers: str
+    ) -> tuple[int, Any, Any]:
+        """One call: status, headers, body (JSON where it is JSON)."""
+        headers = {"X-Auth-Token": self.token, "Accept": "application/json"} | headers
+        if service == "compute" and mv:
+            headers["OpenStack-API-Version"] = f"compute {mv}"
+        url = path if path.startswith("http") else self.endpoints[service] + path
+        skip = [] if body else ["Content-Type"]
+        async with self.http.request(method, url, json=body, headers=headers, skip_auto_headers=skip) as reply:
+            text = await reply.text()
+            try:
+                read = await reply.json(content_type=None) if text else None
+            except ValueError:
+                read = text[:200]
+            return reply.status, reply.headers, read
+
+    async def call(self, label: str, service: str, method: str, path: str, body: Any = None, **more: Any) -> Any:
+        """One call that is kept under its label; gives the body as it came."""
+        status, headers, read = await self.send(service, method, path, body, **more)
+        kept = {name: plain(headers[name]) for name in KEPT_HEADERS if name in headers}
+        self.calls[label] = {"status": status, "headers": kept, "body": plain(read)}
+        return read
+
+    async def follow(self, label: str, server: str, *ends: str, seconds: float = 90) -> None:
+        """Keep the server's (status, task state) in their order until it rests in one of the ends, or is gone."""
+        kept = self.sequences.setdefault(label, [])
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            status, _, read = await self.send("compute", "GET", f"/servers/{server}")
+            if status == 404:
+                kept.append("gone")
+                return
+            found = read["server"]
+            state = f"{found['status']} {found['OS-EXT-STS:task_state'] or '-'}"
+            if not kept or kept[-1] != state:
+                kept.append(state)
+            if found["status"] in ends and not found["OS-EXT-STS:task_state"] and len(kept) > 1:
+                return
+            await asyncio.sleep(0.005)
+        raise AssertionError(f"{label}: {kept} never ended in {ends}")
+
