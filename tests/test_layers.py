@@ -7,6 +7,7 @@ none of them; that it sees what it should is proven on copies with an import pla
 import ast
 import shutil
 from collections.abc import Iterator, Set
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -68,12 +69,22 @@ def imports(root: Path) -> Iterator[Import]:
     files = {module_name(path, root): path for path in sorted(root.rglob("*.py"))}
     for importer, path in files.items():
         package = importer if path.name == "__init__.py" else importer.rpartition(".")[0]
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in statements(path.read_text()):
             for imported in _imported(node, package, files.keys()):
-                yield Import(importer, path.relative_to(root).as_posix(), getattr(node, "lineno", 0), imported)
+                yield Import(importer, path.relative_to(root).as_posix(), node.lineno, imported)
 
 
-def _imported(node: ast.AST, package: str, own: Set[str]) -> Iterator[str]:
+@cache  # the copies with something planted in them differ by one file
+def statements(source: str) -> tuple[ast.Import | ast.ImportFrom | ast.Call, ...]:
+    """All that imports in a file's text."""
+    return tuple(
+        node
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Import | ast.ImportFrom) or (isinstance(node, ast.Call) and _is_import_call(node))
+    )
+
+
+def _imported(node: ast.Import | ast.ImportFrom | ast.Call, package: str, own: Set[str]) -> Iterator[str]:
     if isinstance(node, ast.Import):
         yield from (alias.name for alias in node.names)
     elif isinstance(node, ast.ImportFrom):
@@ -82,7 +93,7 @@ def _imported(node: ast.AST, package: str, own: Set[str]) -> Iterator[str]:
         for alias in node.names:
             inner = f"{module}.{alias.name}"
             yield inner if inner in own else module
-    elif isinstance(node, ast.Call) and _is_import_call(node):
+    else:
         argument = node.args[0] if node.args else None
         if isinstance(argument, ast.Constant) and isinstance(argument.value, str):
             yield argument.value

@@ -24,7 +24,7 @@ FOR_ADMINS = {
     *("OS-EXT-SRV-ATTR:launch_index", "OS-EXT-SRV-ATTR:reservation_id", "OS-EXT-SRV-ATTR:root_device_name"),
     *("OS-EXT-SRV-ATTR:user_data", "host_status"),
 }
-REFUSALS = [
+REFUSALS: list[tuple[int, str, str, str, Json | None]] = [
     # status  method    service    path and body
     (404, "GET", "compute", f"/servers/{NOBODY}", None),
     (404, "DELETE", "compute", f"/servers/{NOBODY}", None),
