@@ -1,0 +1,123 @@
+"""OpenStack's own conformance tests, tempest, against any cloud of a clouds.yaml; run by the clients' own Python.
+
+`python tempest_run.py CLOUD WORKSPACE [REGEX]` makes a configuration from the cloud's entry, runs the non-admin compute
+tests one after the other, and prints one JSON object: {"passed": [...], "failed": [...], "skipped": {test: reason}}.
+"""
+
+import configparser
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import openstack
+import yaml
+from subunit.v2 import ByteStreamToStreamResult
+from testtools import StreamToDict
+
+WANTED = (
+    r"tempest\.api\.compute\.(servers\.(test_servers|test_server_actions|test_create_server|test_list_server_filters"
+    r"|test_list_servers_negative|test_servers_negative|test_server_metadata|test_server_metadata_negative"
+    r"|test_instance_actions|test_instance_actions_negative|test_delete_server|test_server_addresses"
+    r"|test_server_tags|test_availability_zone)\.|images\.|keypairs\.|limits\.|flavors\.)"
+)
+
+def configure(cloud: str, folder: Path) -> Path:
+    """Write tempest.conf and its accounts for the cloud."""
+    conn = openstack.connect(cloud=cloud)
+    auth = conn.config.config["auth"]
+    user = {name: auth[name] for name in ("username", "password", "project_name")}
+    own = {"resources": {"network": "private"}, "domain_name": "Default"}
+    # Each role of the tests wants an entry of its own: the one user is written in two ways.
+    reader = user | own | {"roles": ["reader"], "user_id": conn.current_user_id}
+    accounts = [user | own | {"roles": ["member"]}, reader]
+    (folder / "accounts.yaml").write_text(yaml.safe_dump(accounts))
+    image = next(found for found in conn.image.images() if found.name == "debian-12")
+    other = next(found for found in conn.image.images() if found.name != "debian-12" and found.status == "active")
+    flavors = {found.name: found.id for found in conn.compute.flavors()}
+    public = conn.network.find_network("public", ignore_missing=False)
+    config = configparser.ConfigParser()
+    config.read_dict(
+        {
+            "DEFAULT": {"log_dir": str(folder), "log_file": "tempest.log"},
+            "oslo_concurrency": {"lock_path": str(folder / "locks")},
+            "auth": {"use_dynamic_credentials": "false", "test_accounts_file": str(folder / "accounts.yaml")},
+            "identity": {
+                "uri_v3": auth["auth_url"].rstrip("/").removesuffix("/v3") + "/v3",
+                "auth_version": "v3",
+                "region": conn.config.region_name,
+            },
+            "compute": {
+                "image_ref": image.id,
+                "image_ref_alt": other.id,
+                "flavor_ref": flavors["m1.tiny"],
+                "flavor_ref_alt": flavors["m1.small"],
+                "fixed_network_name": "private",
+                "build_interval": "1",
+                "build_timeout": "60",
+                "min_compute_nodes": "2",
+                "region": conn.config.region_name,
+                "max_microversion": "2.96",
+            },
+            "compute-feature-enabled": {
+                "resize": "true",
+                "pause": "true",
+                "suspend": "true",
+                "shelve": "true",
+                "snapshot": "true",
+                "rescue": "true",
+                "console_output": "true",
+                "vnc_console": "false",
+                "personality": "false",
+                "change_password": "false",
+                "attach_encrypted_volume": "false",
+                "swap_volume": "false",
+            },
+            "network": {"public_network_id": public.id, "floating_network_name": "public"},
+            "service_available": {"swift": "false", "horizon": "false", "cinder": "true", "neutron": "true"},
+            "validation": {"run_validation": "false"},
+        }
+    )
+    path = folder / "tempest.conf"
+    with path.open("w") as file:
+        config.write(file)
+    return path
+
+
+def results(stream: bytes) -> dict[str, object]:
+    """The outcome of each test in a subunit stream."""
+    told: dict[str, object] = {"passed": [], "failed": [], "skipped": {}}
+
+    def one(test: dict) -> None:
+        name = test["id"].split("[")[0]
+        if test["status"] == "success":
+            told["passed"].append(name)
+        elif test["status"] == "skip":
+            told["skipped"][name] = test["details"]["reason"].as_text() if "reason" in test["details"] else ""
+        elif test["status"] == "fail":
+            told["failed"].append(name)
+            for detail in test["details"].values():
+                print(name, detail.as_text()[-1500:], file=sys.stderr)
+
+    result = StreamToDict(one)
+    result.startTestRun()
+    ByteStreamToStreamResult(io.BytesIO(stream)).run(result)
+    result.stopTestRun()
+    return told
+
+
+def main() -> None:
+    cloud, where, *regex = sys.argv[1:]
+    folder = Path(where).resolve()
+    tempest = Path(sys.executable).with_name("tempest")
+    workspace = folder / "tempest"
+    subprocess.run([tempest, "init", "--workspace-path", folder / "workspaces", workspace], check=True, capture_output=True)
+    configure(cloud, workspace).replace(workspace / "etc" / "tempest.conf")
+    wanted = regex[0] if regex else WANTED
+    command = [tempest, "run", "--serial", "--subunit", "--regex", wanted]
+    run = subprocess.run(command, cwd=workspace, stdout=subprocess.PIPE)
+    json.dump(results(run.stdout), sys.stdout, indent=1)
+
+
+main()
