@@ -3,7 +3,7 @@
 Importing the room declares every action: `ACTIONS` is complete from then on, in the order of the modules below.
 """
 
-from console.actions import servers
+from console.actions import check, servers
 from console.actions.declared import ACTIONS
 
-__all__ = ["ACTIONS", "servers"]
+__all__ = ["ACTIONS", "check", "servers"]

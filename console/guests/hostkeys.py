@@ -1,0 +1,228 @@
+"""Whether the machine that answers is the one that was built: who vouches for the host key that it shows.
+
+cloud-init prints a guest's host keys on its console, which the cloud hands out over its own verified connection: that
+vouches for the very first contact. After it come the user's known_hosts, honoured and never written, and a file of
+our own, keyed by the server's id, since clouds give addresses to one server after another. A key that nobody vouches
+for is said to be a first use; one that contradicts a witness is never used.
+"""
+
+import base64
+import hashlib
+import os
+import re
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import asyncssh
+
+Grade = Literal["console", "known", "first-use", "changed", "revoked"]
+
+_BEGIN = re.compile(r"-----BEGIN SSH HOST KEY (?:FINGERPRINTS|KEYS)-----")
+_END = re.compile(r"-----END SSH HOST KEY (?:FINGERPRINTS|KEYS)-----")
+_FINGERPRINT = re.compile(
+    r"\b\d{3,5} (?:(SHA256:[A-Za-z0-9+/]{43})|(?:MD5:)?((?:[0-9a-f]{2}:){15}[0-9a-f]{2}))(?![\w:])"
+)
+_KEY = re.compile(r"\b(?:ssh-\w+|ecdsa-sha2-\w+|sk-[\w@.-]+) (AAAA[A-Za-z0-9+/]+={0,3})")
+_LONGEST_BLOCK = 40  # lines; a block without an end is cut off there
+
+
+class Judgement(NamedTuple):
+    """Who vouches for a host key; `expected` are the fingerprints that witnesses gave."""
+
+    grade: Grade
+    fingerprint: str
+    algorithm: str
+    text: str
+    expected: tuple[str, ...] = ()
+
+    @property
+    def trusted(self) -> bool:
+        """Whether the connection may go on."""
+        return self.grade not in ("changed", "revoked")
+
+
+def fingerprint(blob: str) -> str:
+    """The SHA256 fingerprint of a public key in base64, as ssh-keygen prints it; "" where it is no base64."""
+    try:
+        digest = hashlib.sha256(base64.b64decode(blob, validate=True)).digest()
+    except ValueError:
+        return ""
+    return "SHA256:" + base64.b64encode(digest).decode().rstrip("=")
+
+
+def printed(console: str) -> list[frozenset[str]]:
+    """The fingerprints in each block that cloud-init printed on this console, oldest first.
+
+    Every block counts: the rescue system prints its own, and after it the older one is true again.
+    """
+    return [found for block in _blocks(console) if (found := frozenset(_prints(block)))]
+
+
+def _blocks(console: str) -> Iterator[list[str]]:
+    block: list[str] | None = None
+    for line in console.splitlines():
+        if _BEGIN.search(line):
+            if block:
+                yield block
+            block = []
+        elif block is not None and (_END.search(line) or len(block) >= _LONGEST_BLOCK):
+            yield block
+            block = None
+        elif block is not None:
+            block.append(line)
+    if block:
+        yield block
+
+
+def _prints(block: list[str]) -> Iterator[str]:
+    for line in block:
+        for match in _FINGERPRINT.finditer(line):
+            yield match[1] or "MD5:" + match[2]
+        for match in _KEY.finditer(line):
+            if found := fingerprint(match[1]):
+                yield found
+
+
+class Kept(NamedTuple):
+    """A host key that we have met before."""
+
+    name: str
+    algorithm: str
+    blob: str
+    grade: Grade
+
+
+class KnownHosts:
+    """Our own file of host keys that were met, in OpenSSH's format with the grade as the comment."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._stamp: tuple[int, int] | None = None
+        self._kept: dict[str, list[Kept]] = {}
+
+    def find(self, name: str) -> list[Kept]:
+        """The keys that this server has shown."""
+        self._read()
+        return list(self._kept.get(name, ()))
+
+    def note(self, name: str, algorithm: str, blob: str, grade: Grade) -> None:
+        """Keep this key; it takes the place of an older one of the same algorithm. Raises OSError."""
+        self._read()
+        mine = self._kept.get(name, [])
+        kept = Kept(name, algorithm, blob, grade)
+        if kept in mine:
+            return
+        self._kept[name] = [old for old in mine if old.algorithm != algorithm] + [kept]
+        self._write()
+
+    def forget(self, name: str) -> None:
+        """Forget a server's keys, as its rebuild demands. Raises OSError."""
+        self._read()
+        if self._kept.pop(name, None) is not None:
+            self._write()
+
+    def _read(self) -> None:
+        try:
+            status = self.path.stat()
+        except FileNotFoundError:
+            self._stamp, self._kept = None, {}
+            return
+        if self._stamp == (status.st_mtime_ns, status.st_size):
+            return
+        self._stamp, self._kept = (status.st_mtime_ns, status.st_size), {}
+        for line in self.path.read_text(encoding="utf-8", errors="replace").splitlines():
+            words = line.split()
+            if len(words) >= 3 and not line.startswith("#"):
+                grade: Grade = "console" if words[3:4] == ["console"] else "first-use"
+                self._kept.setdefault(words[0], []).append(Kept(words[0], words[1], words[2], grade))
+
+    def _write(self) -> None:
+        self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        file, name = tempfile.mkstemp(dir=self.path.parent, prefix=self.path.name)  # made 0600
+        try:
+            with os.fdopen(file, "w", encoding="utf-8") as out:
+                for kept in self._kept.values():
+                    out.writelines(f"{one.name} {one.algorithm} {one.blob} {one.grade}\n" for one in kept)
+            Path(name).replace(self.path)
+        except OSError:
+            Path(name).unlink(missing_ok=True)
+            raise
+        self._stamp = None
+
+
+class Theirs(NamedTuple):
+    """What the user's own known_hosts files say of a host."""
+
+    trusted: tuple[asyncssh.SSHKey, ...] = ()
+    authorities: tuple[asyncssh.SSHKey, ...] = ()
+    revoked: tuple[asyncssh.SSHKey, ...] = ()
+
+
+def theirs(files: Sequence[Path], host: str, address: str, port: int) -> Theirs:
+    """What these known_hosts files say of a host: hashed names, @cert-authority and @revoked included."""
+    trusted: list[Any] = []
+    authorities: list[Any] = []
+    revoked: list[Any] = []
+    for file in files:
+        try:
+            hosts = asyncssh.import_known_hosts(file.read_text(encoding="utf-8", errors="replace"))
+            found = hosts.match(host, address, port if port != 22 else None)
+        except (OSError, ValueError):  # a file that is not there, or that ssh itself would not understand
+            continue
+        trusted += found[0]
+        authorities += found[1]
+        revoked += found[2]
+    return Theirs(tuple(trusted), tuple(authorities), tuple(revoked))
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """All that is known beforehand of the keys of one server."""
+
+    name: str = ""  # what our own file calls it: the server's id
+    console: str = ""  # the whole console log
+    own: KnownHosts | None = None
+    files: Sequence[Path] = field(default=())  # the user's known_hosts
+
+    def judge(self, key: asyncssh.SSHKey, said: Theirs) -> Judgement:
+        """Who vouches for this key."""
+        words = key.export_public_key().decode().split()
+        algorithm, shown = words[0], key.get_fingerprint("sha256")
+        blocks = printed(self.console)
+        vouched = frozenset[str]().union(*blocks)
+        if key in said.revoked:
+            return Judgement("revoked", shown, algorithm, f"the key {shown} is revoked in your known_hosts")
+        if shown in vouched or key.get_fingerprint("md5") in vouched:
+            return Judgement("console", shown, algorithm, f"{shown}, as on the console")
+        if key in said.trusted:
+            return Judgement("known", shown, algorithm, f"{shown}, as in your known_hosts")
+        if blocks:
+            return _changed(shown, algorithm, "the console says", sorted(blocks[-1]))
+        if said.trusted:
+            prints = [known.get_fingerprint("sha256") for known in said.trusted]
+            return _changed(shown, algorithm, "your known_hosts says", prints)
+        return self._met(shown, algorithm, words[1])
+
+    def _met(self, shown: str, algorithm: str, blob: str) -> Judgement:
+        met = self.own.find(self.name) if self.own is not None and self.name else []
+        for kept in met:
+            if kept.blob == blob:
+                how = "as on the console before" if kept.grade == "console" else "as at the first use"
+                return Judgement(kept.grade, shown, algorithm, f"{shown}, {how}")
+        if met:
+            return _changed(shown, algorithm, "before it was", [fingerprint(kept.blob) for kept in met])
+        return Judgement("first-use", shown, algorithm, f"{shown}, first use: nobody vouches for it")
+
+    def keep(self, judgement: Judgement, key: asyncssh.SSHKey) -> None:
+        """Keep a trusted key in our own file. Raises OSError."""
+        if self.own is not None and self.name and judgement.grade in ("console", "first-use"):
+            words = key.export_public_key().decode().split()
+            self.own.note(self.name, words[0], words[1], judgement.grade)
+
+
+def _changed(shown: str, algorithm: str, who: str, expected: Sequence[str]) -> Judgement:
+    text = f"it shows {shown}, {who} {' or '.join(expected)}"
+    return Judgement("changed", shown, algorithm, text, tuple(expected))

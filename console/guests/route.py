@@ -1,0 +1,152 @@
+"""The way into a guest as the user's own ssh would take it: address, port, users, keys, known hosts.
+
+Reads ~/.ssh/config through asyncssh's reader, private keys from where ssh looks, and what the caller's settings say
+above that. Reads only; keys are loaded once and kept as objects, since loading an RSA key costs as much as fifty
+checks. All of it may block: call `find_route` in a worker thread.
+"""
+
+import functools
+import getpass
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import asyncssh
+from asyncssh.config import SSHClientConfig
+
+from console.errors import ConfigError
+from console.text import clean
+
+USUAL_USERS = (
+    "ubuntu", "debian", "centos", "rocky", "almalinux", "cloud-user", "fedora", "opensuse", "root",
+)  # fmt: skip
+USUAL_KEYS = ("id_ed25519", "id_ecdsa", "id_rsa", "id_ed25519_sk", "id_ecdsa_sk")
+MOST_KEYS = 5  # sshd ends a connection after six failures
+
+
+@dataclass(frozen=True)
+class Identity:
+    """A private key that may log in, and where it came from."""
+
+    path: Path
+    key: asyncssh.SSHKey
+    certificate: asyncssh.SSHCertificate | None = None
+
+
+@dataclass(frozen=True)
+class Route:
+    """How to reach one guest."""
+
+    addresses: tuple[str, ...]
+    port: int
+    users: tuple[str, ...]
+    identities: tuple[Identity, ...]
+    agent: str = ""  # the path of the agent's socket
+    known_hosts: tuple[Path, ...] = ()
+    alias: str = ""  # the name under which known_hosts has it
+    notes: tuple[str, ...] = ()  # what was passed over, in words
+
+
+def find_route(
+    name: str,
+    addresses: Sequence[str],
+    *,
+    users: Sequence[str] = (),
+    port: int | None = None,
+    key: Path | None = None,
+    key_name: str | None = None,
+    home: Path | None = None,
+) -> Route:
+    """The way to a server of that name at these addresses; what is given here goes before ~/.ssh/config.
+
+    Raises `ConfigError` when ~/.ssh/config cannot be read. Blocks.
+    """
+    folder = (home or Path.home()) / ".ssh"
+    config = _config(folder / "config", name, addresses)
+    host = config.get("Hostname") if addresses else None
+    asked: Any = config.get("User")
+    paths = [Path(path).expanduser() for path in _strings(config.get("IdentityFile"))]
+    identities, notes = _identities(_key_paths(folder, key, key_name, paths))
+    alone = config.get("IdentitiesOnly") is True
+    files = [Path(path).expanduser() for path in _strings(config.get("UserKnownHostsFile"))]
+    return Route(
+        addresses=tuple(dict.fromkeys([*([str(host)] if host else []), *addresses])),
+        port=port or _port(config.get("Port")),
+        users=tuple(dict.fromkeys([*users, *([str(asked)] if asked else [])])) or USUAL_USERS,
+        identities=tuple(identities[:MOST_KEYS]),
+        agent="" if alone else os.environ.get("SSH_AUTH_SOCK", ""),
+        known_hosts=(*(files or [folder / "known_hosts"]), Path("/etc/ssh/ssh_known_hosts")),
+        alias=str(config.get("HostKeyAlias") or ""),
+        notes=tuple(notes),
+    )
+
+
+def _config(path: Path, name: str, addresses: Sequence[str]) -> SSHClientConfig:
+    """The user's options for this server: by its name where a Host line has it, else by its address."""
+    host = addresses[0] if addresses else name
+    if not path.is_file():
+        return _load([], host)
+    try:
+        by_name = _load([path], name) if name and not name.startswith("-") else None
+        return by_name if by_name is not None and by_name.get("Hostname") else _load([path], host)
+    except (asyncssh.ConfigParseError, OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} cannot be used: {clean(str(error))}") from error
+
+
+def _load(paths: list[Path], host: str) -> SSHClientConfig:
+    loaded = SSHClientConfig.load(None, paths, False, False, False, getpass.getuser(), (), host, ())
+    assert isinstance(loaded, SSHClientConfig)
+    return loaded
+
+
+def _port(port: object) -> int:
+    return int(port) if isinstance(port, int) else 22
+
+
+def _strings(value: object) -> list[str]:
+    return [str(item) for item in value] if isinstance(value, list | tuple) else [str(value)] if value else []
+
+
+def _key_paths(folder: Path, key: Path | None, key_name: str | None, configured: list[Path]) -> list[Path]:
+    """Where a key may lie, the likeliest first: asked for, of the server's key pair's name, configured, usual."""
+    named = [folder / key_name, folder / f"{key_name}.pem"] if key_name and "/" not in key_name else []
+    usual = configured or [folder / name for name in USUAL_KEYS]
+    return list(dict.fromkeys([*([key] if key else []), *named, *usual]))
+
+
+def _identities(paths: Sequence[Path]) -> tuple[list[Identity], list[str]]:
+    found: list[Identity] = []
+    notes: list[str] = []
+    for path in paths:
+        try:
+            status = path.stat()
+        except OSError:
+            continue
+        identity = load_identity(path, status.st_mtime_ns, status.st_size)
+        if isinstance(identity, str):
+            notes.append(identity)
+        else:
+            found.append(identity)
+    return found, notes
+
+
+@functools.lru_cache(maxsize=64)
+def load_identity(path: Path, _changed: int, _size: int) -> Identity | str:
+    """The key in this file, or in words why it cannot be used."""
+    try:
+        key = asyncssh.read_private_key(path)
+    except (asyncssh.KeyImportError, asyncssh.KeyEncryptionError) as error:
+        wants = "passphrase" in str(error).lower() or isinstance(error, asyncssh.KeyEncryptionError)
+        return f"{path} wants a passphrase: load it into an agent" if wants else f"{path} holds no private key"
+    except OSError as error:
+        return f"{path} cannot be read: {error.strerror}"
+    return Identity(path, key, _certificate(path))
+
+
+def _certificate(path: Path) -> asyncssh.SSHCertificate | None:
+    try:
+        return asyncssh.read_certificate(path.with_name(path.name + "-cert.pub"))
+    except (OSError, ValueError):
+        return None

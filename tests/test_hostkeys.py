@@ -1,0 +1,116 @@
+"""Host keys on a console, as cloud-init prints them, and the file in which we keep those that we met."""
+
+from pathlib import Path
+
+import asyncssh
+import pytest
+
+from console.guests.hostkeys import Evidence, KnownHosts, Theirs, fingerprint, printed, theirs
+
+KEY = asyncssh.generate_private_key("ssh-ed25519", comment="root@guest")
+OTHER = asyncssh.generate_private_key("ecdsa-sha2-nistp256", comment="root@guest")
+SHOWN = KEY.get_fingerprint("sha256")
+LINE = KEY.export_public_key().decode().strip()
+NOBODY = Theirs()
+
+
+def fingerprints(*prints: str, prefix: str = "<14>Nov 20 21:32:43 cloud-init: ") -> str:
+    """The first of cloud-init's two blocks."""
+    lines = ["#" * 61, "-----BEGIN SSH HOST KEY FINGERPRINTS-----", *prints]
+    return "\n".join(prefix + line for line in [*lines, "-----END SSH HOST KEY FINGERPRINTS-----", "#" * 61])
+
+
+def keys(*lines: str) -> str:
+    """The second one, which has no prefix."""
+    return "\n".join(["-----BEGIN SSH HOST KEY KEYS-----", *lines, "-----END SSH HOST KEY KEYS-----"])
+
+
+@pytest.mark.parametrize(
+    "console",
+    [
+        fingerprints(f"256 {SHOWN} root@guest (ED25519)"),
+        fingerprints(f"256 {SHOWN} root@guest (ED25519)", prefix="[   12.345678] cloud-init[498]: "),
+        fingerprints(f"256 {SHOWN} root@guest (ED25519)", prefix="ci-info: "),
+        fingerprints(f"256 {KEY.get_fingerprint('md5')} root@guest (ED25519)"),
+        fingerprints(f"256 {KEY.get_fingerprint('md5').removeprefix('MD5:')} root@guest (ED25519)"),
+        keys(LINE),
+        "boot\n" + keys(OTHER.export_public_key().decode().strip(), LINE) + "\nlogin:",
+        keys(LINE).partition("-----END")[0],
+        keys(LINE) + "\nrescue\n" + keys(OTHER.export_public_key().decode().strip()),
+    ],
+    ids=["prefixed", "kernel time", "ci-info", "md5", "bare md5", "keys", "two keys", "cut off", "older block"],
+)
+def test_a_printed_key_is_vouched_for(console: str) -> None:
+    assert Evidence("id", console).judge(KEY, NOBODY).grade == "console"
+
+
+@pytest.mark.parametrize(
+    "console",
+    [
+        "",
+        "login: ",
+        LINE,  # outside any block anybody may have typed it
+        f"256 {SHOWN} root@guest (ED25519)",
+        "-----BEGIN SSH HOST KEY KEYS-----\nssh-ed25519 AAAAbroken!\n",
+        fingerprints(),
+    ],
+)
+def test_what_was_not_printed_in_a_block_vouches_for_nothing(console: str) -> None:
+    assert printed(console) == []
+    assert Evidence("id", console).judge(KEY, NOBODY).grade == "first-use"
+
+
+def test_another_key_than_the_printed_one_has_changed() -> None:
+    found = Evidence("id", keys(OTHER.export_public_key().decode().strip())).judge(KEY, NOBODY)
+    assert found.grade == "changed"
+    assert not found.trusted
+    assert found.expected == (OTHER.get_fingerprint("sha256"),)
+
+
+def test_a_part_of_a_fingerprint_is_not_the_fingerprint() -> None:
+    assert printed(fingerprints(f"256 {SHOWN[:-1]} root@guest (ED25519)")) == []
+
+
+def test_the_fingerprint_of_a_key_line() -> None:
+    assert fingerprint(LINE.split()[1]) == SHOWN
+    assert fingerprint("AAAA*") == ""
+
+
+def test_our_own_file(tmp_path: Path) -> None:
+    path = tmp_path / "state" / "known_hosts"
+    own = KnownHosts(path)
+    assert own.find("one") == []
+    own.note("one", "ssh-ed25519", "AAAA", "first-use")
+    own.note("one", "ecdsa-sha2-nistp256", "BBBB", "console")
+    own.note("two", "ssh-ed25519", "CCCC", "console")
+    assert path.stat().st_mode & 0o777 == 0o600
+    fresh = KnownHosts(path)
+    assert [(kept.blob, kept.grade) for kept in fresh.find("one")] == [("AAAA", "first-use"), ("BBBB", "console")]
+    fresh.note("one", "ssh-ed25519", "DDDD", "console")
+    assert [kept.blob for kept in own.find("one")] == ["BBBB", "DDDD"]
+    own.forget("one")
+    assert fresh.find("one") == []
+    assert [kept.blob for kept in fresh.find("two")] == ["CCCC"]
+
+
+def test_a_key_met_before(tmp_path: Path) -> None:
+    evidence = Evidence("id", "", KnownHosts(tmp_path / "known_hosts"))
+    first = evidence.judge(KEY, NOBODY)
+    evidence.keep(first, KEY)
+    assert first.grade == evidence.judge(KEY, NOBODY).grade == "first-use"
+    assert evidence.judge(OTHER, NOBODY).grade == "changed"
+    vouched = Evidence("id", keys(OTHER.export_public_key().decode().strip()), evidence.own)
+    assert vouched.judge(OTHER, NOBODY).grade == "console"
+    assert Evidence("another", "", evidence.own).judge(OTHER, NOBODY).grade == "first-use"
+
+
+def test_known_hosts_of_the_user(tmp_path: Path) -> None:
+    good, broken = tmp_path / "good", tmp_path / "broken"
+    good.write_text(f"10.0.0.4 {LINE}\n@revoked * {OTHER.export_public_key().decode()}")
+    broken.write_text("\x00 what @cert-authority\n")
+    said = theirs([tmp_path / "missing", broken, good], "10.0.0.4", "10.0.0.4", 22)
+    assert set(said.trusted) == {KEY.convert_to_public()}
+    assert set(said.revoked) == {OTHER.convert_to_public()}
+    assert theirs([good], "10.0.0.5", "10.0.0.5", 22).trusted == ()
+    assert Evidence("id", keys(LINE)).judge(OTHER.convert_to_public(), said).grade == "revoked"
+    assert Evidence("id").judge(KEY.convert_to_public(), said).grade == "known"
