@@ -48,7 +48,7 @@ async def start_embedded(stack: AsyncExitStack, folder: Path) -> Path:
     """Start an embedded cloud that ends with the test, quick in all that takes a cloud its time; its clouds.yaml."""
     from console.sim.estate import Estate
 
-    estate = await stack.enter_async_context(Estate(servers=6, clouds=1, regions=2, guests=1, speed=20, seed=1))
+    estate = await stack.enter_async_context(Estate(servers=6, clouds=1, regions=2, guests=20, speed=20, seed=1))
     return Path(estate.write_clouds_yaml(folder))
 
 

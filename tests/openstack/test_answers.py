@@ -56,6 +56,13 @@ def witness_of(cloud: Cloud, entry: str, microversion: str = "2.96") -> Witness:
     return Witness(entries[entry], cloud.regions[0], microversion)
 
 
+def ssh_address(record: Json) -> tuple[str, int]:
+    """Where a server's sshd is: port 22 of its address, or where the embedded cloud had to put it instead."""
+    (address,) = [address["addr"] for network in record["addresses"].values() for address in network]
+    host, _, port = record["metadata"].get("lab_ssh_at", f"{address}:22").rpartition(":")
+    return host, int(port)
+
+
 async def test_refusals_have_the_status_codes_of_nova(cloud: Cloud) -> None:
     seen = [
         ((await cloud.witness.call(method, service, path, body)).status, method, service, path, body)
@@ -115,10 +122,10 @@ async def test_a_guest_is_who_its_console_says(cloud: Cloud) -> None:
     made = await cloud.witness.call("POST", "compute", "/os-keypairs", {"keypair": pair | {"type": "ssh"}})
     assert made.status in (200, 201)
     server = await cloud.witness.create(cloud.name("web"), key_name=pair["name"])
-    record = await cloud.witness.until(server, "ACTIVE")
-    (address,) = [address["addr"] for network in record["addresses"].values() for address in network]
+    await cloud.witness.until(server, "ACTIVE")
     known = asyncssh.import_known_hosts("".join(f"* {key}\n" for key in await cloud.witness.host_keys(server)))
+    record = await cloud.witness.until(server, "ACTIVE")
     async with asyncssh.connect(
-        address, username="root", client_keys=[key], known_hosts=known, config=None, agent_path=None
+        *ssh_address(record), username="root", client_keys=[key], known_hosts=known, config=None, agent_path=None
     ) as connection:
         assert str((await connection.run("hostname", check=True)).stdout).strip() == record["OS-EXT-SRV-ATTR:hostname"]
