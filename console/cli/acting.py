@@ -1,0 +1,176 @@
+"""The commands that act: what the declared actions are from a shell.
+
+Nothing is sent before every name is found and every question answered. What became of each target is data on stdout;
+how it went on the way is told on stderr, a line per change. What destroys is asked about on a terminal; what destroys
+for good is done without a terminal only when `--yes` says so.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from console.cli import reach
+from console.cli.output import write, write_objects, write_one
+from console.cli.parse import Given, UsageError
+from console.cli.checking import checked
+from console.cli.report import done, shown
+from console.cli.voice import asked, asked_secret, complain, say, someone_there
+from console.errors import ActionRefused, ConsoleError
+from console.model.place import Row
+from console.model.server import Server
+
+if TYPE_CHECKING:
+    from console.actions.declared import Action, Outcome, Step
+    from console.session import Collection, Console
+
+
+def run(given: Given) -> int:
+    """Do what the command's action declares."""
+    return reach.run(_act(given))
+
+
+def action_of(given: Given) -> "Action":
+    """The action that was typed: that of the command, or that of a flag which turns it into another."""
+    from console.actions import ACTIONS
+
+    named = given.command.action
+    for flag, other in given.command.flagged:
+        named = other if given.get(flag) else named
+    return ACTIONS[named]
+
+
+def answers(action: "Action", given: Given) -> dict[str, Any]:
+    """What was typed for the action's asks; a secret that is required and missing is asked for."""
+    found = {ask.name: given.options[ask.name] for ask in action.asks if ask.name in given.options}
+    if action.creates and action.ask("name") is not None:
+        found["name"] = given.names[0]
+    for ask in action.asks:
+        if ask.kind == "secret" and ask.required and ask.name not in found:
+            if not someone_there():
+                raise UsageError(f"{' '.join(given.command.words)} needs {ask.flag} where nobody can be asked.")
+            found[ask.name] = asked_secret(f"{ask.title}:")
+    return found
+
+
+async def _act(given: Given) -> int:
+    action = action_of(given)
+    told = answers(action, given)
+    _demand_yes(action, given)
+    async with reach.reach(given) as ops:
+        rows = [] if action.creates else await named(_collection(ops, action), given.names)
+        if not (given.get("dry_run") or action.reads):
+            confirm(action, rows, given)
+        outcomes = await perform(ops, action, rows, told, given)
+    return report(action, outcomes, given)
+
+
+def _collection(ops: "Console", action: "Action") -> "Collection[Any]":
+    found: Collection[Any] = getattr(ops, f"{action.on.__name__.lower()}s")
+    return found
+
+
+async def named_servers(ops: "Console", names: Sequence[str]) -> list[Server]:
+    """The servers with these names or ids. Raises `NotFound` or `AmbiguousName`."""
+    found: list[Server] = await named(ops.servers, names)
+    return found
+
+
+async def named(collection: "Collection[Any]", names: Sequence[str]) -> list[Any]:
+    """The rows with these names or ids, each once; all are looked for before one that is missing is told."""
+    found = await asyncio.gather(*(collection.find(name) for name in dict.fromkeys(names)), return_exceptions=True)
+    errors = [error for error in found if isinstance(error, BaseException)]
+    for error in errors:
+        if not isinstance(error, ConsoleError):
+            raise error
+    if errors:
+        for error in errors[:-1]:
+            complain(error)  # type: ignore[arg-type]
+        raise errors[-1]
+    return list({row.key: row for row in found}.values())  # type: ignore[union-attr]
+
+
+def destroys(action: "Action") -> bool:
+    """Whether it takes something away that does not come back."""
+    return bool(action.confirm) and (action.type_name or not action.reversible)
+
+
+def _demand_yes(action: "Action", given: Given) -> None:
+    """Refuse what destroys for good where nobody can be asked. Raises `UsageError`."""
+    if action.type_name and not given.get("yes") and not given.get("dry_run") and not someone_there():
+        raise UsageError(f"{' '.join(given.command.words)} needs --yes where nobody can be asked.")
+
+
+def confirm(action: "Action", rows: Sequence[Row], given: Given) -> None:
+    """Ask, where it destroys and a person is there. Raises `ActionRefused` when the answer is no."""
+    if given.get("yes") or not destroys(action) or not someone_there():
+        return
+    for row in rows:
+        say(f"{row.name or row.id} ({row.id}, {row.place})")
+    one = rows[0].name or rows[0].id if len(rows) == 1 else f"{len(rows)} {action.on.__name__.lower()}s"
+    question = action.confirm.replace("{name}", one)
+    if action.type_name:
+        wanted = one if len(rows) == 1 else str(len(rows))
+        agreed = asked(f"{question} Type {wanted} to go on:") == wanted
+    else:
+        agreed = asked(f"{question} [y/N]").casefold() in ("y", "yes")
+    if not agreed:
+        raise ActionRefused("Nothing was done.")
+
+
+async def perform(
+    ops: "Console", action: "Action", rows: Sequence[Row], told: dict[str, Any], given: Given
+) -> "list[Outcome]":
+    """One outcome per target; a failure is in its outcome."""
+    options: dict[str, Any] = {
+        "wait": bool(given.get("wait")),
+        "timeout": given.get("timeout"),
+        "dry_run": bool(given.get("dry_run")),
+        "progress": Progress(),
+    }
+    if action.creates:
+        return [await ops.perform(action, None, **options, **told)]
+    found: list[Outcome] = await ops.perform(action, list(rows), **options, **told)
+    return found
+
+
+class Progress:
+    """Tells on stderr how orders go, a line per change."""
+
+    def __init__(self) -> None:
+        self._last: dict[str, str] = {}
+
+    def __call__(self, step: "Step") -> None:
+        """Note one step of one order; what was said last of it is not said again."""
+        if step.phase not in ("seen", "rung") or not step.text:
+            return
+        who = str(step.key.id if step.key else step.name)
+        if self._last.get(who) != step.text:
+            self._last[who] = step.text
+            say(f"{step.name}: {step.text}")
+
+
+def report(action: "Action", outcomes: "Sequence[Outcome]", given: Given) -> int:
+    """Print what became of each, and give the exit code."""
+    errors = [outcome.error for outcome in outcomes if outcome.error is not None]
+    for error in errors:
+        complain(error)
+    if given.get("dry_run"):
+        for outcome in outcomes:
+            if outcome.ok:
+                print(f"would {outcome.plan}")
+    elif action.reads:
+        return checked(outcomes, given.get("format", "table"))
+    else:
+        _print(action, outcomes, given)
+    return reach.verdict(len(errors), len(outcomes) - len(errors), errors)
+
+
+def _print(action: "Action", outcomes: "Sequence[Outcome]", given: Given) -> None:
+    form, wanted, waited = given.get("format", "table"), given.get("column", []), bool(given.get("wait"))
+    if wanted or (form in ("table", "csv", "value") and not action.creates):
+        write(shown(outcomes, wanted, waited), form)
+    elif form in ("json", "yaml", "ndjson"):
+        objects = [done(outcome, waited) for outcome in outcomes]
+        write_objects(objects, form, alone=len(outcomes) == 1 and form != "ndjson")
+    else:
+        write_one(done(outcomes[0], waited), form)

@@ -1,0 +1,233 @@
+"""What changes, as it happens: lines for people, one object per change for programs; and waiting for one value.
+
+Only changes are told: what is there at the start is known silently, also where a cloud answers late. One change is one
+line, with what it was and what it is.
+"""
+
+import asyncio
+import datetime as dt
+import sys
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from console.cli import reach
+from console.cli.acting import named_servers
+from console.cli.columns import fields, server_columns, sheet
+from console.cli.output import iso, plain, text, to_json, write
+from console.cli.parse import Given, UsageError
+from console.cli.voice import say
+from console.errors import NotFound, WaitTimeout
+from console.model.flavor import Flavor
+from console.model.image import Image
+from console.model.place import Key, Place, Row
+from console.model.server import Server
+
+if TYPE_CHECKING:
+    from console.core.watch import Batch
+    from console.session import Collection, Console
+
+KINDS: dict[str, type[Row]] = {"server": Server, "image": Image, "flavor": Flavor}
+VERSION = 1
+
+
+def watch(given: Given) -> int:
+    """Print every change until interrupted."""
+    return reach.run(_watch(given))
+
+
+async def _watch(given: Given) -> int:
+    printer = Printer(given.get("format", "lines"))
+    async with reach.reach(given) as ops:
+        failed = reach.tell_troubles(ops, {})
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(_lanes(ops), name="watch lanes")]
+            for kind in given.names or tuple(KINDS):
+                tasks.append(group.create_task(_follow(ops, kind, printer), name=f"watch {kind}s"))
+            if (seconds := given.get("timeout")) is not None:
+                await asyncio.sleep(seconds)
+                for task in tasks:
+                    task.cancel()
+    return reach.verdict(failed, 1)
+
+
+def collection(ops: "Console", kind: str) -> "Collection[Any]":
+    """The console's rows of a kind."""
+    found: Collection[Any] = getattr(ops, f"{kind}s")
+    return found
+
+
+async def _follow(ops: "Console", kind: str, printer: "Printer") -> None:
+    """Tell the changes of one kind: first know all that is there, then compare."""
+    began = dt.datetime.now(dt.UTC)
+    found = await collection(ops, kind).list()
+    news = News(kind, {row.key: row for row in found.rows}, frozenset(found.troubles), began)
+    async for batch in collection(ops, kind).watch():
+        for change in news.of(batch):
+            printer.tell(change)
+
+
+async def _lanes(ops: "Console") -> None:
+    """Say on stderr when a cloud stops answering, and when it answers again."""
+    mute: set[Place] = set()
+    async for _ in ops.store.watch_health():
+        for place, health in ops.health.items():
+            if health.mute and place not in mute:
+                mute.add(place)
+                say(f"{place} is {health.state}: {health.reason}")
+            elif place in mute and not health.mute and health.state != "asking":
+                mute.discard(place)
+                say(f"{place} answers again")
+
+
+class News:
+    """What is known of one kind, and what a batch tells that differs from it."""
+
+    def __init__(self, kind: str, known: dict[Key, Row], late: frozenset[Place], began: dt.datetime) -> None:
+        self.kind = kind
+        self.known = known
+        self._late = late
+        self._began = began
+
+    def of(self, batch: "Batch[Any]") -> list[dict[str, Any]]:
+        """One object per change, in the order in which the rows moved."""
+        moment = dt.datetime.now(dt.UTC)
+        found = [self._moved(row, moment) for row in batch.changed]
+        found += [self._gone(key, moment) for key in batch.gone]
+        return [change for change in found if change is not None]
+
+    def _moved(self, row: Row, moment: dt.datetime) -> dict[str, Any] | None:
+        before = self.known.get(row.key)
+        self.known[row.key] = row
+        if before is None:
+            return None if self._old(row) else self._change("appeared", row, moment)
+        differing = differences(before, row)
+        return self._change("changed", row, moment, differing) if differing else None
+
+    def _gone(self, key: Key, moment: dt.datetime) -> dict[str, Any] | None:
+        before = self.known.pop(key, None)
+        return self._change("disappeared", before, moment) if before is not None else None
+
+    def _old(self, row: Row) -> bool:
+        """Whether it was there before the watch began, at a cloud that answered only later."""
+        created = getattr(row, "created", None)
+        return row.place in self._late and (created is None or created < self._began)
+
+    def _change(
+        self, event: str, row: Row, moment: dt.datetime, fields: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
+        change = {
+            "v": VERSION,
+            "time": moment,
+            "event": event,
+            "kind": self.kind,
+            "place": str(row.place),
+            "id": row.id,
+            "name": row.name,
+        }
+        if (status := getattr(row, "status", None)) is not None:
+            change["status"] = status
+        return {**change, "changed": fields} if fields else change
+
+
+def differences(before: Row, now: Row) -> dict[str, dict[str, Any]]:
+    """The fields that differ, each with its old and its new value; the place is none of them."""
+    old, new = fields(before), fields(now)
+    return {
+        name: {"old": old.get(name), "new": value}
+        for name, value in new.items()
+        if name not in ("cloud", "region") and old.get(name) != value
+    }
+
+
+class Printer:
+    """Writes changes to stdout, each flushed at once."""
+
+    def __init__(self, form: str) -> None:
+        self.form = form
+
+    def tell(self, change: Mapping[str, Any]) -> None:
+        """One change, as one line."""
+        print(to_json(change) if self.form == "ndjson" else line(change), file=sys.stdout, flush=True)
+
+
+def line(change: Mapping[str, Any]) -> str:
+    """A change in words."""
+    name = text(change["name"] or change["id"])
+    said = f"{iso(change['time'])} {change['place']} {change['kind']} {name} {change['event']}"
+    moved = [
+        f"{field}: {text(values['old']) or '-'} -> {text(values['new']) or '-'}"
+        for field, values in change.get("changed", {}).items()
+        if field not in ("word", "updated")
+    ]
+    return f"{said} {'; '.join(moved)}".rstrip()
+
+
+def wait(given: Given) -> int:
+    """Wait until all servers named have one of the values."""
+    return reach.run(_wait(given))
+
+
+def goal(words: str) -> tuple[str, frozenset[str]]:
+    """What `--for` asks: a field and its values, or "gone". Raises `UsageError`."""
+    field, joined, values = words.partition("=")
+    if field == "gone" and not joined:
+        return "gone", frozenset()
+    if not joined or field not in (*Server.__struct_fields__, "status", "power", "address"):
+        raise UsageError(f"--for needs FIELD=VALUES or gone, such as status=ACTIVE,ERROR, not '{words}'.")
+    return field, frozenset(value.strip().casefold() for value in values.split(","))
+
+
+def met(row: Row | None, field: str, values: frozenset[str]) -> bool:
+    """Whether a server is where it was waited for; None is a server that is gone."""
+    if row is None:
+        return field == "gone"
+    value = getattr(row, field, None)
+    return field != "gone" and (plain_word(value) in values)
+
+
+def plain_word(value: Any) -> str:
+    """A value as `--for` spells it: without case; nothing is the empty word, and so is "none"."""
+    return "" if value is None else str(plain(value)).casefold()
+
+
+async def _wait(given: Given) -> int:
+    field, values = goal(given.options["for"])
+    values = frozenset("" if value == "none" else value for value in values)
+    async with reach.reach(given) as ops:
+        rows = await named_servers(ops, given.names)
+        ends = await asyncio.gather(*(_until(ops, row, field, values, given.get("timeout")) for row in rows))
+    errors = [end for end in ends if isinstance(end, WaitTimeout | NotFound)]
+    for error in errors:
+        say(f"novadeck: {error}")
+    columns = [
+        column for column in server_columns({}, {}) if column.id in ("id", "name", "status", "task_state", "place")
+    ]
+    good = [end for end in ends if isinstance(end, Server)]
+    write(sheet(columns, good), given.get("format", "table"))
+    return reach.verdict(len(errors), len(ends) - len(errors), errors)
+
+
+async def _until(
+    ops: "Console", row: Server, field: str, values: frozenset[str], timeout: float | None
+) -> Server | WaitTimeout | NotFound:
+    """The server as it is when it is there, or why it is not."""
+    began = ops.clock.monotonic()
+    last = ""
+    while True:
+        try:
+            now: Server | None = await ops.servers.get(row)
+        except NotFound as error:
+            if field != "gone":
+                return error
+            now = None
+        state = " ".join(filter(None, [now.status, now.task_state])) if now else "gone"
+        if state != last:
+            say(f"{row.name or row.id}: {state}")
+            last = state
+        if met(now, field, values):
+            return now or row
+        passed = ops.clock.monotonic() - began
+        if timeout is not None and passed >= timeout:
+            return WaitTimeout(f"{row.name or row.id} is {state} after {timeout:g} s.", last=state)
+        pause = 1.0 if passed < 30 else 2.0
+        await ops.clock.sleep(pause if timeout is None else max(0.05, min(pause, timeout - passed)))
