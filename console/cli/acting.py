@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from console.cli import reach
+from console.cli.checking import checked
 from console.cli.output import write, write_objects, write_one
 from console.cli.parse import Given, UsageError
-from console.cli.checking import checked
 from console.cli.report import done, shown
 from console.cli.voice import asked, asked_secret, complain, say, someone_there
 from console.errors import ActionRefused, ConsoleError

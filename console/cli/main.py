@@ -4,6 +4,7 @@ It loads what the chosen command needs and nothing else: `--version` waits for n
 ours becomes one sentence on stderr; anything else is a bug and shows its traceback.
 """
 
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -27,6 +28,10 @@ class Exit(IntEnum):
 
 def main(words: Sequence[str] | None = None) -> int:
     """Run one command line; the exit code is the answer."""
+    for stream in (sys.stdout, sys.stderr):
+        # What a terminal's alphabet lacks is shown as a question mark: better than an error in its place.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     try:
         code = _guarded(list(sys.argv[1:] if words is None else words))
         sys.stdout.flush()

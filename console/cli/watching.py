@@ -174,7 +174,8 @@ def goal(words: str) -> tuple[str, frozenset[str]]:
         return "gone", frozenset()
     if not joined or field not in (*Server.__struct_fields__, "status", "power", "address"):
         raise UsageError(f"--for needs FIELD=VALUES or gone, such as status=ACTIVE,ERROR, not '{words}'.")
-    return field, frozenset(value.strip().casefold() for value in values.split(","))
+    wanted = [value.strip().casefold() for value in values.split(",")]
+    return field, frozenset("" if value == "none" else value for value in wanted)
 
 
 def met(row: Row | None, field: str, values: frozenset[str]) -> bool:
@@ -192,7 +193,6 @@ def plain_word(value: Any) -> str:
 
 async def _wait(given: Given) -> int:
     field, values = goal(given.options["for"])
-    values = frozenset("" if value == "none" else value for value in values)
     async with reach.reach(given) as ops:
         rows = await named_servers(ops, given.names)
         ends = await asyncio.gather(*(_until(ops, row, field, values, given.get("timeout")) for row in rows))

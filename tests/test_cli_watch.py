@@ -1,0 +1,87 @@
+"""What `watch` tells: changes alone, each once, with what was and what is."""
+
+import datetime as dt
+import json
+
+import pytest
+
+from console.cli.output import to_json
+from console.cli.parse import UsageError
+from console.cli.watching import News, differences, goal, line, met
+from console.core.watch import Batch
+from console.model.place import Key, Place, Row
+from console.model.server import Server
+
+BEGAN = dt.datetime(2026, 11, 20, 12, tzinfo=dt.UTC)
+LAB, LATE = Place("lab", "one"), Place("late", "one")
+
+
+def server(word: str, *, id: str = "s1", place: Place = LAB, created: dt.datetime | None = None) -> Server:
+    return Server(id=id, name="web", word=word, key=Key("e", "one", "server", id), place=place, created=created)
+
+
+def news(*known: Row) -> News:
+    return News("server", {row.key: row for row in known}, frozenset({LATE}), BEGAN)
+
+
+def test_what_is_known_at_the_start_is_no_news() -> None:
+    old = server("ACTIVE")
+    assert news(old).of(Batch(kind=Server, changed=(old,), reset=True)) == []
+
+
+def test_appeared_changed_disappeared() -> None:
+    follow = news()
+    (appeared,) = follow.of(Batch(kind=Server, changed=(server("BUILD"),)))
+    (changed,) = follow.of(Batch(kind=Server, changed=(server("ACTIVE"),)))
+    (gone,) = follow.of(Batch(kind=Server, gone=(server("ACTIVE").key,)))
+    assert [one["event"] for one in (appeared, changed, gone)] == ["appeared", "changed", "disappeared"]
+    assert changed["changed"]["status"] == {"old": "BUILD", "new": "ACTIVE"}
+    assert (gone["name"], gone["id"], gone["place"], gone["status"]) == ("web", "s1", "lab/one", "ACTIVE")
+    told = json.loads(to_json(changed))
+    assert (told["v"], told["kind"]) == (1, "server")
+    assert told["time"].endswith("Z")
+
+
+def test_the_same_again_and_another_way_to_it_are_no_news() -> None:
+    follow = news(server("ACTIVE"))
+    assert follow.of(Batch(kind=Server, changed=(server("ACTIVE"), server("ACTIVE", place=LATE)))) == []
+    assert follow.of(Batch(kind=Server, gone=(server("X", id="never seen").key,))) == []
+
+
+def test_a_cloud_that_answers_late_has_no_news_of_old_servers() -> None:
+    follow = news()
+    old = server("ACTIVE", id="old", place=LATE, created=BEGAN - dt.timedelta(hours=1))
+    new = server("BUILD", id="new", place=LATE, created=BEGAN + dt.timedelta(seconds=1))
+    assert [one["id"] for one in follow.of(Batch(kind=Server, changed=(old, new)))] == ["new"]
+
+
+def test_a_line_tells_old_and_new() -> None:
+    follow = news(server("ACTIVE"))
+    (change,) = follow.of(Batch(kind=Server, changed=(server("REBOOT"),)))
+    said = line(change)
+    assert said.endswith("lab/one server web changed status: ACTIVE -> REBOOT")
+    assert differences(server("ACTIVE"), server("ACTIVE")) == {}
+
+
+@pytest.mark.parametrize(
+    ("words", "row", "there"),
+    [
+        ("status=ACTIVE,ERROR", server("ERROR"), True),
+        ("status=active", server("ACTIVE"), True),
+        ("status=ACTIVE", server("BUILD"), False),
+        ("status=ACTIVE", None, False),
+        ("gone", None, True),
+        ("gone", server("ACTIVE"), False),
+        ("task_state=", server("ACTIVE"), True),
+        ("task_state=none", server("ACTIVE"), True),
+    ],
+)
+def test_what_is_waited_for(words: str, row: Server | None, there: bool) -> None:
+    field, values = goal(words)
+    assert met(row, field, values) is there
+
+
+@pytest.mark.parametrize("words", ["ACTIVE", "colour=red", "status", "gone=1", ""])
+def test_what_cannot_be_waited_for(words: str) -> None:
+    with pytest.raises(UsageError, match="--for needs"):
+        goal(words)
