@@ -8,6 +8,7 @@ import datetime as dt
 import getpass
 import json
 import os
+import stat
 from collections import deque
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -53,7 +54,8 @@ class Audit:
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         file = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            if os.fstat(file).st_mode & 0o077:
+            mode = os.fstat(file).st_mode
+            if stat.S_ISREG(mode) and mode & 0o077:
                 os.fchmod(file, 0o600)
             if os.write(file, data) != len(data):  # one write per line, so that processes never mix theirs
                 raise OSError("the disk is full")

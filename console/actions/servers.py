@@ -116,7 +116,7 @@ async def resize(order: Order) -> Accepted:
     title="confirm resize",
     command="server resize confirm",
     key="C",
-    needs="server.resize",
+    needs="server.confirm",
     confirm="Keep the new flavor of {name}? The old disk is given up.",
     reversible=False,
     ends=Ends(
@@ -148,7 +148,7 @@ async def _confirmed(order: Order) -> bool:
     title="revert resize",
     command="server resize revert",
     key="V",
-    needs="server.resize",
+    needs="server.revert",
     confirm="Take {name} back to its old flavor? What was written since the resize is lost.",
     reversible=False,
     ends=Ends(
