@@ -1,0 +1,275 @@
+"""What the steps of a life do beside changing states: hosts, addresses, images, volumes and guests.
+
+Each function is one named effect of `lives`.  They change records and tell the guests; they never answer anybody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from console.sim.job import Failed, Job, Turn
+from console.sim.records import Migration, Server
+from console.sim.region import Region
+
+NO_HOST = "No valid host was found. There are not enough hosts available."
+Effect = Callable[[Region, Server, Job], Turn | None]
+F = TypeVar("F", bound=Effect)
+EFFECTS: dict[str, Effect] = {}
+
+
+def effect(function: F) -> F:
+    """Register a function under its own name."""
+    EFFECTS[function.__name__] = function
+    return function
+
+
+@effect
+def schedule(region: Region, server: Server, job: Job) -> None:
+    server.in_request = True
+
+
+@effect
+def place(region: Region, server: Server, job: Job) -> None:
+    server.in_request = False
+    if server.flavor.name == "m1.impossible":
+        raise Failed("No valid host was found. ")
+    host = region.nova.pick_host(server)
+    if host is None:
+        raise Failed(NO_HOST)
+    server.host, server.zone = host, region.nova.zone_of(host)
+    if job.action is not None:
+        for event in job.action.events:
+            event.host = event.host or host
+
+
+@effect
+def connect_volumes(region: Region, server: Server, job: Job) -> None:
+    region.cinder.connect(server)
+
+
+@effect
+def spawn(region: Region, server: Server, job: Job) -> Turn | None:
+    region.neutron.bind(server, job.given.get("networks", []))
+    if server.metadata.get("lab_fail") == "hang":
+        return Turn(result="")
+    return None
+
+
+@effect
+def launch(region: Region, server: Server, job: Job) -> None:
+    if server.metadata.get("lab_fail") == "build":
+        region.neutron.release(server)
+        server.power_state = 0
+        raise Failed(f"Build of instance {server.id} aborted: asked to fail by lab_fail=build")
+    server.launched = region.clock.time()
+    region.guests.create(server)
+
+
+@effect
+def guest_off(region: Region, server: Server, job: Job) -> None:
+    region.guests.off(server)
+
+
+@effect
+def guest_boot(region: Region, server: Server, job: Job) -> None:
+    region.guests.boot(server)
+
+
+@effect
+def guest_freeze(region: Region, server: Server, job: Job) -> None:
+    region.guests.freeze(server)
+
+
+@effect
+def guest_thaw(region: Region, server: Server, job: Job) -> None:
+    region.guests.thaw(server)
+
+
+@effect
+def guest_rescue(region: Region, server: Server, job: Job) -> None:
+    region.guests.rescue(server)
+
+
+@effect
+def guest_unrescue(region: Region, server: Server, job: Job) -> None:
+    region.guests.unrescue(server)
+
+
+@effect
+def pick_host(region: Region, server: Server, job: Job) -> None:
+    target = job.given.get("host") or region.nova.pick_host(server, avoid=server.host) or server.host
+    job.given["target"] = target
+    now = region.clock.time()
+    kind = {"resize": "resize", "migrate": "migration", "evacuate": "evacuation"}.get(job.life, "live-migration")
+    migrations = region.nova.migrations
+    job.given["migration"] = Migration(
+        len(migrations) + 1, region.ids.uuid(), server.id, kind, "migrating", server.host, target,
+        server.flavor, job.given.get("flavor", server.flavor), server.user_id, server.project_id, now, now,
+    )  # fmt: skip
+    migrations.append(job.given["migration"])
+
+
+@effect
+def move_host(region: Region, server: Server, job: Job) -> None:
+    server.old_host, server.host = server.host, job.given["target"]
+    server.zone = region.nova.zone_of(server.host)
+    job.given["migration"].status = "post-migrating"
+
+
+@effect
+def take_flavor(region: Region, server: Server, job: Job) -> None:
+    server.old_flavor = server.flavor
+    server.flavor = job.given.get("flavor", server.flavor)
+
+
+@effect
+def resized(region: Region, server: Server, job: Job) -> Turn | None:
+    server.old_state = job.given["vm_state"]
+    _migration(region, server, "finished")
+    if server.old_state == "stopped":
+        server.power_state = 4
+        return None
+    server.power_state = 1
+    region.guests.boot(server)
+
+
+def _migration(region: Region, server: Server, status: str) -> None:
+    mine = [m for m in region.nova.migrations if m.server_id == server.id]
+    if mine:
+        mine[-1].status, mine[-1].updated = status, region.clock.time()
+
+
+@effect
+def refuse_resize(region: Region, server: Server, job: Job) -> Turn | None:
+    server.vm_state = job.given["vm_state"]
+    return Turn(result="Error", message="Error")
+
+
+@effect
+def confirming(region: Region, server: Server, job: Job) -> None:
+    _migration(region, server, "confirming")
+
+
+@effect
+def confirmed(region: Region, server: Server, job: Job) -> None:
+    _migration(region, server, "confirmed")
+    server.vm_state = "stopped" if server.power_state == 4 else "active"
+    server.old_flavor, server.old_host, server.old_state = None, "", ""
+
+
+@effect
+def reverting(region: Region, server: Server, job: Job) -> None:
+    _migration(region, server, "reverting")
+
+
+@effect
+def move_back(region: Region, server: Server, job: Job) -> None:
+    server.flavor = server.old_flavor or server.flavor
+    server.host = server.old_host or server.host
+    server.zone = region.nova.zone_of(server.host)
+
+
+@effect
+def reverted(region: Region, server: Server, job: Job) -> Turn | None:
+    _migration(region, server, "reverted")
+    was_stopped = server.old_state == "stopped"
+    server.old_flavor, server.old_host, server.old_state = None, "", ""
+    server.vm_state = "active"
+    if was_stopped:
+        return Turn("power_off_after")
+    server.power_state = 1
+    region.guests.boot(server)
+    return None
+
+
+@effect
+def image_saving(region: Region, server: Server, job: Job) -> Turn | None:
+    if server.metadata.get("lab_fail") == "snapshot":
+        region.glance.drop(job.given["image"])
+        server.task_state = None
+        return Turn(result="Error")
+    region.glance.saving(job.given["image"])
+    return None
+
+
+@effect
+def image_done(region: Region, server: Server, job: Job) -> None:
+    region.glance.uploaded(job.given["image"], server)
+
+
+@effect
+def backup_done(region: Region, server: Server, job: Job) -> None:
+    region.glance.uploaded(job.given["image"], server)
+    region.glance.rotate(server, job.given["backup_type"], job.given["rotation"])
+
+
+@effect
+def password(region: Region, server: Server, job: Job) -> None:
+    if server.metadata.get("lab_fail") == "password":
+        raise Failed("Failed to set admin password on the server: asked to fail by lab_fail=password")
+    server.admin_pass = job.given["password"]
+    region.guests.passwords(server)
+
+
+@effect
+def rebuilt(region: Region, server: Server, job: Job) -> Turn | None:
+    if server.metadata.get("lab_fail") == "rebuild":
+        raise Failed("Failed to rebuild: asked to fail by lab_fail=rebuild")
+    was = job.given["vm_state"]
+    server.launched = region.clock.time()
+    server.fault = None
+    region.guests.create(server)
+    if was == "stopped":
+        return Turn("power_off_after")
+    return None
+
+
+@effect
+def offload(region: Region, server: Server, job: Job) -> None:
+    server.host, server.zone = "", ""
+    region.guests.off(server)
+
+
+@effect
+def unshelved(region: Region, server: Server, job: Job) -> None:
+    server.launched = region.clock.time()
+    region.guests.boot(server)
+
+
+@effect
+def moved_live(region: Region, server: Server, job: Job) -> None:
+    server.host = job.given["target"]
+    server.zone = region.nova.zone_of(server.host)
+    _migration(region, server, "completed")
+
+
+@effect
+def evacuated(region: Region, server: Server, job: Job) -> None:
+    _migration(region, server, "done")
+    server.launched = region.clock.time()
+    region.guests.forget(server)
+
+
+@effect
+def vanish(region: Region, server: Server, job: Job) -> None:
+    now = region.clock.time()
+    server.terminated, server.vm_state, server.task_state, server.power_state = now, "deleted", None, 0
+    region.neutron.release(server)
+    region.cinder.freed(server)
+    region.guests.forget(server)
+    server.metadata = {}
+    server.in_request = False
+    server.touch(now)
+    server.deleted = True
+    region.nova.forget_order()
+
+
+@effect
+def attached(region: Region, server: Server, job: Job) -> None:
+    region.cinder.attached(server, job.given["volume"])
+
+
+@effect
+def detached(region: Region, server: Server, job: Job) -> None:
+    region.cinder.detached(server, job.given["volume"])

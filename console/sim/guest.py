@@ -1,0 +1,332 @@
+"""The guests: real SSH servers on loopback that live and die with the servers they belong to.
+
+At most a given number of servers has one; at every other server's address nothing listens, so that it refuses.
+A guest has its own host keys (new ones after a rebuild), which its server's console log shows exactly as
+cloud-init prints them.  Where port 22 of its own loopback address cannot be had, it listens on some port of
+127.0.0.1, and the server's metadata says so under `lab_ssh_at`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import asyncssh
+
+from console.sim.clock import Clock
+from console.sim.console_log import CONSOLE_KEYS, boot_text, first_boot_text
+from console.sim.records import Server
+from console.sim.shell import Seat, run
+
+LOGINS = ("root", "debian", "ubuntu", "centos", "fedora", "cloud-user", "admin")
+
+
+@dataclass(eq=False, slots=True)
+class Guest:
+    """One server's inside: its keys, and what it should be and is doing on the network."""
+
+    server: Server
+    image: str = "Linux"
+    keys: list[asyncssh.SSHKey] = field(default_factory=list)
+    rescue_keys: list[asyncssh.SSHKey] = field(default_factory=list)
+    rescued: bool = False
+    wanted: str = "off"
+    serial: int = 0
+    shown: bool = False
+    booted: float = 0.0
+    place: tuple[str, int] | None = None
+    listeners: list[asyncssh.SSHAcceptor | asyncio.Server] = field(default_factory=list)
+    open: set[asyncio.BaseTransport] = field(default_factory=set)
+
+
+def new_keys(hostname: str) -> list[asyncssh.SSHKey]:
+    """Host keys as a new disk makes them at its first boot."""
+    return [
+        asyncssh.generate_private_key("ecdsa-sha2-nistp256", comment=f"root@{hostname}"),
+        asyncssh.generate_private_key("ssh-ed25519", comment=f"root@{hostname}"),
+    ]
+
+
+class Login(asyncssh.SSHServer):
+    """Who may log in to a guest: the server's key pair, or its password."""
+
+    def __init__(self, guest: Guest) -> None:
+        self.guest = guest
+        self.transport: asyncio.BaseTransport | None = None
+
+    def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
+        self.transport = conn.get_extra_info("transport") or conn._transport
+        if self.transport is not None:
+            self.guest.open.add(self.transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self.transport is not None:
+            self.guest.open.discard(self.transport)
+
+    def begin_auth(self, username: str) -> bool:
+        return True
+
+    def public_key_auth_supported(self) -> bool:
+        return True
+
+    def validate_public_key(self, username: str, key: asyncssh.SSHKey) -> bool:
+        if username not in LOGINS or not self.guest.server.key_data:
+            return False
+        return asyncssh.import_public_key(self.guest.server.key_data).public_data == key.public_data
+
+    def password_auth_supported(self) -> bool:
+        return True
+
+    def validate_password(self, username: str, password: str) -> bool:
+        return username in LOGINS and bool(password) and password == self.guest.server.admin_pass
+
+
+class GuestHouse:
+    """Every guest of an estate; `room` of them at most."""
+
+    def __init__(self, clock: Clock, room: int, port: int = 22) -> None:
+        self.clock = clock
+        self.room = room
+        self.port = port
+        self.guests: dict[str, Guest] = {}
+        self.image_name: Callable[[Server], str] = lambda server: "Linux"
+        self.shut_down_from_inside: Callable[[Server, bool], None] = lambda server, again: None
+        self._changed: asyncio.Queue[Guest] | None = None
+        self._worker: asyncio.Task[None] | None = None
+        self._early: list[Guest] = []
+        clock.settlers.append(self.settled)
+
+    # What happens to servers
+
+    def create(self, server: Server) -> None:
+        """A new disk boots for the first time: new host keys, a new console."""
+        server.console = ""
+        guest = self.guests.get(server.id)
+        if guest is None and len(self.guests) < self.room and server.ports:
+            guest = self.guests[server.id] = Guest(server)
+        if guest is None:
+            server.console = None
+            return
+        guest.keys, guest.shown, guest.rescued = new_keys(server.hostname), False, False
+        guest.image = self.image_name(server)
+        self.boot(server, wait=1.5)
+
+    def boot(self, server: Server, wait: float = 0.6) -> None:
+        """Switched on: sshd answers after a while, and what the boot says is on the console."""
+        guest = self.guests.get(server.id)
+        if guest is None:
+            if server.console is not None:
+                server.console += boot_text(server.hostname, self.clock)
+            return
+        guest.serial += 1
+        serial, guest.booted = guest.serial, self.clock.time()
+        self._want(guest, "off")
+        try:
+            delay = wait + float(server.metadata.get("lab_ssh_delay", "0"))
+        except ValueError:
+            delay = wait
+        self.clock.after(delay, lambda: self._up(guest, serial))
+
+    def _up(self, guest: Guest, serial: int) -> None:
+        if guest.serial != serial:
+            return
+        server = guest.server
+        server.console = server.console or ""
+        keys = guest.rescue_keys if guest.rescued else guest.keys
+        if not guest.shown or guest.rescued:
+            shown = new_keys(server.hostname) if server.metadata.get("lab_hostkey") == "lie" else keys
+            server.console += first_boot_text(server.hostname, shown, self.clock, guest.image)
+            guest.shown = True
+        else:
+            server.console += boot_text(server.hostname, self.clock)
+        self._want(guest, {"no": "off", "silent": "silent"}.get(server.metadata.get("lab_ssh", ""), "ssh"))
+
+    def off(self, server: Server) -> None:
+        """Switched off: the port refuses."""
+        self._turn(server, "off")
+
+    def freeze(self, server: Server) -> None:
+        """Paused or suspended: connections are accepted and nobody speaks."""
+        self._turn(server, "silent")
+
+    def thaw(self, server: Server) -> None:
+        """Going on where it stood."""
+        self._turn(server, "off" if server.metadata.get("lab_ssh") == "no" else "ssh")
+
+    def _turn(self, server: Server, wanted: str) -> None:
+        guest = self.guests.get(server.id)
+        if guest is not None:
+            guest.serial += 1
+            self._want(guest, wanted)
+
+    def rescue(self, server: Server) -> None:
+        """Boots from the rescue image, which has keys of its own."""
+        guest = self.guests.get(server.id)
+        if guest is not None:
+            guest.rescued, guest.rescue_keys = True, new_keys(server.hostname)
+        self.boot(server)
+
+    def unrescue(self, server: Server) -> None:
+        """Boots from its own disk again."""
+        guest = self.guests.get(server.id)
+        if guest is not None:
+            guest.rescued = False
+        self.boot(server)
+
+    def forget(self, server: Server) -> None:
+        """The disk is gone."""
+        guest = self.guests.pop(server.id, None)
+        if guest is not None:
+            guest.serial += 1
+            self._want(guest, "off")
+
+    def console(self, server: Server) -> str:
+        """All that the server's console shows; a server without a guest has keys that nobody serves."""
+        if server.console is None:
+            server.console = first_boot_text(
+                server.hostname, new_keys(server.hostname), self.clock, self.image_name(server), server.launched
+            )
+        return server.console
+
+    # The network
+
+    async def start(self) -> None:
+        """Begin to listen where guests should."""
+        self._changed = asyncio.Queue()
+        for guest in self._early:
+            self._changed.put_nowait(guest)
+        self._early.clear()
+        self._worker = asyncio.create_task(self._work(), name="guests")
+
+    async def stop(self) -> None:
+        """Every guest is gone when this returns."""
+        for guest in list(self.guests.values()):
+            guest.serial += 1
+            self._want(guest, "off")
+        await self.settled()
+        if self._worker is not None:
+            self._worker.cancel()
+            await asyncio.gather(self._worker, return_exceptions=True)
+            self._worker = None
+        self._changed = None
+
+    async def settled(self) -> None:
+        """Wait until every guest is what it should be."""
+        if self._changed is not None and self._worker is not None and not self._worker.done():
+            await self._changed.join()
+
+    def _want(self, guest: Guest, wanted: str) -> None:
+        guest.wanted = wanted
+        if self._changed is None:
+            self._early.append(guest)
+        else:
+            self._changed.put_nowait(guest)
+
+    async def _work(self) -> None:
+        queue = self._changed
+        while queue is not None:
+            guest = await queue.get()
+            try:
+                await self._apply(guest)
+            finally:
+                queue.task_done()
+
+    async def _apply(self, guest: Guest) -> None:
+        wanted = guest.wanted
+        for listener in guest.listeners:
+            listener.close()
+        for transport in list(guest.open):
+            transport.abort() if isinstance(transport, asyncio.Transport) else transport.close()
+        for listener in guest.listeners:
+            await listener.wait_closed()
+        guest.listeners.clear()
+        guest.open.clear()
+        if wanted == "off":
+            return
+        for address in guest_addresses(guest.server):
+            await self._listen(guest, address, wanted)
+
+    async def _listen(self, guest: Guest, address: str, wanted: str) -> None:
+        try:
+            guest.listeners.append(await self._open(guest, address, self.port, wanted))
+            guest.place = (address, self.port)
+        except OSError:
+            host, port = guest.place if guest.place and guest.place[0] == "127.0.0.1" else ("127.0.0.1", 0)
+            listener = await self._open(guest, host, port, wanted)
+            guest.listeners.append(listener)
+            guest.place = ("127.0.0.1", listener.sockets[0].getsockname()[1])
+            guest.server.metadata["lab_ssh_at"] = f"127.0.0.1:{guest.place[1]}"
+            guest.server.stale()
+
+    async def _open(self, guest: Guest, host: str, port: int, wanted: str) -> asyncssh.SSHAcceptor | asyncio.Server:
+        if wanted == "silent":
+
+            async def mute(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+                guest.open.add(writer.transport)
+
+            return await asyncio.start_server(mute, host, port, reuse_address=True)
+        return await asyncssh.listen(
+            host,
+            port,
+            server_factory=lambda: Login(guest),
+            server_host_keys=guest.rescue_keys if guest.rescued else guest.keys,
+            process_factory=lambda process: self._session(guest, process),
+            reuse_address=True,
+            allow_scp=False,
+            server_version="OpenSSH_9.2p1 Debian-2+deb12u2",
+            login_timeout=30,
+        )
+
+    # Inside
+
+    def seat(self, guest: Guest, user: str) -> Seat:
+        """The machine as a command sees it now."""
+        up = max(1.0, self.clock.time() - guest.booted)
+        settled = self.clock.speed == 0 or up * self.clock.speed >= 3.0
+        clock = self.clock.now().strftime("%H:%M:%S")
+        return Seat(guest.server.hostname, user, up, clock, guest.server.id, settled, guest.image)
+
+    async def _session(self, guest: Guest, process: asyncssh.SSHServerProcess[str]) -> None:
+        user = process.get_extra_info("username") or "root"
+        if process.command is not None:
+            said = run(self.seat(guest, user), process.command)
+            process.stdout.write(said.out)
+            process.stderr.write(said.err)
+            process.exit(said.code)
+            self._power(guest, said.power)
+            return
+        await self._interactive(guest, user, process)
+
+    async def _interactive(self, guest: Guest, user: str, process: asyncssh.SSHServerProcess[str]) -> None:
+        prompt = f"{user}@{guest.server.hostname}:~# "
+        process.stdout.write(prompt)
+        async for line in process.stdin:
+            said = run(self.seat(guest, user), line.strip())
+            process.stdout.write(said.out)
+            process.stderr.write(said.err)
+            if said.power or line.strip() in ("exit", "logout"):
+                process.exit(said.code)
+                self._power(guest, said.power)
+                return
+            process.stdout.write(prompt)
+        process.exit(0)
+
+    def _power(self, guest: Guest, asked: str) -> None:
+        if asked:
+            self.clock.after(0.2, lambda: self.shut_down_from_inside(guest.server, asked == "reboot"))
+
+    def where(self, server_id: str) -> tuple[str, int] | None:
+        """Where a server's guest listens; None where it has none, or it is off."""
+        guest = self.guests.get(server_id)
+        return guest.place if guest is not None and guest.listeners else None
+
+
+def guest_addresses(server: Server) -> list[str]:
+    """The addresses that a guest can listen on: loopback ones."""
+    found = [address for port in server.ports for _, address in port.fixed]
+    found += [extra.address for port in server.ports for extra in port.floating]
+    return [address for address in found if address.startswith("127.")]
+
+
+__all__ = ["CONSOLE_KEYS", "Guest", "GuestHouse", "guest_addresses", "new_keys"]
