@@ -1,0 +1,154 @@
+"""All places at once: a lane for each, one parent for all their tasks, and no waiting for any of them.
+
+The fleet reads only. A kind is polled while somebody is interested in it, however many are: one fleet, many viewers.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from console.clouds.dialect import Dialect
+from console.core.clock import Clock
+from console.core.lane import Account, Connect, Lane
+from console.core.settings import Settings
+from console.core.store import Store
+from console.errors import ConfigError
+from console.model.place import Place, Row
+
+Beside = Callable[[Any], Sequence[Account]]
+
+
+class Fleet:
+    """The lanes of a console. `beside` tells the further regions of an account that named none."""
+
+    def __init__(
+        self,
+        accounts: Sequence[Account],
+        store: Store,
+        clock: Clock,
+        settings: Settings,
+        *,
+        connect: Connect,
+        beside: Beside = lambda account: (),
+        all_projects: bool | None = None,
+        ask: Callable[[str], Awaitable[str]] | None = None,
+    ) -> None:
+        self._store, self._clock, self._settings = store, clock, settings
+        self._connect, self._beside, self._all_projects = connect, beside, all_projects
+        self._ask = ask
+        self._asking = asyncio.Lock()
+        self.watched = asyncio.Event()  # set from the first moment at which anybody watches
+        self._interest: Counter[type[Row]] = Counter()
+        self._group: asyncio.TaskGroup | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self.lanes: list[Lane] = []
+        for account in accounts:
+            self._add(account)
+
+    @property
+    def places(self) -> tuple[Place, ...]:
+        """All places, in the order of the settings."""
+        return tuple(lane.place for lane in self.lanes)
+
+    def start(self, group: asyncio.TaskGroup) -> None:
+        """Run every lane as a task of this group; returns at once."""
+        self._group = group
+        for lane in self.lanes:
+            self._launch(lane)
+
+    def stop(self) -> None:
+        """End all lanes."""
+        for task in self._tasks:
+            task.cancel()
+
+    def lane(self, place: Place) -> Lane:
+        """The lane of a place. Raises `ConfigError` for one that is not open."""
+        for lane in self.lanes:
+            if lane.place == place:
+                return lane
+        raise ConfigError(f"{place} is not open.")
+
+    def dialect(self, place: Place) -> Dialect:
+        """What to send by; raises a `CloudError` with the lane's reason while there is no login."""
+        return self.lane(place).now()
+
+    async def ready(self, place: Place) -> Dialect:
+        """The same, after waiting for a login that is under way."""
+        return await self.lane(place).ready()
+
+    def wake(self, place: Place) -> None:
+        """Something was done there: ask now, and often for some seconds."""
+        self.lane(place).wake()
+
+    def refresh(self) -> None:
+        """Ask every place now for complete lists of all that is watched."""
+        for lane in self.lanes:
+            lane.wake(whole=True)
+
+    def retry(self, place: Place) -> None:
+        """Log in again, also where the login was refused."""
+        self.lane(place).retry()
+
+    def tell(self, place: Place, secrets: Mapping[str, str]) -> None:
+        """Log in with what a person told, at this place and the other regions of its entry."""
+        entry = getattr(self.lane(place).account, "entry", None)
+        for lane in self.lanes:
+            if lane.place == place or (entry is not None and getattr(lane.account, "entry", None) is entry):
+                lane.tell(secrets)
+
+    @contextmanager
+    def interest(self, *kinds: type[Row]) -> Iterator[None]:
+        """Poll these kinds while this context is open."""
+        self._count(kinds, 1)
+        try:
+            yield
+        finally:
+            self._count(kinds, -1)
+
+    def _count(self, kinds: Sequence[type[Row]], step: int) -> None:
+        before = self._wanted()
+        for kind in kinds:
+            self._interest[kind] += step
+        self.watched.set()
+        if self._wanted() != before:
+            for lane in self.lanes:
+                lane.interest_changed()
+
+    def _wanted(self) -> tuple[type[Row], ...]:
+        return tuple(kind for kind, count in self._interest.items() if count > 0)
+
+    def _add(self, account: Account) -> Lane:
+        cloud = self._settings.cloud(account.place.cloud)
+        lane = Lane(
+            account,
+            self._connect,
+            self._store,
+            self._clock,
+            writable=not (cloud.read_only or self._settings.read_only),
+            all_projects=cloud.all_projects if self._all_projects is None else self._all_projects,
+            wanted=self._wanted,
+            moved=self._moved,
+            ask=None if self._ask is None else self._ask_person,
+        )
+        self.lanes.append(lane)
+        return lane
+
+    def _launch(self, lane: Lane) -> None:
+        if self._group is not None:
+            self._tasks.append(self._group.create_task(lane.run(), name=f"lane {lane.place}"))
+
+    async def _ask_person(self, lane: Lane) -> None:
+        """Ask for what an entry lacks; one entry after the other, and each only once."""
+        assert self._ask is not None
+        async with self._asking:
+            given = {name: await self._ask(f"The {name} for {lane.place.cloud}") for name in lane.account.missing}
+            if given:
+                self.tell(lane.place, given)
+
+    def _moved(self, lane: Lane, before: Place) -> None:
+        """A login told which region it is in: there may be further ones."""
+        for account in self._beside(lane.account):
+            if account.place not in self.places:
+                self._launch(self._add(account))

@@ -1,0 +1,108 @@
+"""What the core must know of a noun to keep it fresh: how it is listed, how one is read, and how often to ask.
+
+A new noun is one line in `KINDS`; the poller, the store, the timeline and the collections are written once.
+"""
+
+import datetime as dt
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from console.clouds.dialect import Dialect, Filters
+from console.model.flavor import Flavor
+from console.model.image import Image
+from console.model.keypair import KeyPair
+from console.model.place import Row
+from console.model.server import Server, deleted
+
+R = TypeVar("R", bound=Row)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked of a list."""
+
+    filters: Filters | None = None
+    changes_since: dt.datetime | None = None
+    all_projects: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind(Generic[R]):
+    """One noun. Times are seconds between questions."""
+
+    row: type[R]
+    list: Callable[[Dialect, Question], AsyncIterator[Sequence[R]]]
+    read: Callable[[Dialect, str], Awaitable[R]] | None = None
+    settled: float  # while nothing moves
+    moving: float  # while a row is about to change
+    whole: float  # between complete listings, where changes are listed in between
+    changes: bool = False  # whether the cloud can list what changed since a moment
+    confirm: bool = False  # whether a row that a listing misses must be asked for before it counts as gone
+    filters: frozenset[str] = frozenset()  # the filters that a cloud applies itself
+    in_flight: Callable[[R], bool] = lambda row: False
+    deleted: Callable[[R], bool] = lambda row: False
+
+    @property
+    def name(self) -> str:
+        """The word for it in keys and messages."""
+        return self.row.__name__.lower()
+
+    @property
+    def verb(self) -> str:
+        """The verb that a dialect must offer for it to be listed."""
+        return f"{self.name}.list"
+
+
+def _servers(dialect: Dialect, question: Question) -> AsyncIterator[Sequence[Server]]:
+    return dialect.servers(
+        changes_since=question.changes_since, filters=question.filters, all_projects=question.all_projects
+    )
+
+
+KINDS: dict[type[Row], Kind[Any]] = {
+    Server: Kind(
+        row=Server,
+        list=_servers,
+        read=lambda dialect, id: dialect.server(id),
+        settled=10.0,
+        moving=1.5,
+        whole=300.0,
+        changes=True,
+        confirm=True,
+        filters=frozenset({"name", "status", "image_id", "flavor_id"}),
+        in_flight=lambda server: server.in_flight,
+        deleted=deleted,
+    ),
+    Image: Kind(
+        row=Image,
+        list=lambda dialect, question: dialect.images(filters=question.filters),
+        read=lambda dialect, id: dialect.image(id),
+        settled=60.0,
+        moving=2.0,
+        whole=60.0,
+        filters=frozenset({"name", "status", "visibility", "server_id"}),
+        in_flight=lambda image: image.in_flight,
+        deleted=lambda image: image.status == "deleted",
+    ),
+    Flavor: Kind(
+        row=Flavor,
+        list=lambda dialect, question: dialect.flavors(filters=question.filters),
+        read=lambda dialect, id: dialect.flavor(id),
+        settled=600.0,
+        moving=600.0,
+        whole=600.0,
+    ),
+    KeyPair: Kind(
+        row=KeyPair,
+        list=lambda dialect, question: dialect.keypairs(),
+        settled=600.0,
+        moving=600.0,
+        whole=600.0,
+    ),
+}
+
+
+def kind_of(row: type[R]) -> Kind[R]:
+    """What is declared of a noun."""
+    return KINDS[row]

@@ -1,0 +1,210 @@
+"""The user's own settings, what the program keeps for itself, and where both lie.
+
+`config.toml` is the user's: read, never written; a mistake in it is told with its file and line, and a word that
+means nothing is a mistake too, since `read_onyl = true` must not leave a cloud writable. `saved.toml` is the
+program's. Clouds and their logins are in neither: they stay where OpenStack's other tools look for them.
+"""
+
+import os
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+import platformdirs
+
+from console.errors import ConfigError
+from console.text import clean
+
+APP = "novadeck"
+S = TypeVar("S", bound=msgspec.Struct)
+
+
+@dataclass(frozen=True, slots=True)
+class Paths:
+    """The folders: the user's settings, what the program remembers, and what is gone after a restart."""
+
+    config: Path = field(default_factory=lambda: platformdirs.user_config_path(APP, appauthor=False))
+    state: Path = field(default_factory=lambda: platformdirs.user_state_path(APP, appauthor=False))
+    runtime: Path = field(default_factory=lambda: platformdirs.user_runtime_path(APP, appauthor=False))
+
+    @property
+    def config_file(self) -> Path:
+        """The user's settings."""
+        return self.config / "config.toml"
+
+    @property
+    def saved_file(self) -> Path:
+        """What the program keeps: it writes this file and no other one in the config folder."""
+        return self.config / "saved.toml"
+
+    @property
+    def audit_file(self) -> Path:
+        """What was asked, and what became of it."""
+        return self.state / "audit.ndjson"
+
+    @property
+    def timeline_file(self) -> Path:
+        """What changed when."""
+        return self.state / "timeline.sqlite"
+
+
+class SshSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The way into the guests of a cloud."""
+
+    user: str = ""
+    port: int = 22
+    jump: str = ""  # user@host:port
+    key: str = ""  # a file
+
+
+class CloudSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What holds for one entry of clouds.yaml."""
+
+    production: bool = False
+    read_only: bool = False
+    all_projects: bool = False
+    ssh: SshSettings = SshSettings()
+
+
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """All settings, with their defaults."""
+
+    theme: str = ""
+    ascii: bool = False
+    read_only: bool = False
+    clouds: dict[str, CloudSettings] = {}
+    keys: dict[str, str] = {}
+
+    def cloud(self, name: str) -> CloudSettings:
+        """What holds for this entry of clouds.yaml."""
+        return self.clouds.get(name, CloudSettings())
+
+
+class Saved(msgspec.Struct, frozen=True):
+    """What the program remembers between two runs; a key of a newer version is ignored."""
+
+    clouds: list[str] = []  # those opened last
+    theme: str = ""
+    keys: dict[str, str] = {}
+    views: dict[str, dict[str, str | int | bool]] = {}  # by pane: filter, sort ...
+
+
+_ENVIRONMENT = {"theme": "NOVADECK_THEME", "ascii": "NOVADECK_ASCII", "read_only": "NOVADECK_READ_ONLY"}
+
+
+def load_settings(paths: Paths | None = None, environment: Mapping[str, str] = os.environ) -> Settings:
+    """The settings: the environment's over the file's over the defaults. Raises `ConfigError` naming file and line."""
+    file = (paths or Paths()).config_file
+    text = _text(file)
+    settings = _settings(_parse(text, file), text, file)
+    return msgspec.structs.replace(settings, **_from_environment(environment))
+
+
+def explain(paths: Paths, environment: Mapping[str, str] = os.environ) -> Iterator[tuple[str, str, str]]:
+    """Each path and setting as (name, value, where it came from), for `novadeck info`."""
+    for name, variable in (("config", "XDG_CONFIG_HOME"), ("state", "XDG_STATE_HOME"), ("runtime", "XDG_RUNTIME_DIR")):
+        yield f"{name} folder", str(getattr(paths, name)), variable if environment.get(variable) else "default"
+    written = msgspec.to_builtins(load_settings(paths, environment))
+    in_file = _parse(_text(paths.config_file), paths.config_file)
+    for name, value in written.items():
+        variable = _ENVIRONMENT.get(name, "")
+        source = variable if environment.get(variable) else str(paths.config_file) if name in in_file else "default"
+        if not isinstance(value, dict):
+            yield name, str(value), source
+        for inner, said in value.items() if isinstance(value, dict) else ():
+            yield f"{name}.{inner}", str(said), source
+
+
+def load_saved(paths: Paths) -> Saved:
+    """What the last run kept; nothing where the file is missing or broken, since it is no work of the user's."""
+    try:
+        return msgspec.convert(tomllib.loads(paths.saved_file.read_text(encoding="utf-8")), Saved)
+    except (OSError, ValueError, msgspec.ValidationError):
+        return Saved()
+
+
+def save(paths: Paths, saved: Saved) -> None:
+    """Keep this for the next run, all or nothing. Raises `ConfigError` where the folder cannot be written."""
+    import tomli_w
+
+    file = paths.saved_file
+    new = file.with_name(f"{file.name}.{os.getpid()}")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        new.write_text(tomli_w.dumps(msgspec.to_builtins(saved)), encoding="utf-8")
+        new.chmod(0o600)
+        new.replace(file)
+    except OSError as error:
+        raise ConfigError(f"{file} cannot be written: {error.strerror or error}.") from error
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return ""
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{file} cannot be read: {getattr(error, 'strerror', None) or error}.") from error
+
+
+def _parse(text: str, file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        found = re.search(r"line (\d+)", str(error))
+        what = clean(re.sub(r"\s*\(at .*\)$", "", str(error)))
+        line = int(found[1]) if found else text.count("\n") + 1
+        raise ConfigError(f"{file}, line {line}: {what}.") from error
+
+
+def _settings(tree: dict[str, Any], text: str, file: Path) -> Settings:
+    clouds = tree.get("clouds", {})
+    read = _convert({name: value for name, value in tree.items() if name != "clouds"}, Settings, (), text, file)
+    if not isinstance(clouds, dict):
+        raise ConfigError(f"{file}, line {_line(text, (), 'clouds')}: clouds must be a table, as in [clouds.prod].")
+    each = {name: _convert(value, CloudSettings, ("clouds", name), text, file) for name, value in clouds.items()}
+    return msgspec.structs.replace(read, clouds=each)
+
+
+def _convert(tree: Any, shape: type[S], table: tuple[str, ...], text: str, file: Path) -> S:
+    try:
+        return msgspec.convert(tree, shape)
+    except msgspec.ValidationError as error:
+        said = str(error)
+        path = re.search(r"`\$\.?([^`]*)`$", said)
+        inner = [part for part in (path[1] if path else "").split(".") if part and "[" not in part]
+        unknown = re.search(r"unknown field `([^`]*)`", said)
+        key = unknown[1] if unknown else (inner.pop() if inner else "")
+        where = f"{file}, line {_line(text, (*table, *inner), key)}"
+        name = clean(".".join((*table, *inner, key)).strip("."))
+        if unknown:
+            raise ConfigError(f"{where}: nothing is known by the name of {name}.") from error
+        raise ConfigError(f"{where}: {name}: {clean(said.split(' - at ')[0])}.") from error
+
+
+def _line(text: str, table: tuple[str, ...], key: str) -> int:
+    """The line of a key in a table, as near as the text tells."""
+    current: tuple[str, ...] = ()
+    best = 1
+    for number, line in enumerate(text.splitlines(), 1):
+        header = re.match(r"\s*\[+\s*([^\]]+?)\s*\]+", line)
+        if header:
+            current = tuple(part.strip().strip("\"'") for part in header[1].split("."))
+            best = number if current == table or current == (*table, key) else best
+        said = re.match(r"\s*([^=#]+?)\s*=", line)
+        if said and (*current, *(part.strip().strip("\"'") for part in said[1].split("."))) == (*table, key):
+            return number
+    return best
+
+
+def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
+    given: dict[str, Any] = {}
+    for name, variable in _ENVIRONMENT.items():
+        value = environment.get(variable)
+        if value:
+            given[name] = value if name == "theme" else value.lower() not in ("0", "no", "false")
+    return given

@@ -1,0 +1,201 @@
+"""What changed when, on disk: the memory that outlives the console, for history, replay and learned times.
+
+One SQLite file, readable by its owner alone, written by one thread so that the event loop never waits for a disk, and
+by as many consoles as there are: a change that two of them saw is written once. Where it cannot be written, one
+sentence says so and the console goes on without. No write-ahead log, since home folders lie on networks.
+"""
+
+import asyncio
+import datetime as dt
+import json
+import sqlite3
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from console.core.clock import Clock
+from console.core.watch import Batch
+from console.model.image import Image
+from console.model.place import Key, Row
+from console.model.server import Server
+
+VERSION = 1
+KEPT = dt.timedelta(days=90)
+MOST = 500_000  # changes
+
+_SCHEMA = """
+CREATE TABLE changes (
+    number INTEGER PRIMARY KEY, at TEXT NOT NULL, endpoint TEXT NOT NULL, region TEXT NOT NULL, kind TEXT NOT NULL,
+    id TEXT NOT NULL, name TEXT NOT NULL, place TEXT NOT NULL, what TEXT NOT NULL, fields TEXT NOT NULL);
+CREATE INDEX changes_of ON changes (id, kind, number);
+CREATE TABLE last (
+    endpoint TEXT, region TEXT, kind TEXT, id TEXT, name TEXT, place TEXT, fields TEXT,
+    PRIMARY KEY (endpoint, region, kind, id)) WITHOUT ROWID;
+"""
+
+
+class Change(msgspec.Struct, frozen=True):
+    """One thing at one moment: `what` is seen, changed or gone; `fields` are (before, after) by name."""
+
+    at: dt.datetime
+    key: Key
+    name: str
+    place: str
+    what: str
+    fields: dict[str, tuple[Any, Any]]
+
+
+def fields_of(row: Row) -> dict[str, Any]:
+    """What is worth remembering of a row; nothing that moves by itself."""
+    if isinstance(row, Server):
+        flavor = (row.flavor.name or row.flavor.id) if row.flavor else None
+        addresses = sorted(address.addr for address in row.all_addresses())
+        return {
+            "name": row.name,
+            "status": row.word,
+            "task_state": row.task_state,
+            "power": row.power,
+            "flavor": flavor,
+            "image": row.image_id,
+            "addresses": addresses,
+            "host": row.host or row.host_id,
+            "locked": row.locked,
+            "fault": row.fault.message if row.fault else None,
+        }
+    if isinstance(row, Image):
+        return {"name": row.name, "status": row.status, "size": row.size, "visibility": row.visibility}
+    return {"name": row.name}
+
+
+class Timeline:
+    """The file of changes. Nothing here raises: `problem` has the sentence why nothing is written any more."""
+
+    def __init__(self, path: Path, clock: Clock) -> None:
+        self.path = path
+        self.problem = ""
+        self._clock = clock
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="timeline")
+        self._file: sqlite3.Connection | None = None
+        self._read_only = False
+
+    async def open(self) -> None:
+        """Open the file, or make it; forget what is too old."""
+        await self._off_loop(self._open)
+
+    async def write(self, batch: Batch[Any]) -> None:
+        """Remember a batch: of a thing's first sight in this run only what differs from the last run's end."""
+        at = self._clock.now().isoformat(timespec="milliseconds")
+        await self._off_loop(lambda: self._write(at, batch.changed, batch.gone))
+
+    async def history(self, key: Key, last: int = 1000) -> list[Change]:
+        """What is remembered of one thing, oldest first."""
+        return await self._off_loop(lambda: self._history(key, last)) or []
+
+    async def close(self) -> None:
+        """Write what is left and close the file."""
+        await self._off_loop(self._close)
+        self._thread.shutdown()
+
+    async def _off_loop(self, work: Any) -> Any:
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+        except (sqlite3.Error, OSError) as error:
+            self.problem = f"{self.path} cannot be written: {error}. What changes is not remembered."
+            return None
+
+    # In the thread
+
+    def _open(self) -> None:
+        self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if not self.path.exists():
+            self.path.touch(mode=0o600)
+        file = sqlite3.connect(self.path, timeout=10, isolation_level=None, check_same_thread=False)
+        self._file = file
+        version = file.execute("PRAGMA user_version").fetchone()[0]
+        if version > VERSION:
+            self._read_only = True
+            self.problem = f"{self.path} is of a newer version: it is read, and nothing is written to it."
+            return
+        file.execute("PRAGMA synchronous=NORMAL")
+        file.execute("BEGIN IMMEDIATE")
+        if file.execute("PRAGMA user_version").fetchone()[0] == 0:
+            for statement in filter(str.strip, _SCHEMA.split(";")):
+                file.execute(statement)
+            file.execute(f"PRAGMA user_version={VERSION}")
+        oldest = (self._clock.now() - KEPT).isoformat(timespec="milliseconds")
+        file.execute("DELETE FROM changes WHERE at < ?", (oldest,))
+        file.execute("DELETE FROM changes WHERE number <= (SELECT max(number) FROM changes) - ?", (MOST,))
+        file.execute("COMMIT")
+
+    def _write(self, at: str, changed: Sequence[Row], gone: Sequence[Key]) -> None:
+        if self._file is None or self._read_only:
+            return
+        self._file.execute("BEGIN IMMEDIATE")
+        try:
+            for row in changed:
+                self._remember(self._file, at, row)
+            for key in gone:
+                self._forget(self._file, at, key)
+            self._file.execute("COMMIT")
+        except BaseException:
+            self._file.execute("ROLLBACK")
+            raise
+
+    def _remember(self, file: sqlite3.Connection, at: str, row: Row) -> None:
+        now = fields_of(row)
+        told = json.dumps(now, sort_keys=True)
+        known = file.execute(f"SELECT fields FROM last WHERE {_SAME}", _identity(row.key)).fetchone()
+        if known is not None and known[0] == told:
+            return
+        before = json.loads(known[0]) if known else {}
+        differ = {name: (before.get(name), value) for name, value in now.items() if before.get(name) != value}
+        what = "changed" if known else "seen"
+        _add(file, at, row.key, row.name, str(row.place), what, differ)
+        file.execute(
+            "INSERT OR REPLACE INTO last VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (*_identity(row.key), row.name, str(row.place), told),
+        )
+
+    def _forget(self, file: sqlite3.Connection, at: str, key: Key) -> None:
+        known = file.execute(f"SELECT name, place FROM last WHERE {_SAME}", _identity(key)).fetchone()
+        if known is not None:
+            _add(file, at, key, known[0], known[1], "gone", {})
+            file.execute(f"DELETE FROM last WHERE {_SAME}", _identity(key))
+
+    def _history(self, key: Key, last: int) -> list[Change]:
+        if self._file is None:
+            return []
+        found = self._file.execute(
+            f"SELECT at, name, place, what, fields FROM changes WHERE {_SAME} ORDER BY number DESC LIMIT ?",
+            (*_identity(key), last),
+        ).fetchall()
+        return [_change(key, *line) for line in reversed(found)]
+
+    def _close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+
+_SAME = "endpoint = ? AND region = ? AND kind = ? AND id = ?"
+
+
+def _identity(key: Key) -> tuple[str, str, str, str]:
+    return key.endpoint, key.region, key.kind, key.id
+
+
+def _add(file: sqlite3.Connection, at: str, key: Key, name: str, place: str, what: str, fields: Any) -> None:
+    file.execute(
+        "INSERT INTO changes (at, endpoint, region, kind, id, name, place, what, fields)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (at, *_identity(key), name, place, what, json.dumps(fields)),
+    )
+
+
+def _change(key: Key, at: str, name: str, place: str, what: str, fields: str) -> Change:
+    pairs: Iterable[tuple[str, list[Any]]] = json.loads(fields).items()
+    moved = {field: (pair[0], pair[1]) for field, pair in pairs}
+    return Change(dt.datetime.fromisoformat(at), key, name, place, what, moved)
