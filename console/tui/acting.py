@@ -1,0 +1,362 @@
+"""From a key to an order: is it allowed, what must be asked, and then `perform`, watched as an Operation.
+
+Every dialog is made from the action's declaration. Nothing here talks to a cloud by itself: `Console.perform` is the
+only way to act, and what it refuses or fails with is told in the refusal line or in the strip.
+"""
+
+import datetime as dt
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from console.errors import ConsoleError
+from console.model.flavor import Flavor
+from console.model.image import Image
+from console.model.place import Key, Place, Row
+from console.model.server import Server
+from console.tui import resizing
+from console.tui.deck import Deck
+from console.tui.dialogs import AskText, Choice, Confirm, Dialog, Pick, Topic
+from console.tui.operations import Operation
+from console.tui.paint import EMPTY, Line, Span, age, byte_size, cut_middle, since, spans
+from console.tui.screen import MainScreen
+
+Given = dict[str, Any]
+NOT_ASKED = object()
+
+
+class Acting:
+    """Runs actions for the main screen."""
+
+    def __init__(self, screen: MainScreen) -> None:
+        self.screen = screen
+
+    @property
+    def deck(self) -> Deck | None:
+        """The open console, once there is one."""
+        return self.screen.deck
+
+    def start(self, name: str) -> None:
+        """Begin an action on the rows that the screen points at."""
+        deck = self.deck
+        if deck is None:
+            self.screen.refuse("No cloud is open yet.")
+            return
+        action = deck.actions()[name]
+        if action.creates:
+            self.screen.run_worker(self._create(deck, action), name=name, exit_on_error=True)
+            return
+        rows = self.screen.targets()
+        if not rows:
+            self.screen.refuse(f"{action.title}: there is no row under the cursor.")
+            return
+        able = self._able(deck, action, rows)
+        if able:
+            self.screen.run_worker(self._go(deck, action, rows, able), name=name, exit_on_error=True)
+
+    def _able(self, deck: Deck, action: Any, rows: Sequence[Row]) -> list[Row]:
+        """The rows that the action is allowed for; tells why where there is none."""
+        if len(rows) > 1 and not action.many:
+            self.screen.refuse(f"{action.title}: one at a time.", "Take the marks away with esc.")
+            return []
+        verdicts = {row.key: deck.verdict(action.name, row) for row in rows}
+        able = [row for row in rows if not verdicts[row.key]]
+        if not able:
+            reason, _, way = verdicts[rows[0].key].partition(". ")
+            key = self.screen.keymap.key(action.name)
+            reason = reason[:1].lower() + reason[1:] if reason.startswith(("Not ", "It ", "There ", "Its ")) else reason
+            self.screen.refuse(f"{key} {action.title}: {reason.rstrip('.')}.", way)
+        return able
+
+    async def _go(self, deck: Deck, action: Any, rows: Sequence[Row], able: list[Row]) -> None:
+        given = await self._ask(deck, action, rows, able)
+        if given is not None:
+            await self._perform(deck, action, able, given)
+
+    async def _show(self, dialog: Dialog[Any]) -> Any:
+        """Put a dialog on the screen, and wait for its answer; None when it was called off."""
+        return await self.screen.app.push_screen_wait(dialog)
+
+    # asking --------------------------------------------------------------------------------------------------
+
+    async def _ask(self, deck: Deck, action: Any, rows: Sequence[Row], able: list[Row]) -> Given | None:
+        """All that must be told beforehand; None when it was called off."""
+        given: Given = {}
+        required = [ask for ask in action.asks if ask.required]
+        for ask in required:
+            value = await self._ask_one(deck, action, ask, able)
+            if value is None:
+                return None
+            given[ask.name] = value
+        if action.confirm and not required and not await self._confirm(deck, action, rows, able):
+            return None
+        return given
+
+    async def _ask_one(self, deck: Deck, action: Any, ask: Any, able: list[Row]) -> Any:
+        topic = self._topic(deck, action, able)
+        if ask.kind == "flavor" and isinstance(able[0], Server):
+            return await self._pick_flavor(deck, topic, [row for row in able if isinstance(row, Server)])
+        moment = dt.datetime.now(dt.UTC)
+        default = f"{able[0].name}-{moment:%Y%m%d-%H%M}" if len(able) == 1 else "{name}-{time}"
+        lines = [*_rows_lines(able, deck, deck.glyphs.of), EMPTY, spans(Span(ask.help, "muted"))]
+        does = f"{action.title} {_names(able)}"
+        ink = self.screen.ink
+        dialog = AskText(ink, deck.glyphs, topic, lines, does, label=ask.title, default=ask.default or default)
+        return await self._show(dialog)
+
+    async def _pick_flavor(self, deck: Deck, topic: Topic, servers: list[Server]) -> Flavor | None:
+        flavors = self._at(deck, Flavor, servers[0].place)
+        held = resizing.flavor_of(servers[0], flavors)
+        now = []
+        if held is not None and len(servers) == 1:
+            figures = f"{held.vcpus} vcpu, {held.ram} MB, {held.disk} GB"
+            now = [spans(Span(f"{held.name} now: {figures}", "muted"))]
+
+        def changes(flavor: Flavor) -> list[Line]:
+            return resizing.changes(servers[0], held, flavor, deck.glyphs.becomes) if len(servers) == 1 else []
+
+        offered = resizing.choices(servers, flavors)
+        ink = self.screen.ink
+        dialog = Pick(ink, deck.glyphs, topic, now, offered, resizing.HEADS, "resize to", changes, "flavor")
+        self.screen.run_worker(self._add_limits(deck, dialog, servers, flavors), name="read limits", group="limits")
+        return await self._show(dialog)
+
+    async def _add_limits(self, deck: Deck, dialog: Pick, servers: list[Server], flavors: list[Flavor]) -> None:
+        """The quota makes some choices impossible: told as soon as the cloud has told it."""
+        try:
+            limits = await deck.limits(servers[0].place)
+        except ConsoleError:
+            return  # the picker then promises nothing of quotas
+        dialog.offer(resizing.choices(servers, flavors, limits.absolute))
+
+    def _at(self, deck: Deck, kind: type[Any], place: Place) -> list[Any]:
+        """The rows of a kind that can be used at a place."""
+        store = deck.console.store
+        return [row for row in store.rows(kind).values() if row.place == place or place in store.ways(row.key)]
+
+    def _topic(self, deck: Deck, action: Any, able: Sequence[Row]) -> Topic:
+        places = sorted({row.place for row in able})
+        where = deck.label(places[0]) if len(places) == 1 else f"{len(places)} places"
+        title = action.title[:1].upper() + action.title[1:]
+        return Topic(f"{title} {_names(able)}", where, any(map(deck.production, places)), action.reversible)
+
+    async def _confirm(self, deck: Deck, action: Any, rows: Sequence[Row], able: list[Row]) -> bool:
+        topic = self._topic(deck, action, able)
+        lines: list[Line] = []
+        left_out = [row for row in rows if row not in able]
+        if left_out:
+            lines.append(spans(Span(f"{len(rows)} marked; {_names(left_out)} left out", "muted")))
+        lines += [EMPTY, *_rows_lines(able, deck, deck.glyphs.of)]
+        for row in left_out[:3]:
+            lines.append(spans(Span(f"  {row.name:<18} {deck.verdict(action.name, row)}", "muted")))
+        lines += [EMPTY, *_warning(action, able)]
+        typed, asks = _typed(action, able, topic.production)
+        twice = action.type_name and not typed
+        keeps = "leave it" if action.reversible else "keep it" if len(able) == 1 else "keep them"
+        does = f"{action.title} {_names(able)}"
+        dialog = Confirm(self.screen.ink, deck.glyphs, topic, lines, does, keeps, typed, twice, asks)
+        return bool(await self._show(dialog))
+
+    # a new server --------------------------------------------------------------------------------------------
+
+    async def _create(self, deck: Deck, action: Any) -> None:
+        place = await self._pick_place(deck, action)
+        if place is None:
+            return
+        given: Given = {}
+        topic = Topic(f"New server at {deck.label(place)}", production=deck.production(place))
+        for ask in action.asks:
+            if not ask.required and ask.kind != "keypair":
+                continue
+            value = await self._ask_new(deck, topic, ask, place)
+            if value is None:
+                return
+            if value is not NOT_ASKED:
+                given[ask.name] = value
+        await self._perform(deck, action, [place], given)
+
+    async def _pick_place(self, deck: Deck, action: Any) -> Place | None:
+        row = self.screen.pane.table.cursor_row
+        places = list(deck.places)
+        if len(places) <= 1:
+            return places[0] if places else None
+        places.sort(key=lambda place: row is None or place != row.place)
+        offered = [
+            Choice(place, (str(place),), place not in deck.stale, "" if place not in deck.stale else "silent")
+            for place in places
+        ]
+        heads = (("place", 40, False),)
+        dialog = Pick(self.screen.ink, deck.glyphs, Topic("New server: where?"), [], offered, heads, "build at")
+        found: Place | None = await self._show(dialog)
+        return found
+
+    async def _ask_new(self, deck: Deck, topic: Topic, ask: Any, place: Place) -> Any:
+        ink, glyphs = self.screen.ink, deck.glyphs
+        if ask.kind == "text":
+            dialog = AskText(ink, glyphs, topic, [spans(Span(ask.help, "muted"))], "go on", label=ask.title)
+            return await self._show(dialog)
+        rows: list[Any] = self._offered(deck, ask, place)
+        if not rows:
+            return NOT_ASKED
+        heads: tuple[tuple[str, int, bool], ...] = (("name", 40, False), ("", 12, True))
+        offered = _offer(rows, ask)
+        if ask.kind == "flavor":
+            offered, heads = resizing.choices([], rows), resizing.HEADS
+        lines = [spans(Span(ask.help, "muted"))]
+        found = await self._show(Pick(ink, glyphs, topic, lines, offered, heads, f"{ask.title}:"))
+        return found.name if isinstance(found, Row) and ask.kind == "keypair" else found
+
+    def _offered(self, deck: Deck, ask: Any, place: Place) -> list[Any]:
+        if ask.kind == "image":
+            return self._at(deck, Image, place)
+        if ask.kind == "flavor":
+            return self._at(deck, Flavor, place)
+        pairs = self.screen.panes["keypairs"].table.index.rows.values()
+        return [row for row in pairs if row.place == place]
+
+    # performing ----------------------------------------------------------------------------------------------
+
+    async def _perform(self, deck: Deck, action: Any, targets: Sequence[Any], given: Given) -> None:
+        """Do it, and show what becomes of it."""
+        operations: dict[Key | None, Operation] = {}
+        for target in targets:
+            row = target if isinstance(target, Row) else None
+            name = (row.name or row.id) if row else str(given.get("name", ""))
+            operation = Operation(
+                name, action.title, row.key if row else None, time.monotonic(), _detail(row, given, deck)
+            )
+            operation.place = str(row.place if row else target)
+            operations[operation.key] = self.screen.operations.start(operation)
+        self.screen.pane.table.unmark()
+        self.screen.draw_operations()
+
+        def progress(step: Any) -> None:
+            operation = operations.get(step.key) or (operations.get(None) if step.key is None else None)
+            if operation is not None:
+                self._step(operation, step)
+
+        target = targets[0] if action.creates else list(targets)
+        try:
+            done = await deck.console.perform(action, target, wait=True, progress=progress, **given)
+        except ConsoleError as error:
+            self._end(operations.values(), error)
+            return
+        for outcome in done if isinstance(done, list) else [done]:
+            self._ended(operations.get(outcome.key) or next(iter(operations.values())), outcome)
+        self.screen.draw_operations()
+        self.screen.draw_footer()
+
+    def _step(self, operation: Operation, step: Any) -> None:
+        now = time.monotonic()
+        if step.phase == "rung":
+            _rung(operation, step.detail, now)
+        elif step.phase == "asked":
+            operation.step("asked", now)
+        elif isinstance(step.row, Server):
+            operation.saw(step.row, now)
+        elif step.phase == "seen" and step.text:
+            operation.step(step.text, now)
+        self.screen.draw_operations()
+
+    def _ended(self, operation: Operation, outcome: Any) -> None:
+        if outcome.error is not None:
+            self._end([operation], outcome.error)
+            return
+        report = outcome.result if hasattr(outcome.result, "rungs") else None
+        if report is not None and outcome.key is not None:
+            self.screen.detail.reports[outcome.key] = report
+            self.screen.detail.draw()
+        failed = report is not None and not report.ready
+        message = "not ready" if failed else "ready" if report is not None else ""
+        if outcome.admin_pass:
+            message = "its password is in the palette: show the last password"
+        operation.end(time.monotonic(), failed=failed, message=message)
+
+    def _end(self, operations: Any, error: ConsoleError) -> None:
+        now = time.monotonic()
+        for operation in operations:
+            operation.end(now, failed=True, message=str(error))
+        self.screen.refuse(str(error))
+        self.screen.draw_operations()
+
+
+def _rung(operation: Operation, rung: Any, now: float) -> None:
+    if rung is None:
+        return
+    operation.step(rung.name, now)
+    step = operation.steps[-1]
+    step.began, step.ended, step.failed = now - (rung.took or 0.0), now, rung.state == "failed"
+    if rung.state == "skipped":
+        operation.steps.pop()
+
+
+def _names(rows: Sequence[Row]) -> str:
+    if len(rows) == 1:
+        return rows[0].name or rows[0].id
+    return f"{len(rows)} {rows[0].key.kind or 'row'}s"
+
+
+def _rows_lines(rows: Sequence[Row], deck: Deck, glyph_of: Any, most: int = 8) -> list[Line]:
+    found: list[Line] = []
+    for row in rows[:most]:
+        made = since(getattr(row, "created", None), deck.now())
+        glyph, role = glyph_of(row.mood) if isinstance(row, Server) else (" ", "muted")
+        facts = [row.address or deck.glyphs.none, row.status] if isinstance(row, Server) else []
+        if isinstance(row, Image):
+            facts = [byte_size(row.size), row.status]
+        special = "locked" if getattr(row, "locked", False) else ""
+        line = spans(Span(f"{glyph} ", role), Span(f"{cut_middle(row.name or row.id, 24):<26}", "strong"))
+        for fact in facts:
+            line = spans(line, Span(f"{fact:<18}", "text"))
+        found.append(spans(line, Span(f"{'' if made is None else age(made):>5}  ", "muted"), Span(special, "warn")))
+    if len(rows) > most:
+        found.append(spans(Span(f"  and {len(rows) - most} more", "muted")))
+    return found
+
+
+def _warning(action: Any, rows: Sequence[Row]) -> list[Line]:
+    """What it does, and whether it can be taken back."""
+    name = rows[0].name if len(rows) == 1 else f"these {len(rows)}"
+    found: list[Line] = [spans(Span(action.confirm.format(name=name), "text"))]
+    if not action.reversible:
+        found.append(spans(Span("Nothing here can take it back.", "warn")))
+    return found
+
+
+def _typed(action: Any, rows: Sequence[Row], production: bool) -> tuple[str, str]:
+    """What must be typed, and for what: a name in production, the number where there are several."""
+    if not action.type_name:
+        return "", ""
+    kind = "production servers" if production else "servers"
+    if len(rows) > 1:
+        return str(len(rows)), f"to {action.title} {len(rows)} {kind}"
+    return (rows[0].name or rows[0].id, f"to {action.title} it") if production else ("", "")
+
+
+def _detail(row: Row | None, given: Mapping[str, Any], deck: Deck) -> str:
+    value = given.get("flavor")
+    if isinstance(value, Flavor) and isinstance(row, Server):
+        held = (
+            row.flavor.name
+            if row.flavor and row.flavor.name
+            else deck.flavors.get((row.flavor.id or "") if row.flavor else "", "")
+        )
+        return f"{held} {deck.glyphs.becomes} {value.name}" if held else value.name
+    if isinstance(value, Flavor):
+        return value.name
+    return str(given["name"]) if row is not None and "name" in given else ""
+
+
+def _offer(rows: Sequence[Any], ask: Any) -> list[Choice]:
+    if ask.kind == "image":
+        usable = sorted(rows, key=lambda image: (image.snapshot, image.name))
+        return [
+            Choice(
+                image,
+                (cut_middle(image.name or image.id, 38), byte_size(image.size)),
+                image.status == "active",
+                "" if image.status == "active" else image.status,
+            )
+            for image in usable
+        ]
+    return [Choice(row, (cut_middle(row.name or row.id, 38), "")) for row in rows]

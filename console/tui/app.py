@@ -1,0 +1,157 @@
+"""The full-screen face: `run` paints at once, then opens the console and shows it.
+
+Nothing heavy is imported before the first frame: the console comes from `open_console`, which the caller made. What a
+user may meet (`ConsoleError`) is told on the screen; anything else is a bug, ends the app, restores the terminal and
+shows its traceback. The embedded cloud is not started here: `run` gives an `ExitRequest` to its caller.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from textual.app import App
+
+from console.errors import ConfigError, ConsoleError
+from console.tui.commands import Commands
+from console.tui.deck import Deck
+from console.tui.first import FirstRun
+from console.tui.screen import MainScreen
+from console.tui.theme import ASCII, UNICODE, Glyphs, Ink, Theme, choose_theme, load_theme, theme_files, wants_ascii
+
+OpenConsole = Callable[[], AbstractAsyncContextManager[Any]]
+
+
+@dataclass(frozen=True)
+class ExitRequest:
+    """What the screen asks of its caller: "demo" starts the embedded cloud; "config" opens the clouds.yaml `value`."""
+
+    what: str
+    value: str = ""
+
+
+class NovadeckApp(App[ExitRequest | None]):
+    """The app: themes, the open console, and the way out."""
+
+    CSS_PATH = "console.tcss"
+    ENABLE_COMMAND_PALETTE = False
+    BINDINGS = []
+    AUTO_FOCUS = ""
+
+    def __init__(
+        self,
+        open_console: OpenConsole,
+        theme: Theme,
+        glyphs: Glyphs = UNICODE,
+        keys: Mapping[str, str] | None = None,
+        folders: Sequence[Path] = (),
+        opening: Sequence[str] = (),
+    ) -> None:
+        super().__init__()
+        self.animation_level = "none"
+        self.ink, self.glyphs = Ink(theme), glyphs
+        self.failure: BaseException | None = None
+        self._open_console, self._keys, self._folders = open_console, keys or {}, tuple(folders)
+        self._opening = tuple(opening)
+        self._leaving = asyncio.Event()
+        self.main = MainScreen(self.ink, glyphs, self._run, self._keys)
+        self.main.opening = self._opening
+        self.commands_of_screen = Commands(self.main, self.leave, self.next_theme)
+        self._use(theme)
+
+    def _run(self, name: str) -> None:
+        self.commands_of_screen.run(name)
+
+    def get_default_screen(self) -> MainScreen:
+        """The main screen is the first."""
+        return self.main
+
+    def on_mount(self) -> None:
+        """Paint first; then open the console."""
+        self.call_after_refresh(self._begin)
+
+    def _begin(self) -> None:
+        self.run_worker(self._live(), name="console", exit_on_error=False)
+
+    async def _live(self) -> None:
+        """Hold the console open for as long as the screen lives."""
+        await asyncio.sleep(0)
+        try:
+            async with self._open_console() as console:
+                await self._show(console)
+                await self._leaving.wait()
+        except ConfigError as error:
+            self.first_run(error.message, error.hint)
+        except ConsoleError as error:
+            self.first_run(str(error), "")
+        except Exception as error:
+            self.failure = error
+            self.exit(return_code=1)
+
+    async def _show(self, console: Any) -> None:
+        if not console.places:
+            problems = [str(problem) for problem in console.problems]
+            self.first_run("", "", looked=tuple(getattr(console.accounts, "looked_for", ())), problems=problems)
+            return
+        self.main.connect(Deck(console, self.glyphs))
+        for problem in console.problems:
+            self.main.refuse(str(problem))
+
+    def first_run(self, message: str, hint: str, looked: Sequence[str] = (), problems: Sequence[str] = ()) -> None:
+        """No cloud: say what was looked for, and offer three ways on."""
+        self.push_screen(FirstRun(self.ink, self.glyphs, message, hint, looked, problems), self._answered)
+
+    def _answered(self, answer: tuple[str, str] | None) -> None:
+        what, value = answer or ("quit", "")
+        self.exit(None if what == "quit" else ExitRequest(what, value))
+
+    def leave(self) -> None:
+        """Restore the terminal; what is open is closed behind it."""
+        self._leaving.set()
+        self.exit(None)
+
+    # themes --------------------------------------------------------------------------------------------------
+
+    def _use(self, theme: Theme) -> None:
+        self.ink.change(theme)
+        made = theme.for_textual()
+        self.register_theme(made)
+        self.theme = made.name
+
+    def next_theme(self) -> str:
+        """Change to the next theme; gives its name."""
+        names = sorted(theme_files(self._folders))
+        at = names.index(self.ink.theme.name) if self.ink.theme.name in names else -1
+        theme = load_theme(names[(at + 1) % len(names)], self._folders)
+        self._use(theme)
+        self.main.restyle()
+        return theme.name
+
+
+def run(
+    open_console: OpenConsole,
+    settings: Any = None,
+    *,
+    theme: str = "",
+    ascii: bool | None = None,
+    folders: Sequence[Path] = (),
+    opening: Sequence[str] = (),
+) -> ExitRequest | None:
+    """Show the screen until it is left; `opening` are the names of the places that are about to be asked.
+
+    Raises `ConfigError` for a theme that there is not, and whatever bug ended the app, once the terminal is restored.
+    """
+    name = theme or str(getattr(settings, "theme", "") or "nocturne")
+    plain = ascii if ascii is not None else bool(getattr(settings, "ascii", False))
+    chosen = choose_theme(name, folders)
+    glyphs = ASCII if plain or wants_ascii() else UNICODE
+    keys = dict(getattr(settings, "keys", None) or {})
+    app = NovadeckApp(open_console, chosen, glyphs, keys, folders, opening)
+    answer = app.run(mouse=True)
+    if app.failure is not None:
+        raise app.failure
+    if app.return_code:
+        raise SystemExit(app.return_code)
+    return answer

@@ -1,0 +1,158 @@
+"""What the screen's own keys do. Actions on rows go through `acting.py`; both by the names that `keys.py` declares."""
+
+from collections.abc import Callable
+from typing import Any
+
+from console.model.server import Server
+from console.tui.acting import Acting
+from console.tui.clipboard import copy
+from console.tui.dialogs import Pages, Palette, Topic
+from console.tui.helping import help_lines
+from console.tui.keys import COMMANDS
+from console.tui.panes import PANES
+from console.tui.screen import MainScreen
+
+
+class Commands:
+    """Runs a command or an action by its name."""
+
+    def __init__(self, screen: MainScreen, quit: Callable[[], None], next_theme: Callable[[], str]) -> None:
+        self.screen, self.quit, self.next_theme = screen, quit, next_theme
+        self.acting = Acting(screen)
+        page = screen.page
+        self._do: dict[str, Callable[[], Any]] = {
+            "down": lambda: screen.move(1),
+            "up": lambda: screen.move(-1),
+            "first": lambda: screen.edge(False),
+            "last": lambda: screen.edge(True),
+            "half_down": lambda: page(0.5),
+            "half_up": lambda: page(-0.5),
+            "page_down": lambda: page(1),
+            "page_up": lambda: page(-1),
+            "next_pane": lambda: self._next(1),
+            "previous_pane": lambda: self._next(-1),
+            "open": lambda: self._open("Overview"),
+            "describe": lambda: self._open("Overview"),
+            "raw": lambda: self._open("Raw"),
+            "log": lambda: self._open("Console log"),
+            "history": lambda: self._open("History"),
+            "back": self._back,
+            "filter": self._filter,
+            "problems": lambda: self._pane("toggle_problems"),
+            "sort": lambda: self._pane("sort_next"),
+            "sort_reverse": lambda: self._pane("sort_reverse"),
+            "wide": lambda: self._pane("toggle_wide"),
+            "mark": self._mark,
+            "copy": self._copy,
+            "refresh": self._refresh,
+            "palette": self._palette,
+            "help": self._help,
+            "theme": lambda: screen.say(f"Theme {self.next_theme()}."),
+            "redraw": lambda: screen.app.refresh(repaint=True, layout=True),
+            "quit": self._quit,
+        }
+
+    def run(self, name: str) -> None:
+        """Do it."""
+        if name.startswith("pane."):
+            self.screen.close_detail()
+            self.screen.choose_pane(name.partition(".")[2])
+        elif name in self._do:
+            self._do[name]()
+        else:
+            self.acting.start(name)
+
+    def _pane(self, method: str) -> None:
+        if not self.screen.detail.is_open:
+            getattr(self.screen.pane, method)()
+
+    def _next(self, step: int) -> None:
+        if self.screen.detail.is_open:
+            self.screen.detail.next_tab(step)
+        else:
+            self.screen.next_pane(step)
+
+    def _open(self, tab: str) -> None:
+        detail, deck = self.screen.detail, self.screen.deck
+        if detail.is_open:
+            if tab in detail.tabs():
+                detail.choose(tab)
+            return
+        row = self.screen.pane.table.cursor_row
+        if row is None or deck is None:
+            return
+        if tab in ("Console log", "History") and not isinstance(row, Server):
+            self.screen.refuse(f"Only servers have a {tab.lower()}.")
+            return
+        readers = {"Console log": deck.log, "History": deck.history}
+        detail.open(row, self.screen.pane.scene, readers, tab)
+        self.screen.show_panes()
+        self.screen.draw_footer()
+
+    def _filter(self) -> None:
+        if not self.screen.detail.is_open:
+            self.screen.open_filter()
+
+    def _back(self) -> None:
+        screen = self.screen
+        if screen.detail.is_open:
+            screen.close_detail()
+        elif not screen.pane.clear() and not screen.operations.hide_ended():
+            screen.refuse("")
+        screen.draw_operations()
+        screen.draw_footer()
+
+    def _quit(self) -> None:
+        if self.screen.detail.is_open:
+            self.screen.close_detail()
+        else:
+            self.quit()
+
+    def _mark(self) -> None:
+        if self.screen.detail.is_open:
+            self.screen.page(1)
+        else:
+            self.screen.pane.table.mark()
+            self.screen.pane.show_head()
+
+    def _copy(self) -> None:
+        rows = self.screen.targets()
+        if rows:
+            self.screen.run_worker(self._copy_now("\n".join(row.id for row in rows)), name="copy")
+
+    async def _copy_now(self, text: str) -> None:
+        self.screen.say(await copy(text, self.screen.app.copy_to_clipboard))
+
+    def _refresh(self) -> None:
+        if self.screen.deck is not None:
+            self.screen.deck.ask_now()
+            self.screen.say("Asking every place now.")
+
+    def _help(self) -> None:
+        screen = self.screen
+        lines = help_lines(screen.keymap, screen.deck, screen.glyphs)
+        screen.app.push_screen(Pages(screen.ink, screen.glyphs, Topic("Keys", right="novadeck"), lines))
+
+    def _palette(self) -> None:
+        screen = self.screen
+        screen.app.push_screen(Palette(screen.ink, screen.glyphs, self.entries()), self._chosen)
+
+    def _chosen(self, name: str | None) -> None:
+        if name is not None:
+            self.run(name)
+
+    def entries(self) -> list[tuple[str, str, str, str]]:
+        """Everything that the palette offers: name, title, key, and its help or the reason against it."""
+        screen, keymap = self.screen, self.screen.keymap
+        found = []
+        rows = screen.targets()
+        for action in screen.deck.actions().values() if screen.deck else ():
+            if action.on is not screen.kind:
+                continue
+            verdict = screen.deck.verdict(action.name, rows[0]) if screen.deck and rows and not action.creates else ""
+            found.append((action.name, action.title, keymap.key(action.name), verdict or action.help))
+        for name, spec in PANES.items():
+            found.append(
+                (f"pane.{name}", spec.title.lower(), keymap.key(f"pane.{name}"), f"Show {spec.title.lower()}.")
+            )
+        return found + [(c.name, c.title, keymap.key(c.name), c.help) for c in COMMANDS if c.palette]

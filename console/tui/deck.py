@@ -1,0 +1,220 @@
+"""What the screen reads of a `Console`, turned into what it draws: lanes, scenes, footer keys, verdicts.
+
+All faces hold the same `Console`; this is the only file of the screen that knows how its health, settings and places
+look. It asks nothing of any cloud and changes nothing.
+"""
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from console.model.place import Place, Row
+from console.tui.footer import Key
+from console.tui.keys import Keymap
+from console.tui.lanes import Lane
+from console.tui.panes import Scene
+from console.tui.theme import Glyphs
+
+if TYPE_CHECKING:
+    from console.session import Console
+
+MUTE = ("down", "refused", "needs-secret")
+FRONT = ("server.confirm", "server.revert")
+# What leaves a narrow footer last; an action that is not named here leaves first.
+RANKS = {
+    "server.reboot": 8,
+    "server.resize": 7,
+    "server.snapshot": 6,
+    "server.delete": 5,
+    "server.confirm": 4,
+    "server.revert": 4,
+    "server.check": 3,
+    "server.hard_reboot": 2,
+    "image.delete": 5,
+}
+WORDS = {
+    "server.confirm": "confirm",
+    "server.revert": "revert",
+    "server.hard_reboot": "hard",
+    "server.check": "test",
+    "server.create": "new",
+}
+ORDER = (
+    "server.reboot",
+    "server.hard_reboot",
+    "server.resize",
+    "server.snapshot",
+    "server.confirm",
+    "server.revert",
+    "server.check",
+    "server.delete",
+)
+
+
+class Deck:
+    """One open `Console`, as the screen sees it."""
+
+    def __init__(self, console: "Console", glyphs: Glyphs) -> None:
+        self.console = console
+        self.glyphs = glyphs
+        self.flavors: dict[str, str] = {}
+        self.images: dict[str, str] = {}
+        self.used: dict[str, int] = {}
+        self.stale: dict[Place, float | None] = {}
+        self.labels: dict[Place, str] = {}
+        self.update_places()
+
+    def scene(self) -> Scene:
+        """A scene that shares what is known of names and places, for one pane."""
+        return Scene(
+            now=self.now(),
+            glyphs=self.glyphs,
+            flavors=self.flavors,
+            images=self.images,
+            used=self.used,
+            stale=self.stale,
+            labels=self.labels,
+            production=self.production,
+            stale_row=self.stale_row,
+        )
+
+    def now(self) -> dt.datetime:
+        """The time that ages are counted to."""
+        return self.console.clock.now()
+
+    @property
+    def places(self) -> Sequence[Place]:
+        """Every place that is open, in the settings' order."""
+        return self.console.places
+
+    def production(self, place: Place) -> bool:
+        """Whether the settings call this place's cloud a production one."""
+        cloud = self.console.settings.clouds.get(place.cloud)
+        return bool(cloud is not None and cloud.production)
+
+    def stale_row(self, row: Row) -> bool:
+        """Whether no way to this row answers."""
+        if row.place not in self.stale:
+            return False
+        ways = self.console.store.ways(row.key)
+        return all(place in self.stale for place in ways or (row.place,))
+
+    def label(self, place: Place) -> str:
+        """The place as short as it is still told apart."""
+        return self.labels.get(place, str(place))
+
+    def update_places(self) -> bool:
+        """Read the health again; whether another place has fallen silent or come back."""
+        self.labels.clear()
+        self.labels.update(labels(self.places))
+        health, moment = self.console.health, self.console.clock.monotonic()
+        stale = {
+            place: None if one.rows_at is None else moment - one.rows_at
+            for place, one in health.items()
+            if one.state in MUTE
+        }
+        moved = stale.keys() != self.stale.keys()
+        self.stale.clear()
+        self.stale.update(stale)
+        return moved
+
+    def lanes(self) -> list[Lane]:
+        """A lane for each place, in the settings' order."""
+        health, moment = self.console.health, self.console.clock.monotonic()
+        return [self._lane(place, health.get(place), moment) for place in self.places]
+
+    def _lane(self, place: Place, health: Any, moment: float) -> Lane:
+        name, short = str(place), self.labels.get(place, str(place))
+        short = place.region if place.region and _unique_region(place, self.places) else short
+        if health is None:
+            return Lane(name, short, production=self.production(place))
+        count = health.counts.get("server", health.counts.get("servers"))
+        return Lane(
+            name=name,
+            short=short,
+            state=health.state,
+            count=count,
+            production=self.production(place),
+            age=None if health.rows_at is None else max(0.0, moment - health.rows_at),
+            latency=health.latency,
+            left=health.left,
+            most=health.most,
+            reason=health.reason,
+            again=None if health.next_try is None else health.next_try - moment,
+        )
+
+    def actions(self) -> Mapping[str, Any]:
+        """Everything that can be done, by name."""
+        from console.actions.action import ACTIONS
+
+        return ACTIONS
+
+    @property
+    def read_only(self) -> bool:
+        """Whether this run may change nothing."""
+        return bool(getattr(self.console, "read_only", False))
+
+    def ask_now(self) -> None:
+        """Have every place asked now, also those that refused a login."""
+        for place in self.places:
+            self.console.fleet.retry(place)
+            self.console.fleet.wake(place)
+
+    def verdict(self, name: str, row: Row) -> str:
+        """ "" when the action is allowed for the row now, else why not."""
+        return self.console.verdict(self.actions()[name], row)
+
+    async def log(self, row: Row) -> str:
+        """The console log of a server, as much as its cloud keeps."""
+        return await self._dialect(row).console_log(row.id)
+
+    async def history(self, row: Row) -> list[Any]:
+        """What was asked of a server, as its cloud recorded it."""
+        return await self._dialect(row).instance_actions(row.id)
+
+    async def limits(self, place: Place) -> Any:
+        """What the account may use and uses at this place."""
+        return await self.console.fleet.dialect(place).limits()
+
+    def _dialect(self, row: Row) -> Any:
+        place = self.console.store.best(row.key) or row.place
+        return self.console.fleet.dialect(place)
+
+    def row_keys(self, kind: type[Row], rows: Sequence[Row], keymap: Keymap) -> list[Key]:
+        """The footer's keys for these rows; lit where every one of them allows it."""
+        found = []
+        acts = [action for action in self.actions().values() if action.on is kind and not action.creates]
+        for action in sorted(acts, key=_footer_order):
+            key = keymap.key(action.name)
+            if not key:
+                continue
+            lit = (
+                bool(rows)
+                and (action.many or len(rows) == 1)
+                and not any(self.verdict(action.name, r) for r in rows[:20])
+            )
+            found.append(
+                Key(
+                    key,
+                    WORDS.get(action.name, action.title),
+                    lit,
+                    RANKS.get(action.name, 1),
+                    lit and action.name in FRONT,
+                )
+            )
+        return found
+
+
+def _footer_order(action: Any) -> tuple[int, str]:
+    return (ORDER.index(action.name) if action.name in ORDER else len(ORDER), action.name)
+
+
+def _unique_region(place: Place, places: Sequence[Place]) -> bool:
+    return sum(other.region == place.region for other in places) == 1
+
+
+def labels(places: Sequence[Place], most: int = 16) -> dict[Place, str]:
+    """Each place as short as it is still told apart: the whole of it where that is short enough."""
+    if all(len(str(place)) <= most for place in places):
+        return {place: str(place) for place in places}
+    return {place: place.region if place.region and _unique_region(place, places) else str(place) for place in places}

@@ -1,0 +1,227 @@
+"""The view of one row: tabs over what is known of it. It follows the row, and keeps what was on the screen in place."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from textual.app import ComposeResult
+from textual.containers import Vertical
+
+from console.errors import ConsoleError
+from console.model.place import Key, Row
+from console.model.server import Server
+from console.tui import views
+from console.tui.lanes import badge
+from console.tui.paint import Line, Span, fit, spans, spread
+from console.tui.panes import Scene
+from console.tui.sheet import Sheet
+from console.tui.theme import Glyphs, Ink
+
+TABS = ("Overview", "Readiness", "Console log", "History", "Metadata", "Raw")
+LOG_EVERY = 5  # seconds between two readings of a log that is followed
+
+Read = Callable[[Row], Awaitable[Any]]
+
+
+class Detail(Vertical):
+    """One row, whole."""
+
+    def __init__(self, ink: Ink, glyphs: Glyphs, *, id: str) -> None:
+        super().__init__(id=id)
+        self.ink, self.glyphs = ink, glyphs
+        self.row: Row | None = None
+        self.tab = "Overview"
+        self.scene = Scene(glyphs=glyphs)
+        self.reports: dict[Key, Any] = {}
+        self.logs: dict[Key, str] = {}
+        self.records: dict[Key, list[Any]] = {}
+        self.troubles: dict[tuple[Key, str], str] = {}
+        self.following = True
+        self.gone = False
+        self._ticks = 0
+        self._readers: Mapping[str, Read] = {}
+
+    def compose(self) -> ComposeResult:
+        """Bread crumbs and tabs above the text."""
+        yield Sheet(self.ink, id="crumbs", classes="sheet")
+        yield Sheet(self.ink, id="sheet", classes="sheet")
+
+    def on_mount(self) -> None:
+        """The head takes its lines, the text the rest."""
+        self.query_one("#crumbs").styles.height = 4
+        self.query_one("#sheet").styles.height = "1fr"
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a row is shown."""
+        return self.row is not None
+
+    @property
+    def sheet(self) -> Sheet:
+        """The text below the tabs."""
+        return self.query_one("#sheet", Sheet)
+
+    def open(self, row: Row, scene: Scene, readers: Mapping[str, Read], tab: str = "Overview") -> None:
+        """Show this row."""
+        self.row, self.scene, self._readers, self.gone = row, scene, readers, False
+        self.choose(tab if tab in self.tabs() else "Overview")
+
+    def close(self) -> None:
+        """Show nothing."""
+        self.row = None
+
+    def tabs(self) -> tuple[str, ...]:
+        """The tabs that this row has."""
+        if not isinstance(self.row, Server):
+            return ("Overview", "Metadata", "Raw") if getattr(self.row, "metadata", None) else ("Overview", "Raw")
+        return tuple(tab for tab in TABS if tab != "Readiness" or self.row.key in self.reports)
+
+    def choose(self, tab: str) -> None:
+        """Show another tab, from its beginning; a log from its end."""
+        self.tab = tab
+        self.following = True
+        self.sheet.top = 0
+        self.draw()
+        self._read()
+
+    def next_tab(self, step: int = 1) -> None:
+        """Show the next tab."""
+        tabs = self.tabs()
+        at = tabs.index(self.tab) if self.tab in tabs else 0
+        self.choose(tabs[(at + step) % len(tabs)])
+
+    def scroll(self, lines: int) -> None:
+        """Move the text; a log that is not at its end is not followed."""
+        self.sheet.scroll_by(lines)
+        end = len(self.sheet.lines) - self.sheet.size.height
+        self.following = self.sheet.top >= max(0, end)
+        self._crumbs()
+
+    def scroll_edge(self, end: bool) -> None:
+        """To the beginning or the end of the text."""
+        self.scroll(10**6 if end else -(10**6))
+
+    # what changes --------------------------------------------------------------------------------------------
+
+    def saw(self, batch: Any) -> None:
+        """The row has changed, or is gone."""
+        if self.row is None:
+            return
+        for row in batch.changed:
+            if row.key == self.row.key:
+                self.row = row
+                self.draw()
+        if self.row.key in batch.gone:
+            self.gone = True
+            self.draw()
+
+    def tick(self) -> None:
+        """Once a second: ages; a log that is followed is read again every few seconds."""
+        if self.row is None:
+            return
+        self._ticks += 1
+        if self.tab == "Overview":
+            self.draw()
+        if self.tab == "Console log" and self.following and self._ticks % LOG_EVERY == 0:
+            self._read()
+
+    def _read(self) -> None:
+        reader = self._readers.get(self.tab)
+        if self.row is not None and reader is not None and not self.gone:
+            self.run_worker(self._read_one(self.row, self.tab, reader), name=f"read {self.tab}", group="detail")
+
+    async def _read_one(self, row: Row, tab: str, reader: Read) -> None:
+        kept: dict[Key, Any] = self.logs if tab == "Console log" else self.records
+        try:
+            found = await reader(row)
+            kept[row.key] = joined(kept.get(row.key, ""), found) if tab == "Console log" else found
+            self.troubles.pop((row.key, tab), None)
+        except ConsoleError as error:
+            self.troubles[row.key, tab] = str(error)
+        self.draw()
+
+    # drawing -------------------------------------------------------------------------------------------------
+
+    def on_resize(self) -> None:
+        """Another width."""
+        self.draw()
+
+    def restyle(self) -> None:
+        """Draw all again, with another theme."""
+        for sheet in self.query(Sheet):
+            sheet.restyle()
+        self.draw()
+
+    def draw(self) -> None:
+        """Draw head and text."""
+        if self.row is None:
+            return
+        self._crumbs()
+        self.sheet.show(self._lines(self.row))
+        if self.tab == "Console log" and self.following:
+            self.sheet.scroll_at(10**6)
+
+    def _crumbs(self) -> None:
+        row = self.row
+        if row is None:
+            return
+        spec = views.spec_of(row)
+        glyph, role = spec.mood(row, self.scene)
+        word = "gone" if self.gone else getattr(row, "status", "")
+        left = spans("  ", Span(spec.title, "muted"), Span("  /  ", "faint"), Span(row.name or row.id, "strong", True))
+        left = spans(left, "   ", Span(f"{glyph} {word}".strip(), "stale" if self.gone else role))
+        if isinstance(row, Server) and row.task_state:
+            left = spans(left, Span(f", {row.task_state}", role))
+        left = spans(left, Span(f"   {self.scene.label(row.place)}", "muted"))
+        if self.scene.production(row.place):
+            left = spans(left, "  ", badge(self.ink.theme.kind == "mono"))
+        right = spans(Span(row.id, "muted"), "   ", Span("c", "accent", True), " copy", "  ")
+        width = self.size.width or 80
+        head = spread(left, right, width) if width >= 100 else fit(left, width - 2)
+        self.query_one("#crumbs", Sheet).show([head, (), *self._tab_lines()])
+
+    def _tab_lines(self) -> list[Line]:
+        one: Line = (Span("  "),)
+        two: Line = (Span("  "),)
+        for tab in self.tabs():
+            here = tab == self.tab
+            title = "Console log (following)" if tab == "Console log" and here and self.following else tab
+            one = spans(one, Span(title, "accent" if here else "muted", here, underline=here and self._flat), "    ")
+            two = spans(two, Span((self.glyphs.bar if here and not self._flat else " ") * len(title), "accent"), "    ")
+        return [one, two]
+
+    @property
+    def _flat(self) -> bool:
+        return self.ink.theme.kind != "hex"
+
+    def _lines(self, row: Row) -> list[Line]:
+        trouble = self.troubles.get((row.key, self.tab))
+        if trouble and self.tab in ("Console log", "History"):
+            kept = self.logs.get(row.key, "")
+            head: list[Line] = [spans("  ", Span(trouble, "warn")), ()]
+            return head + (views.log_lines(kept) if kept and self.tab == "Console log" else [])
+        if self.tab == "Console log":
+            text = self.logs.get(row.key)
+            return [spans("  ", Span("asking …", "muted"))] if text is None else views.log_lines(text)
+        if self.tab == "History":
+            records = self.records.get(row.key)
+            return (
+                [spans("  ", Span("asking …", "muted"))]
+                if records is None
+                else views.history_lines(records, self.scene)
+            )
+        if self.tab == "Readiness":
+            return views.report_lines(self.reports[row.key], self.scene)
+        if self.tab == "Metadata":
+            return views.metadata(row, self.scene)
+        return views.raw(row) if self.tab == "Raw" else views.overview(row, self.scene)
+
+
+def joined(before: str, now: str) -> str:
+    """A log as it was kept and as it is now: a cloud forgets the beginning, and all of it at a reboot."""
+    if not before or now.startswith(before):
+        return now
+    tail = before[-400:]
+    at = now.find(tail)
+    if at >= 0:
+        return before + now[at + len(tail) :]
+    return f"{before.rstrip()}\n\n--- read anew ---\n{now}"

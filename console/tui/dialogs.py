@@ -1,0 +1,441 @@
+"""Dialogs: one raised rectangle with an edge at its left, and lines in the order in which one decides.
+
+What and where; which ones; what will change; what cannot be undone; the answer. No frame, no buttons, nothing that
+blinks. A dialog asks and answers; it never acts.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from textual import events
+from textual.app import ComposeResult
+from textual.fuzzy import Matcher
+from textual.screen import ModalScreen
+
+from console.tui.edit import Edit
+from console.tui.keys import key_of
+from console.tui.lanes import badge
+from console.tui.paint import EMPTY, Line, Span, fit, spans, spread, width
+from console.tui.sheet import Sheet
+from console.tui.theme import Glyphs, Ink
+
+T = TypeVar("T")
+MOST = 104
+
+
+@dataclass(frozen=True)
+class Topic:
+    """The first line of a dialog: what and where, and how grave it is."""
+
+    title: str
+    place: str = ""
+    production: bool = False
+    reversible: bool = True
+    right: str = ""
+
+    @property
+    def edge(self) -> str:
+        """The role of the dialog's edge."""
+        if self.reversible:
+            return "accent"
+        return "production" if self.production else "error"
+
+
+class Dialog(ModalScreen[T], Generic[T]):
+    """What all dialogs share: the rectangle, the edge, the first and the last line."""
+
+    AUTO_FOCUS = ""
+    BINDINGS = []
+
+    def __init__(self, ink: Ink, glyphs: Glyphs, topic: Topic) -> None:
+        super().__init__(classes="dialog-screen")
+        self.ink, self.glyphs, self.topic = ink, glyphs, topic
+        self.sheet = Sheet(ink, classes="dialog", ground="raised")
+
+    def compose(self) -> ComposeResult:
+        """One sheet."""
+        yield self.sheet
+
+    def on_mount(self) -> None:
+        """Draw it."""
+        self.draw()
+
+    def on_resize(self) -> None:
+        """Draw it for another size."""
+        self.draw()
+
+    @property
+    def room(self) -> int:
+        """How many cells a line of the dialog has."""
+        return self.total - 8
+
+    @property
+    def total(self) -> int:
+        """How many cells wide the dialog is."""
+        screen = self.app.size.width
+        return min(MOST, screen - 8) if screen >= 100 else screen - 2
+
+    @property
+    def rows(self) -> int:
+        """How many lines there are for the dialog's middle."""
+        return max(3, self.app.size.height - 8)
+
+    def draw(self) -> None:
+        """Draw all lines; only those that differ are painted."""
+        head = spans(Span(self.topic.title, "strong", True))
+        if self.topic.place:
+            head = spans(head, Span(f"   {self.topic.place}", "muted"))
+        if self.topic.production:
+            head = spans(head, "  ", badge(self.ink.theme.kind == "mono"))
+        lines = [spread(head, (Span(self.topic.right, "muted"),), self.room), *self.middle(), EMPTY, self.answer()]
+        edge = Span(self.glyphs.edge, self.topic.edge)
+        framed = [spans(edge, "   ", line) for line in [EMPTY, *(fit(line, self.room) for line in lines), EMPTY]]
+        self.sheet.styles.width, self.sheet.styles.height = self.total, min(len(framed), self.app.size.height - 2)
+        self.sheet.show(framed)
+
+    def middle(self) -> list[Line]:
+        """Everything between the first line and the answer."""
+        return []
+
+    def answer(self) -> Line:
+        """The last line: what enter does, and what esc keeps."""
+        return EMPTY
+
+    def on_key(self, event: events.Key) -> None:
+        """Every key is the dialog's."""
+        event.stop()
+        event.prevent_default()
+        if event.key in ("escape", "ctrl+c"):
+            self.dismiss(None)
+        else:
+            self.press(key_of(event), event)
+            if self.is_attached:
+                self.draw()
+
+    def press(self, key: str, event: events.Key) -> None:
+        """Take a key."""
+
+    def answers(self, does: Line, keeps: str, *others: Line, ready: bool = True) -> Line:
+        """The answer line; `enter` is dim until the dialog is ready."""
+        role = "accent" if ready else "faint"
+        left = spans(Span("enter", role, ready), " ", *(does if ready else (Span(s.text, "faint") for s in does)))
+        for other in others:
+            left = spans(left, "     ", other)
+        return spread(left, spans(Span("esc", "accent", True), f" {keeps}"), self.room)
+
+
+class Confirm(Dialog[bool]):
+    """Shall it be done? Where it is grave, the name or the number must be typed."""
+
+    def __init__(
+        self,
+        ink: Ink,
+        glyphs: Glyphs,
+        topic: Topic,
+        lines: Sequence[Line],
+        does: str,
+        keeps: str = "leave it",
+        typed: str = "",
+        twice: bool = False,
+        asks: str = "",
+    ) -> None:
+        super().__init__(ink, glyphs, topic)
+        self._lines, self._does, self._keeps = list(lines), does, keeps
+        self._typed, self._twice, self._asks = typed, twice, asks
+        self.edit = Edit()
+        self._once = False
+
+    @property
+    def ready(self) -> bool:
+        """Whether enter does it."""
+        return not self._typed or self.edit.text.strip() == self._typed
+
+    def middle(self) -> list[Line]:
+        """What it is about, and what must be typed."""
+        found = list(self._lines)
+        if self._typed:
+            asks = spans("Type ", Span(self._typed, "strong", True), f" {self._asks}")
+            found += [EMPTY, asks, EMPTY, spans(" ", self.edit.spans("background"), " ")]
+        return found
+
+    def answer(self) -> Line:
+        """What enter does."""
+        again = "once more: " if self._twice and self._once else ""
+        return self.answers(spans(Span(again + self._does, "text")), self._keeps, ready=self.ready)
+
+    def on_paste(self, event: events.Paste) -> None:
+        """Pasted text is typed."""
+        if self._typed:
+            self.edit.insert(event.text)
+            self.draw()
+
+    def press(self, key: str, event: events.Key) -> None:
+        """enter does it, once or twice; other keys type."""
+        if key == "enter":
+            if not self.ready:
+                return
+            if self._twice and not self._once:
+                self._once = True
+                return
+            self.dismiss(True)
+        elif self._typed:
+            self.edit.press(event)
+
+
+class AskText(Dialog[str]):
+    """One line of text: an image's name, a password."""
+
+    def __init__(
+        self,
+        ink: Ink,
+        glyphs: Glyphs,
+        topic: Topic,
+        lines: Sequence[Line],
+        does: str,
+        *,
+        label: str = "",
+        default: str = "",
+        secret: bool = False,
+        keeps: str = "leave it",
+        required: bool = True,
+    ) -> None:
+        super().__init__(ink, glyphs, topic)
+        self._lines, self._does, self._label, self._keeps = list(lines), does, label, keeps
+        self._required = required
+        self.edit = Edit(default, secret=secret)
+
+    def middle(self) -> list[Line]:
+        """What is asked, and the line to type into."""
+        field = spans(Span(f"{self._label:<12}" if self._label else "", "muted"), self.edit.spans("background"))
+        return [*self._lines, EMPTY, field]
+
+    def answer(self) -> Line:
+        """What enter does."""
+        ready = bool(self.edit.text.strip()) or not self._required
+        return self.answers(spans(Span(self._does, "text")), self._keeps, ready=ready)
+
+    def on_paste(self, event: events.Paste) -> None:
+        """Pasted text is typed."""
+        self.edit.insert(event.text)
+        self.draw()
+
+    def press(self, key: str, event: events.Key) -> None:
+        """enter answers; other keys type."""
+        if key == "enter":
+            if self.edit.text.strip() or not self._required:
+                self.dismiss(self.edit.text if self.edit.secret else self.edit.text.strip())
+        else:
+            self.edit.press(event)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One line of a picker: its cells, whether it can be taken, and why (not)."""
+
+    value: Any
+    cells: tuple[str, ...]
+    fits: bool = True
+    reason: str = ""
+    current: bool = False
+
+
+class Pick(Dialog[Any]):
+    """One of several: every choice is shown, and the cursor passes over what does not fit."""
+
+    def __init__(
+        self,
+        ink: Ink,
+        glyphs: Glyphs,
+        topic: Topic,
+        lines: Sequence[Line],
+        choices: Sequence[Choice],
+        heads: Sequence[tuple[str, int, bool]],
+        verb: str,
+        changes: Callable[[Any], list[Line]] | None = None,
+        noun: str = "",
+    ) -> None:
+        super().__init__(ink, glyphs, topic)
+        self._lines, self._heads, self._verb, self._changes = list(lines), list(heads), verb, changes
+        self._noun = noun
+        self.choices: list[Choice] = []
+        self.at = -1
+        self.offer(choices)
+
+    def offer(self, choices: Sequence[Choice]) -> None:
+        """Show these choices; the cursor stays on its own, or stands on the first that fits."""
+        held = self.choices[self.at].value if 0 <= self.at < len(self.choices) else None
+        self.choices = list(choices)
+        fitting = [n for n, choice in enumerate(self.choices) if choice.fits]
+        same = [n for n in fitting if held is not None and self.choices[n].value == held]
+        self.at = (same or fitting or [-1])[0]
+        self.topic = Topic(
+            self.topic.title,
+            self.topic.place,
+            self.topic.production,
+            self.topic.reversible,
+            f"{len(self.choices)} {self._noun}s, {len(fitting)} fit" if self._noun else "",
+        )
+        if self.is_attached:
+            self.draw()
+
+    @property
+    def chosen(self) -> Choice | None:
+        """The choice under the cursor."""
+        return self.choices[self.at] if 0 <= self.at < len(self.choices) else None
+
+    def middle(self) -> list[Line]:
+        """The choices, and what the one under the cursor would change."""
+        changes = self._changes(self.chosen.value) if self._changes and self.chosen else []
+        held = [EMPTY, *changes] if changes else []
+        room = max(3, self.rows - len(self._lines) - len(held) - 4)
+        if room < 6 and held:
+            held, room = [], max(3, self.rows - len(self._lines) - 4)
+        first = max(0, min(self.at - room // 2, len(self.choices) - room))
+        shown = self.choices[first : first + room]
+        rows = [self._row(choice, first + n == self.at) for n, choice in enumerate(shown)]
+        return [*self._lines, EMPTY, self._head_line(), *rows, *held]
+
+    def _head_line(self) -> Line:
+        found = spans(" " * 4)
+        for name, size, right in self._heads:
+            found = spans(found, Span(name.rjust(size) if right else name.ljust(size), "faint"))
+        return found
+
+    def _row(self, choice: Choice, here: bool) -> Line:
+        glyphs = self.glyphs
+        ground = "cursor" if here else ""
+        role = "strong" if choice.fits else "text" if choice.current else "faint"
+        glyph = (
+            (glyphs.well, "muted")
+            if choice.current
+            else (glyphs.done, "ok")
+            if choice.fits
+            else (glyphs.broken, "faint")
+        )
+        found = spans(
+            Span(glyphs.cursor if here else " ", "accent", ground=ground),
+            Span(" ", ground=ground),
+            Span(f"{glyph[0]} ", glyph[1], ground=ground),
+        )
+        for n, ((_, size, right), cell) in enumerate(zip(self._heads, choice.cells, strict=True)):
+            text = cell.rjust(size) if right else cell.ljust(size)
+            shade = role if n == 0 else ("text" if choice.fits or choice.current else "faint")
+            found = spans(found, Span(text, shade, here and n == 0, ground))
+        found = spans(found, Span(f"     {choice.reason}", "muted", ground=ground))
+        return spans(fit(found, self.room), Span(" " * max(0, self.room - width(found)), ground=ground))
+
+    def answer(self) -> Line:
+        """What enter does with the choice."""
+        if self.chosen is None:
+            return spread((), spans(Span("esc", "accent", True), " leave it"), self.room)
+        does = spans(Span(f"{self._verb} ", "text"), Span(self.chosen.cells[0], "strong", True))
+        arrows = spans(Span(f"{self.glyphs.up} {self.glyphs.down}", "accent", True), " choose")
+        return self.answers(does, "leave it", arrows)
+
+    def press(self, key: str, event: events.Key) -> None:
+        """Arrows choose, enter takes."""
+        if key == "enter":
+            if self.chosen is not None:
+                self.dismiss(self.chosen.value)
+        elif key in ("j", "down", "tab"):
+            self._go(1)
+        elif key in ("k", "up", "shift+tab"):
+            self._go(-1)
+
+    def _go(self, step: int) -> None:
+        fitting = [n for n, choice in enumerate(self.choices) if choice.fits]
+        if fitting:
+            at = fitting.index(self.at) if self.at in fitting else 0
+            self.at = fitting[max(0, min(at + step, len(fitting) - 1))]
+
+
+class Pages(Dialog[None]):
+    """Lines to read, that scroll."""
+
+    def __init__(self, ink: Ink, glyphs: Glyphs, topic: Topic, lines: Sequence[Line]) -> None:
+        super().__init__(ink, glyphs, topic)
+        self._lines = list(lines)
+        self._top = 0
+
+    def middle(self) -> list[Line]:
+        """As many lines as there is room for."""
+        room = self.rows
+        self._top = max(0, min(self._top, len(self._lines) - room))
+        return [EMPTY, *self._lines[self._top : self._top + room]]
+
+    def answer(self) -> Line:
+        """How to scroll, and how to go."""
+        more = len(self._lines) > self.rows
+        left = spans(Span("j k", "accent", True), " scroll") if more else EMPTY
+        return spread(left, spans(Span("esc", "accent", True), " close"), self.room)
+
+    def press(self, key: str, event: events.Key) -> None:
+        """j, k and pages scroll; q, ? and enter close."""
+        steps = {"j": 1, "down": 1, "k": -1, "up": -1, "ctrl+d": 10, "pagedown": 10, "space": 10, "ctrl+u": -10}
+        steps |= {"pageup": -10, "g": -(10**6), "G": 10**6}
+        if key in ("q", "?", "enter"):
+            self.dismiss(None)
+        self._top += steps.get(key, 0)
+
+
+class Palette(Dialog[str]):
+    """Anything that can be done, found by a few letters of it."""
+
+    def __init__(self, ink: Ink, glyphs: Glyphs, entries: Sequence[tuple[str, str, str, str]]) -> None:
+        super().__init__(ink, glyphs, Topic("Command"))
+        self._entries = list(entries)  # name, title, key, help or the reason against it
+        self.edit = Edit()
+        self.at = 0
+
+    @property
+    def found(self) -> list[tuple[str, str, str, str]]:
+        """The entries that fit what was typed, the best first."""
+        if not self.edit.text.strip():
+            return self._entries
+        matcher = Matcher(self.edit.text.strip())
+        scored = [(max(matcher.match(e[1]), matcher.match(e[3]) * 0.5), e) for e in self._entries]
+        return [entry for score, entry in sorted(scored, key=lambda pair: -pair[0]) if score > 0]
+
+    def middle(self) -> list[Line]:
+        """The line to type into, and what fits it."""
+        found, room = self.found, min(self.rows - 2, 18)
+        self.at = max(0, min(self.at, len(found) - 1))
+        first = max(0, min(self.at - room + 1, len(found) - room))
+        rows = [self._row(entry, first + n == self.at) for n, entry in enumerate(found[first : first + room])]
+        none = [spans(Span("Nothing is called that.", "muted"))]
+        filler: list[Line] = [EMPTY] * (room - max(len(rows), 1))
+        return [
+            EMPTY,
+            spans(Span(": ", "accent", True), self.edit.spans("background")),
+            EMPTY,
+            *(rows or none),
+            *filler,
+        ]
+
+    def _row(self, entry: tuple[str, str, str, str], here: bool) -> Line:
+        _, title, key, help = entry
+        ground = "cursor" if here else ""
+        line = spans(
+            Span(f"{self.glyphs.cursor if here else ' '} ", "accent", ground=ground),
+            Span(f"{key:<10}", "accent", True, ground),
+            Span(f"{title:<22}", "strong" if here else "text", ground=ground),
+            Span(help, "muted", ground=ground),
+        )
+        line = fit(line, self.room)
+        return spans(line, Span(" " * (self.room - width(line)), ground=ground))
+
+    def answer(self) -> Line:
+        """What enter does."""
+        found = self.found
+        return self.answers(spans(found[self.at][1] if found else ""), "close", ready=bool(found))
+
+    def press(self, key: str, event: events.Key) -> None:
+        """Arrows choose, enter does it, other keys type."""
+        if key == "enter":
+            if self.found:
+                self.dismiss(self.found[self.at][0])
+        elif key in ("down", "up", "ctrl+n", "ctrl+p"):
+            self.at += 1 if key in ("down", "ctrl+n") else -1
+        elif self.edit.press(event):
+            self.at = 0

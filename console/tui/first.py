@@ -1,0 +1,110 @@
+"""The first run, with no cloud at hand: what was looked for, and three ways on."""
+
+from collections.abc import Sequence
+
+from textual import events
+from textual.app import ComposeResult
+from textual.screen import Screen
+
+from console.tui.edit import Edit
+from console.tui.paint import EMPTY, Line, Span, fit, spans
+from console.tui.sheet import Sheet
+from console.tui.theme import Glyphs, Ink
+
+
+class FirstRun(Screen[tuple[str, str]]):
+    """Title, three sentences, three choices."""
+
+    AUTO_FOCUS = ""
+    BINDINGS = []
+
+    def __init__(
+        self,
+        ink: Ink,
+        glyphs: Glyphs,
+        message: str = "",
+        hint: str = "",
+        looked: Sequence[str] = (),
+        problems: Sequence[str] = (),
+    ) -> None:
+        super().__init__(id="first")
+        self.ink, self.glyphs = ink, glyphs
+        self.message, self.hint, self.looked, self.problems = message, hint, tuple(looked), tuple(problems)
+        self.edit: Edit | None = None
+        self.sheet = Sheet(ink)
+
+    def compose(self) -> ComposeResult:
+        """One sheet."""
+        yield self.sheet
+
+    def on_mount(self) -> None:
+        """It takes the whole screen."""
+        self.sheet.styles.height = "100%"
+        self.draw()
+
+    def on_resize(self) -> None:
+        """Another size."""
+        self.draw()
+
+    def draw(self) -> None:
+        """Draw all lines."""
+        room = self.app.size.width - 10
+        lines = [
+            EMPTY,
+            EMPTY,
+            spans(Span("novadeck", "strong", True)),
+            EMPTY,
+            *self._sentences(),
+            EMPTY,
+            *self._choices(),
+        ]
+        self.sheet.show([spans(" " * 5, fit(line, room)) for line in lines])
+
+    def _sentences(self) -> list[Line]:
+        problems = [spans(Span(problem, "warn")) for problem in (self.message, *self.problems) if problem]
+        looked = self.looked or ("clouds.yaml", "OS_CLOUD and the other OS_* variables")
+        told = [
+            spans(Span("No cloud could be opened." if problems else "There is no cloud to show yet.", "text")),
+            *problems,
+            spans(Span(f"Looked for: {', '.join(looked[:4])}.", "muted")),
+            *(spans(Span(f"            {', '.join(looked[n : n + 4])}.", "muted")) for n in range(4, len(looked), 4)),
+            spans(Span(self.hint or "A demo cloud runs on this machine alone, and leaves nothing behind.", "text")),
+        ]
+        return told
+
+    def _choices(self) -> list[Line]:
+        if self.edit is not None:
+            field = spans(Span("clouds.yaml  ", "muted"), self.edit.spans("surface"))
+            keys = spans(Span("enter", "accent", True), " open it     ", Span("esc", "accent", True), " back")
+            return [field, EMPTY, keys]
+        choices = (("d", "see a demo cloud"), ("o", "point at a clouds.yaml"), ("q", "quit"))
+        return [spans(Span(key, "accent", True), f"  {words}") for key, words in choices]
+
+    def on_paste(self, event: events.Paste) -> None:
+        """Pasted text is typed."""
+        if self.edit is not None:
+            self.edit.insert(event.text)
+            self.draw()
+
+    def on_key(self, event: events.Key) -> None:
+        """d, o and q; or the path."""
+        event.stop()
+        event.prevent_default()
+        if self.edit is not None:
+            self._type(self.edit, event)
+        elif event.key == "d":
+            self.dismiss(("demo", ""))
+        elif event.key == "o":
+            self.edit = Edit("~/")
+        elif event.key in ("q", "ctrl+c", "ctrl+q"):
+            self.dismiss(("quit", ""))
+        if self.is_attached:
+            self.draw()
+
+    def _type(self, edit: Edit, event: events.Key) -> None:
+        if event.key == "enter" and edit.text.strip():
+            self.dismiss(("config", edit.text.strip()))
+        elif event.key == "escape":
+            self.edit = None
+        else:
+            edit.press(event)

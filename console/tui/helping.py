@@ -1,0 +1,66 @@
+"""The help page, made from the declarations: it cannot promise a key that does something else."""
+
+from console.model.image import Image
+from console.model.server import Server
+from console.model.status import Mood
+from console.tui.deck import Deck
+from console.tui.keys import COMMANDS, Keymap, shown
+from console.tui.paint import EMPTY, Line, Span, spans
+from console.tui.panes import PANES
+from console.tui.theme import Glyphs
+
+FILTERS = (
+    ("web", "a regular expression over name, id, status, task, address, place, flavor and image"),
+    ("!test", "what must not match; web!test is both"),
+    ("status:error", "one field: name id status task address flavor image place host zone key project meta"),
+    ("age<2h", "ages and numbers: < > <= >= with s m h d w y"),
+)
+
+
+def help_lines(keymap: Keymap, deck: Deck | None, glyphs: Glyphs) -> list[Line]:
+    """Every key by section, the filter's language, and what the glyphs say."""
+    found: list[Line] = []
+    for title, kind in (("On a server", Server), ("On an image", Image)):
+        acts = [action for action in deck.actions().values() if action.on is kind] if deck else []
+        if acts:
+            found += [_title(title), *(_key(keymap.key(a.name) or "", a.title, a.help) for a in acts), EMPTY]
+    for section in dict.fromkeys(command.section for command in COMMANDS):
+        found.append(_title(section))
+        for command in COMMANDS:
+            if command.section == section:
+                keys = [key for (key, _), name in keymap.by_key.items() if name == command.name]
+                found.append(_key(" ".join(map(shown, keys)), command.title, command.help))
+        found.append(EMPTY)
+    found.append(_title("Panes"))
+    found += [_key(keymap.key(f"pane.{name}"), spec.title.lower(), "") for name, spec in PANES.items()]
+    found += [EMPTY, _title("Filter")]
+    found += [_key(example, "", words) for example, words in FILTERS]
+    return [*found, EMPTY, _title("Glyphs"), *_legend(glyphs)]
+
+
+def _title(words: str) -> Line:
+    return spans(Span(words, "strong", True))
+
+
+def _key(key: str, title: str, help: str) -> Line:
+    return spans(Span(f"{key:<16}", "accent", True), Span(f"{title:<20}" if title else "", "text"), Span(help, "muted"))
+
+
+def _legend(glyphs: Glyphs) -> list[Line]:
+    words = {
+        Mood.WELL: "well: ACTIVE, a place that answers",
+        Mood.MOVING: "in motion: building, rebooting, resizing, imaging",
+        Mood.ASKS: "asks for you: VERIFY_RESIZE, RESCUE",
+        Mood.RESTS: "at rest: SHUTOFF, PAUSED, SUSPENDED, SHELVED",
+        Mood.BROKEN: "broken: ERROR, a place that does not answer",
+        Mood.UNKNOWN: "last known: nobody vouches for it now",
+    }
+    found = []
+    for mood, text in words.items():
+        glyph, role = glyphs.of(mood)
+        found.append(spans(Span(f"{glyph:<16}", role), Span(text, "text")))
+    more = (
+        (glyphs.beware, "warn", "slow, throttled or partial"),
+        (glyphs.production, "production", "a production cloud"),
+    )
+    return found + [spans(Span(f"{glyph:<16}", role), Span(text, "text")) for glyph, role, text in more]

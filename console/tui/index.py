@@ -1,0 +1,237 @@
+"""Which row stands on which line: filter, groups and order over the rows that a pane knows.
+
+A row that changes is not moved at once: it keeps its line until `settle`, since nothing may slip away under the
+cursor. Only rows that changed are looked at again, so that ten thousand rows feel like fifty. No terminal in here.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from console.model.place import Key, Row
+from console.tui.filters import Filter
+from console.tui.panes import Group, PaneSpec, Scene, natural
+
+SortKey = tuple[Any, ...]
+
+
+class Block(NamedTuple):
+    """Some rows in a run under one title."""
+
+    group: Group | None
+    first: int  # position of its first row
+    size: int
+    line: int  # the line of its first row
+
+
+@dataclass(frozen=True)
+class Sorting:
+    """Sorted by one field of the pane."""
+
+    field: str
+    reverse: bool = False
+
+
+class Index:
+    """The rows of one pane, in the order in which they are shown."""
+
+    def __init__(self, spec: PaneSpec, scene: Scene) -> None:
+        self.spec = spec
+        self.scene = scene
+        self.rows: dict[Key, Row] = {}
+        self.order: list[Key] = []
+        self.position: dict[Key, int] = {}
+        self.blocks: list[Block] = []
+        self.lines = 0
+        self.counts: dict[Group, int] = {}
+        self.filter: Filter | None = None
+        self.sorting: Sorting | None = None
+        self.problems = False
+        self.titled = True
+        self.roomy = True
+        self._placed: dict[Key, SortKey] = {}  # the sort key of every row that is shown
+        self._late: dict[Key, SortKey | None] = {}  # where rows belong that stand elsewhere; None is nowhere
+        self._words: dict[Key, str] = {}
+
+    # what stands where ---------------------------------------------------------------------------------------
+
+    def line_of(self, position: int) -> int:
+        """The line on which the row at this position stands."""
+        for block in reversed(self.blocks):
+            if position >= block.first:
+                return block.line + position - block.first
+        return 0
+
+    def at(self, line: int) -> int | Group | None:
+        """What a line holds: a position, a group's title, or None (blank)."""
+        for block in reversed(self.blocks):
+            if line >= block.line:
+                inside = line - block.line
+                return block.first + inside if inside < block.size else None
+            if block.group is not None and line == block.line - 1:
+                return block.group
+        return None
+
+    def row(self, position: int) -> Row | None:
+        """The row at a position."""
+        return self.rows.get(self.order[position]) if 0 <= position < len(self.order) else None
+
+    @property
+    def unsettled(self) -> bool:
+        """Whether some rows stand where they no longer belong."""
+        return bool(self._late)
+
+    # changes -------------------------------------------------------------------------------------------------
+
+    def apply(self, changed: Iterable[Row], gone: Iterable[Key] = ()) -> tuple[list[Key], bool]:
+        """Take in changes; gives the keys to repaint where they stand, and whether lines have shifted."""
+        repaint: list[Key] = []
+        shifted = False
+        for row in changed:
+            self.rows[row.key] = row
+            self._words.pop(row.key, None)
+            belongs = self._belongs(row)
+            stands = self._placed.get(row.key)
+            if stands is None:
+                if belongs is not None:
+                    self._placed[row.key] = belongs
+                    shifted = True
+                continue
+            repaint.append(row.key)
+            if belongs == stands:
+                self._late.pop(row.key, None)
+            else:
+                self._late[row.key] = belongs
+        for key in gone:
+            self.rows.pop(key, None)
+            self._late.pop(key, None)
+            self._words.pop(key, None)
+            shifted = self._placed.pop(key, None) is not None or shifted
+        if shifted:
+            self._arrange()
+        return repaint, shifted
+
+    def replace(self, rows: Iterable[Row]) -> None:
+        """Forget everything and take these rows."""
+        self.rows = {row.key: row for row in rows}
+        self._words.clear()
+        self.rebuild()
+
+    def rebuild(self) -> None:
+        """Look at every row again: after another filter, sorting or scene."""
+        self._late.clear()
+        self._placed = {}
+        for key, row in self.rows.items():
+            belongs = self._belongs(row)
+            if belongs is not None:
+                self._placed[key] = belongs
+        self._arrange()
+
+    def rescan(self) -> None:
+        """Look at every row again after the scene changed, but move none before `settle`."""
+        for key, row in self.rows.items():
+            belongs = self._belongs(row)
+            if key not in self._placed:
+                if belongs is not None:
+                    self._late[key] = belongs
+            elif belongs != self._placed[key]:
+                self._late[key] = belongs
+
+    def settle(self, keep: Key | None = None) -> bool:
+        """Move the rows that changed to where they belong, all but `keep`; whether any moved."""
+        held = {key: to for key, to in self._late.items() if key == keep}
+        moved = len(self._late) > len(held)
+        for key, to in self._late.items():
+            if key == keep:
+                continue
+            if to is None:
+                self._placed.pop(key, None)
+            else:
+                self._placed[key] = to
+        self._late = held
+        if moved:
+            self._arrange()
+        return moved
+
+    def _belongs(self, row: Row) -> SortKey | None:
+        """The sort key of a row; None where filter or `z` hide it."""
+        group = self.spec.group(row, self.scene)
+        if self.problems and self.spec.grouped and group > Group.IN_MOTION:
+            return None
+        if self.filter is not None and not self.filter.lets(row, self.scene, self.words(row)):
+            return None
+        if self.sorting is not None:
+            return _sortable(self.spec.fields[self.sorting.field](row, self.scene)), natural(row.name), row.id
+        return (group if self.spec.grouped else 0, *self.spec.order(row))
+
+    def words(self, row: Row) -> str:
+        """The words of a row that a bare filter term is looked for in."""
+        found = self._words.get(row.key)
+        if found is None:
+            fields, scene = self.spec.fields, self.scene
+            told = (fields[name](row, scene) for name in _SEARCHED if name in fields)
+            found = self._words[row.key] = " ".join(str(value) for value in told if value)
+        return found
+
+    def forget_words(self) -> None:
+        """Names that rows are searched by have changed."""
+        self._words.clear()
+
+    def _arrange(self) -> None:
+        reverse = self.sorting is not None and self.sorting.reverse
+        self.order = sorted(self._placed, key=self._placed.__getitem__, reverse=reverse)
+        self.position = dict(zip(self.order, range(len(self.order)), strict=True))
+        self._block()
+
+    def _block(self) -> None:
+        top = 1 if self.roomy else 0
+        if not (self.spec.grouped and self.sorting is None):
+            self.blocks = [Block(None, 0, len(self.order), top)]
+            self.lines = top + len(self.order)
+            return
+        tally = count_groups(self._placed.values())
+        self.counts = tally
+        self.blocks, line, first = [], 0, 0
+        for group, count in tally.items():
+            line += 2 if self.titled else 0
+            line += 0 if self.titled or self.blocks else top
+            self.blocks.append(Block(group if self.titled else None, first, count, line))
+            first, line = first + count, line + count
+        self.lines = line
+
+    def reshape(self, *, titled: bool, roomy: bool) -> None:
+        """Titles and blank lines, as the terminal's height allows."""
+        if (titled, roomy) != (self.titled, self.roomy):
+            self.titled, self.roomy = titled, roomy
+            self._block()
+
+    def tally(self) -> Mapping[Group, int]:
+        """How many rows stand in each group, whatever is shown."""
+        found: dict[Group, int] = {}
+        for row in self.rows.values():
+            group = self.spec.group(row, self.scene)
+            found[group] = found.get(group, 0) + 1
+        return found
+
+
+_SEARCHED = ("name", "id", "status", "task", "address", "place", "flavor", "image")
+
+
+def count_groups(keys: Iterable[SortKey]) -> dict[Group, int]:
+    """How many of the sort keys stand in each group, in the groups' order."""
+    numbers = [0] * len(Group)
+    for key in keys:
+        numbers[key[0]] += 1
+    return {group: numbers[group] for group in Group if numbers[group]}
+
+
+def _sortable(value: Any) -> tuple[int, Any]:
+    """A key under which nothing, numbers and words can stand in one list."""
+    if value is None or value == "":
+        return 2, ""
+    return (0, value) if isinstance(value, int | float) else (1, natural(str(value)))
+
+
+def nearest(order: Sequence[Key], wanted: int) -> Key | None:
+    """The key at a position, or at the nearest one there is."""
+    return order[min(max(0, wanted), len(order) - 1)] if order else None

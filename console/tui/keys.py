@@ -1,0 +1,160 @@
+"""The keys: what the screen itself can do, declared once, and which key stands for what after the settings.
+
+An action brings its own key (`console.actions`); what is here moves, finds and shows. Bindings, footer, palette and
+help are derived from these two tables, so that no text can promise a key that does something else.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from textual import events
+
+from console.model.place import Row
+
+
+class Act(Protocol):
+    """An action, as far as a key needs to know it."""
+
+    @property
+    def name(self) -> str:
+        """Such as "server.reboot"."""
+
+    @property
+    def key(self) -> str | None:
+        """Its key, before the settings."""
+
+    @property
+    def title(self) -> str:
+        """What the footer calls it."""
+
+    @property
+    def help(self) -> str:
+        """What it does, in one sentence."""
+
+    @property
+    def on(self) -> type[Row]:
+        """The noun that it acts on."""
+
+
+@dataclass(frozen=True)
+class Command:
+    """Something that the screen does, on one or more keys."""
+
+    name: str
+    keys: tuple[str, ...]
+    title: str
+    help: str
+    section: str
+    footer: int = 0  # the greater, the longer it stays in the footer; 0 is never there
+    palette: bool = True
+
+
+COMMANDS: tuple[Command, ...] = (
+    Command("down", ("j", "down"), "down", "One row down.", "Move", palette=False),
+    Command("up", ("k", "up"), "up", "One row up.", "Move", palette=False),
+    Command("first", ("g", "home"), "first", "To the first row.", "Move", palette=False),
+    Command("last", ("G", "end"), "last", "To the last row.", "Move", palette=False),
+    Command("half_down", ("ctrl+d",), "half a page down", "Half a page down.", "Move", palette=False),
+    Command("half_up", ("ctrl+u",), "half a page up", "Half a page up.", "Move", palette=False),
+    Command("page_down", ("pagedown", "ctrl+f"), "page down", "A page down.", "Move", palette=False),
+    Command("page_up", ("pageup", "ctrl+b"), "page up", "A page up.", "Move", palette=False),
+    Command("next_pane", ("tab",), "next", "To the next pane, or the next tab of a detail view.", "Move"),
+    Command("previous_pane", ("shift+tab",), "previous", "To the pane or tab before.", "Move"),
+    Command("open", ("enter",), "open", "Open the row: all that is known of it.", "See"),
+    Command(
+        "back", ("escape",), "back", "Close what is open; else take away filter, then marks.", "See", palette=False
+    ),
+    Command("describe", ("d",), "describe", "The overview of the row.", "See"),
+    Command("raw", ("y",), "raw record", "The record as the cloud sent it.", "See"),
+    Command("log", ("l",), "console log", "The server's console log, following it.", "See"),
+    Command("history", ("h",), "history", "What was asked of the server, and what became of it.", "See"),
+    Command("filter", ("/",), "filter", "Show only rows that match: regex, !inverse, field:value, age<2h.", "Find", 3),
+    Command("problems", ("z",), "only problems", "Only what needs you or is in motion.", "Find"),
+    Command("sort", ("s",), "sort", "Sort by the next column; after the last one trouble is first again.", "Find"),
+    Command("sort_reverse", ("o",), "turn the order", "Turn the sorting round.", "Find"),
+    Command("wide", ("w",), "wide", "Show the columns that need room: id, host, zone, power, key.", "Find"),
+    Command("mark", ("space",), "mark", "Mark the row: keys then act on all marked rows.", "Find", 1),
+    Command("copy", ("c",), "copy id", "Copy the id of the row.", "See"),
+    Command("refresh", ("ctrl+r",), "ask now", "Ask the clouds now, also those that refused a login.", "Screen"),
+    Command(
+        "palette", ("ctrl+p", ":"), "command", "Find anything that can be done by a word of it.", "Screen", 2, False
+    ),
+    Command("help", ("?",), "help", "This page.", "Screen", 4),
+    Command("theme", ("T",), "next theme", "Change the theme.", "Screen"),
+    Command("redraw", ("ctrl+l",), "redraw", "Draw the whole screen again.", "Screen", palette=False),
+    Command("quit", ("q",), "quit", "Close what is open; else quit.", "Screen"),
+)
+
+NAMES = {
+    "escape": "esc",
+    "pagedown": "pgdn",
+    "pageup": "pgup",
+    "shift+tab": "shift+tab",
+    "up": "↑",
+    "down": "↓",
+}
+
+
+def shown(key: str) -> str:
+    """A key as text."""
+    return NAMES.get(key, key)
+
+
+def key_of(event: events.Key) -> str:
+    """The key as the tables name it: the character itself where it prints, else its name."""
+    if event.character and event.character.isprintable() and event.character != " ":
+        return event.character
+    return event.key
+
+
+@dataclass
+class Keymap:
+    """Which key does what, after the settings' own keys."""
+
+    commands: dict[str, Command] = field(default_factory=dict)
+    by_key: dict[tuple[str, type[Row] | None], str] = field(default_factory=dict)
+    key_by_name: dict[str, str] = field(default_factory=dict)
+    conflicts: list[str] = field(default_factory=list)
+
+    def find(self, key: str, kind: type[Row] | None) -> str | None:
+        """The command or action on this key, where a pane of this noun has the keys."""
+        return self.by_key.get((key, kind)) or self.by_key.get((key, None))
+
+    def key(self, name: str) -> str:
+        """The key of a command or action as text; "" where it has none."""
+        return shown(self.key_by_name.get(name, ""))
+
+
+def make_keymap(actions: Sequence[Act], chosen: Mapping[str, str] | None = None, panes: Sequence[str] = ()) -> Keymap:
+    """The keymap of these actions under the settings' keys; two things on one key are a conflict that is told."""
+    chosen = chosen or {}
+    keymap = Keymap(commands={command.name: command for command in COMMANDS})
+    for number, pane in enumerate(panes[:9], 1):
+        _bind(keymap, chosen.get(f"pane.{pane}", str(number)), None, f"pane.{pane}", chosen)
+    for command in COMMANDS:
+        keys = (chosen[command.name],) if command.name in chosen else command.keys
+        for key in keys:
+            _bind(keymap, key, None, command.name, chosen)
+    for action in actions:
+        key = chosen.get(action.name, action.key or "")
+        if key:
+            _bind(keymap, key, action.on, action.name, chosen)
+    known = {*keymap.commands, *(action.name for action in actions), *(f"pane.{pane}" for pane in panes)}
+    keymap.conflicts += [f"There is nothing called {name} to bind." for name in chosen if name not in known]
+    return keymap
+
+
+def _bind(keymap: Keymap, key: str, kind: type[Row] | None, name: str, chosen: Mapping[str, str]) -> None:
+    """Put a name on a key; what the settings chose wins over what came with the program."""
+    taken = keymap.by_key.get((key, kind)) or keymap.by_key.get((key, None))
+    if taken and taken != name:
+        loser, winner = (taken, name) if name in chosen or taken not in chosen else (name, taken)
+        keymap.conflicts.append(f"{shown(key)} is {winner}; {loser} has lost it.")
+        if winner == taken:
+            return
+        keymap.by_key = {at: held for at, held in keymap.by_key.items() if not (at[0] == key and held == taken)}
+        if keymap.key_by_name.get(taken) == key:
+            del keymap.key_by_name[taken]
+    keymap.by_key[key, kind] = name
+    keymap.key_by_name.setdefault(name, key)

@@ -1,0 +1,217 @@
+"""The header: one lane for each place, with its health, how many rows it has, and how old they are.
+
+Lanes keep their order, so that the eye learns where each place stands; where not all fit, those in trouble stay.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from console.tui.paint import Line, Span, age, fit, spans, spread, width
+from console.tui.shape import Shape
+from console.tui.theme import Glyphs
+
+
+@dataclass(frozen=True)
+class Lane:
+    """One place as the header tells it; ages and waits in seconds."""
+
+    name: str
+    short: str = ""
+    state: str = "asking"  # asking, well, slow, throttled, down, refused, needs-secret
+    count: int | None = None
+    production: bool = False
+    age: float | None = None
+    latency: float | None = None
+    left: int | None = None
+    most: int | None = None
+    reason: str = ""
+    again: float | None = None
+
+    @property
+    def troubled(self) -> bool:
+        """Whether it asks to be looked at."""
+        return self.state not in ("well", "asking")
+
+
+def glyph_of(lane: Lane, glyphs: Glyphs) -> Span:
+    """The lane's glyph in its role."""
+    if lane.state == "well":
+        return Span(glyphs.well, "ok")
+    if lane.state == "asking":
+        return Span(glyphs.moving, "busy")
+    if lane.state in ("slow", "throttled"):
+        return Span(glyphs.beware, "warn")
+    if lane.state == "needs-secret":
+        return Span(glyphs.asks, "warn")
+    return Span(glyphs.broken, "error")
+
+
+def badge(mono: bool) -> Span:
+    """The mark of a production cloud."""
+    return Span("[PROD]", "production", bold=True) if mono else Span(" PROD ", "production", bold=True, ground="tint")
+
+
+def story(lane: Lane, dot: str = "·") -> Line:
+    """The second line of a lane: age of its rows, requests left, or the trouble in its colour."""
+    old = [] if lane.age is None else [f"{age(lane.age)} old"]
+    join = f" {dot} ".join
+    if lane.state in ("down", "refused"):
+        again = "" if lane.again is None else f", again in {max(0, round(lane.again))}s"
+        way = f" {dot} ctrl+r asks again" if lane.state == "refused" else ""
+        return (Span(join([*old, (lane.reason or lane.state) + again]) + way, "error"),)
+    if lane.state == "needs-secret":
+        return (Span(lane.reason or "needs a password", "warn"),)
+    if lane.state == "asking" and lane.age is None:
+        return (Span(lane.reason or "asking …", "muted"),)
+    found = spans(Span(join(old), "muted"))
+    for part in _figures(lane):
+        found = spans(found, Span(f" {dot} " if width(found) else "", "muted"), part)
+    return found
+
+
+def _figures(lane: Lane) -> list[Span]:
+    found = []
+    if lane.state == "slow" and lane.latency is not None:
+        found.append(Span(f"slow, {lane.latency:.1f}s", "warn"))
+    elif lane.state in ("slow", "throttled") and lane.reason:
+        again = "" if lane.again is None else f", again in {max(0, round(lane.again))}s"
+        found.append(Span(lane.reason + again, "warn"))
+    if lane.left is not None and lane.most:
+        scarce = lane.left * 10 < lane.most
+        found.append(Span(f"{lane.left} of {lane.most} left", "warn" if scarce else "muted"))
+    return found
+
+
+def brief(lane: Lane, glyphs: Glyphs, *, short: bool, mono: bool) -> Line:
+    """A lane in one line: trouble stands in place of the count."""
+    name = lane.short if short and lane.short else lane.name
+    found = spans(glyph_of(lane, glyphs), " ", Span(name, "strong", bold=lane.state in ("down", "refused")))
+    if lane.production:
+        found = spans(found, " ", Span("[PROD]" if mono else "PROD", "production", bold=True))
+    return spans(found, " ", _brief_trouble(lane))
+
+
+def _brief_trouble(lane: Lane) -> Span:
+    if lane.state in ("down", "refused"):
+        return Span(f"{age(lane.age)} old" if lane.age is not None else lane.reason or lane.state, "error")
+    if lane.state == "slow" and lane.latency is not None:
+        return Span(f"{lane.latency:.1f}s", "warn")
+    if lane.state == "throttled" and lane.left is not None and lane.most:
+        return Span(f"{lane.left} of {lane.most}", "warn")
+    if lane.state == "needs-secret":
+        return Span("password?", "warn")
+    return Span("…" if lane.count is None else f"{lane.count:,}", "muted")
+
+
+def full(lane: Lane, glyphs: Glyphs, mono: bool) -> tuple[Line, Line]:
+    """A lane in two lines."""
+    first = spans(glyph_of(lane, glyphs), " ", Span(lane.name, "strong"))
+    if lane.count is not None:
+        first = spans(first, Span(f"  {lane.count:,}", "muted"))
+    if lane.production:
+        first = spans(first, "  ", badge(mono))
+    return first, spans("  ", story(lane, glyphs.dot))
+
+
+class Header:
+    """Lays lanes out, and remembers how wide each has been so that none jumps when a figure grows."""
+
+    def __init__(self) -> None:
+        self._widths: dict[str, int] = {}
+        self._total = 0
+
+    def lines(
+        self,
+        lanes: Sequence[Lane],
+        shape: Shape,
+        glyphs: Glyphs,
+        *,
+        title: str = "novadeck",
+        under: str = "",
+        time: str = "",
+        corner: Line = (),
+        mono: bool = False,
+    ) -> list[Line]:
+        """The header's lines for these lanes; `time` is "14:02:11"."""
+        if shape.width != self._total:
+            self._widths, self._total = {}, shape.width
+        if shape.lane_lines == 1:
+            found = [self._brief(lanes, shape, glyphs, title, time[:5] if shape.width < 100 else time, mono)]
+        else:
+            found = self._full(lanes, shape, glyphs, title, under, time, corner, mono)
+        blank: list[Line] = [()] if shape.padded else []
+        return [*blank, *found, *blank]
+
+    def _brief(self, lanes: Sequence[Lane], shape: Shape, glyphs: Glyphs, title: str, time: str, mono: bool) -> Line:
+        head = spans(Span(" " + title, "strong", True))
+        room = shape.width - width(head) - len(time) - 4
+        for short in (False, True):
+            texts = [brief(lane, glyphs, short=short, mono=mono) for lane in lanes]
+            chosen = _choose(lanes, [width(text) + 2 for text in texts], room)
+            if len(chosen) == len(lanes):
+                break
+        line = head
+        for number in chosen:
+            line = spans(line, "  ", texts[number])
+        return spread(spans(line, _rest(lanes, chosen)), spans(Span(time, "muted"), " "), shape.width)
+
+    def _full(
+        self,
+        lanes: Sequence[Lane],
+        shape: Shape,
+        glyphs: Glyphs,
+        title: str,
+        under: str,
+        time: str,
+        corner: Line,
+        mono: bool,
+    ) -> list[Line]:
+        texts = [full(lane, glyphs, mono) for lane in lanes]
+        sizes = []
+        for lane, (first, second) in zip(lanes, texts, strict=True):
+            size = max(width(first), width(second), self._widths.get(lane.name, 0))
+            self._widths[lane.name] = size
+            sizes.append(size)
+        left = max(len(title), len(under)) + 2
+        right = max(len(time) + 4, width(corner)) + 2
+        room = shape.width - left - right - 2
+        gap = 5 if sum(sizes) + 5 * len(sizes) <= room else 3
+        chosen = _choose(lanes, [size + gap for size in sizes], room)
+        one, two = spans("  ", Span(title, "strong", True)), spans("  ", Span(under, "muted"))
+        at = (
+            max(18, left + gap)
+            if gap == 5 and shape.width >= 150 and sum(sizes) + 5 * len(sizes) < room - 6
+            else left + gap
+        )
+        for number in chosen:
+            first, second = texts[number]
+            one = spans(fit(one, at), " " * (at - width(one)), first)
+            two = spans(fit(two, at), " " * (at - width(two)), second)
+            at += sizes[number] + gap
+        one = spans(one, _rest(lanes, chosen))
+        return [
+            spread(one, spans(Span(time, "text"), Span(" UTC", "muted"), "  "), shape.width),
+            spread(two, spans(corner, "  "), shape.width),
+        ]
+
+
+def _rest(lanes: Sequence[Lane], chosen: Sequence[int]) -> Line:
+    others = [lane for number, lane in enumerate(lanes) if number not in chosen]
+    if not others:
+        return ()
+    troubled = sum(lane.troubled for lane in others)
+    words = f"{troubled} in trouble" if troubled else "well"
+    return (Span(f"  + {len(others)} {words}", "warn" if troubled else "muted"),)
+
+
+def _choose(lanes: Sequence[Lane], sizes: Sequence[int], room: int) -> list[int]:
+    """Which lanes are shown: all if they fit, else those in trouble first; always in their order."""
+    if sum(sizes) <= room:
+        return list(range(len(lanes)))
+    room -= 12
+    chosen: list[int] = []
+    for number in sorted(range(len(lanes)), key=lambda n: (not lanes[n].troubled, n)):
+        if sizes[number] <= room:
+            chosen.append(number)
+            room -= sizes[number]
+    return sorted(chosen)

@@ -1,0 +1,166 @@
+"""Text as the screen draws it: spans with a role, lines of spans, and strips for the terminal.
+
+Nothing here reads markup: what a cloud sent is data and is drawn as it is. Widths are counted in cells as the
+terminal counts them, so that a wide or combining character in a name never pushes a column.
+"""
+
+import datetime as dt
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from rich.cells import cell_len, set_cell_size
+from rich.segment import Segment
+from textual.strip import Strip
+
+from console.tui.theme import Ink
+
+
+class Span(NamedTuple):
+    """Some text in one role."""
+
+    text: str
+    role: str = "text"
+    bold: bool = False
+    ground: str = ""
+    underline: bool = False
+    strike: bool = False
+
+
+Line = tuple[Span, ...]
+EMPTY: Line = ()
+
+
+def spans(*parts: "Span | str | Line") -> Line:
+    """A line from spans, other lines and plain strings (which are drawn as text)."""
+    found: list[Span] = []
+    for part in parts:
+        if isinstance(part, str):
+            found.append(Span(part))
+        elif isinstance(part, Span):
+            found.append(part)
+        else:
+            found.extend(part)
+    return tuple(found)
+
+
+def width(line: Iterable[Span]) -> int:
+    """How many cells the line takes."""
+    return sum(cell_len(span.text) for span in line)
+
+
+def cut_end(text: str, most: int, mark: str = "…") -> str:
+    """The text in at most so many cells, its end cut."""
+    if cell_len(text) <= most:
+        return text
+    return (set_cell_size(text, most - 1).rstrip() + mark) if most > 1 else mark[:most]
+
+
+def cut_middle(text: str, most: int, mark: str = "…") -> str:
+    """The text in at most so many cells, cut in the middle: both ends of a name tell it apart."""
+    if cell_len(text) <= most:
+        return text
+    if most <= 2:
+        return cut_end(text, most, mark)
+    tail = (most - 1) // 2
+    head = most - 1 - tail
+    end = text[-tail:]
+    while cell_len(end) > tail:
+        end = end[1:]
+    return set_cell_size(text, head).rstrip() + mark + end
+
+
+def fit(line: Sequence[Span], most: int, mark: str = "…") -> Line:
+    """The line in at most so many cells; the span that crosses the end is cut there."""
+    found: list[Span] = []
+    left = most
+    for span in line:
+        taken = cell_len(span.text)
+        if taken > left:
+            if left > 0:
+                found.append(span._replace(text=cut_end(span.text, left, mark)))
+            break
+        found.append(span)
+        left -= taken
+    return tuple(found)
+
+
+def spread(left: Line, right: Line, total: int) -> Line:
+    """Two lines as one of `total` cells, the second at its right end; the first is cut where they would meet."""
+    room = total - width(right)
+    left = fit(left, max(0, room - 2)) if width(left) > room - 2 else left
+    return spans(left, " " * max(0, room - width(left)), right)
+
+
+def to_strip(line: Iterable[Span], ink: Ink, total: int, ground: str = "background") -> Strip:
+    """The line as a strip of exactly `total` cells."""
+    made = [
+        Segment(
+            span.text,
+            ink.style(span.role, span.ground or ground, bold=span.bold, underline=span.underline, strike=span.strike),
+        )
+        for span in line
+        if span.text
+    ]
+    style = ink.style("text", ground)
+    return Strip(made).adjust_cell_length(total, style).simplify()
+
+
+def plain(line: Iterable[Span]) -> str:
+    """The line's text alone."""
+    return "".join(span.text for span in line)
+
+
+def age(seconds: float) -> str:
+    """An age in one unit and at most four characters: 41s 26m 11h 41d 3y."""
+    seconds = max(0, int(seconds))
+    for unit, size, most in (("s", 1, 60), ("m", 60, 60), ("h", 3600, 24), ("d", 86400, 365)):
+        if seconds < size * most:
+            return f"{seconds // size}{unit}"
+    return f"{seconds // (86400 * 365)}y"
+
+
+def clock(seconds: float) -> str:
+    """A running clock in two units: 41s 2m14s 23h41m 3d2h; under ten seconds with a tenth."""
+    if 0 <= seconds < 10:
+        return f"{seconds:.1f}s"
+    seconds = max(0, int(seconds))
+    for unit, size, lower, step in (("m", 60, "s", 1), ("h", 3600, "m", 60), ("d", 86400, "h", 3600)):
+        if seconds < size:
+            return f"{seconds}s"
+        if seconds < (3600 if unit == "m" else 86400 if unit == "h" else 1 << 62):
+            return f"{seconds // size}{unit}{seconds % size // step}{lower}"
+    return f"{seconds}s"
+
+
+def ticking(seconds: float) -> str:
+    """A running clock in whole seconds, for what changes once a second."""
+    return f"{max(0, int(seconds))}s" if seconds < 10 else clock(seconds)
+
+
+def megabytes(size: int | None) -> str:
+    """A memory size given in MB, with its unit; whole GB where they are whole."""
+    if size is None:
+        return "—"
+    return f"{size // 1024} GB" if size >= 1024 and size % 1024 == 0 else f"{size} MB"
+
+
+def gigabytes(size: int | None) -> str:
+    """A disk size given in GB, with its unit."""
+    return "—" if size is None else f"{size} GB"
+
+
+def byte_size(size: int | None) -> str:
+    """A size in bytes with a decimal unit: 622 MB, 2.1 GB."""
+    if size is None:
+        return "—"
+    amount = float(size)
+    for unit in ("B", "KB", "MB"):
+        if amount < 1000:
+            return f"{amount:.0f} {unit}"
+        amount /= 1000
+    return f"{amount:.1f} GB"
+
+
+def since(moment: dt.datetime | None, now: dt.datetime) -> float | None:
+    """Seconds from that moment until now; None where it is not known."""
+    return None if moment is None else (now - moment).total_seconds()

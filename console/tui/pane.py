@@ -1,0 +1,205 @@
+"""A pane: title, heads and table of one noun. Written once for every `PaneSpec`.
+
+It follows its collection for as long as it lives (`follow`, a worker of the screen), gathers changes for a tenth of a
+second, and gives them to the table, which draws the cells that differ.
+"""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from textual.app import ComposeResult
+from textual.containers import Vertical
+
+from console.tui.edit import Edit
+from console.tui.filters import parse
+from console.tui.index import Sorting
+from console.tui.paint import Line, Span, cut_end, spans, spread
+from console.tui.panes import Group, PaneSpec, Scene
+from console.tui.shape import Shape
+from console.tui.sheet import Sheet
+from console.tui.table import Table
+from console.tui.theme import Ink
+
+GATHER = 0.1  # seconds over which changes are gathered into one repaint
+
+
+class ResourcePane(Vertical):
+    """One noun of all places, live."""
+
+    def __init__(self, spec: PaneSpec, scene: Scene, ink: Ink) -> None:
+        super().__init__(id=f"pane-{spec.name}", classes="pane")
+        self.spec = spec
+        self.ink = ink
+        self.head = Sheet(ink, classes="head")
+        self.table = Table(spec, scene, ink)
+        self.filtering: Edit | None = None
+        self.asking: Sequence[str] = ()
+        self.loaded = False
+        self.expected: int | None = None
+        self.where = ""
+        self.roomy = True
+
+    @property
+    def scene(self) -> Scene:
+        """What the cells need beside their row."""
+        return self.table.scene
+
+    def compose(self) -> ComposeResult:
+        """The heads above the table."""
+        yield self.head
+        yield self.table
+
+    async def follow(self, collection: Any) -> None:
+        """Draw every change of the collection until cancelled."""
+        async for batch in collection.watch():
+            self.take(batch)
+            await asyncio.sleep(GATHER)
+
+    def take(self, batch: Any) -> None:
+        """Draw one batch of changes."""
+        if batch.changed or batch.gone:
+            self.loaded = True
+        self.table.take(batch.changed, batch.gone, reset=batch.reset, now=time.monotonic())
+        self.show_head()
+
+    # filter, sort and marks ----------------------------------------------------------------------------------
+
+    def set_filter(self, text: str) -> None:
+        """Show only rows that this filter lets through; "" shows all."""
+        self.table.index.filter = parse(text, self.spec.fields)
+        self._again()
+
+    @property
+    def filter_text(self) -> str:
+        """The filter that holds, as it was typed."""
+        held = self.table.index.filter
+        return held.text if held else ""
+
+    def toggle_problems(self) -> None:
+        """Show only what needs you or moves, or all again."""
+        self.table.index.problems = not self.table.index.problems
+        self._again()
+
+    def toggle_wide(self) -> None:
+        """Show the columns that need room, or not."""
+        self.scene.wide = not self.scene.wide
+        self.table.restyle()
+        self.show_head()
+
+    def sort_next(self) -> None:
+        """Sort by the next column that is shown; after the last one, by attention."""
+        names = [placed.column.name for placed in self.table.columns if placed.column.name in self.spec.fields]
+        held = self.table.index.sorting
+        at = names.index(held.field) + 1 if held and held.field in names else 0
+        self.table.index.sorting = Sorting(names[at]) if at < len(names) else None
+        self._again()
+
+    def sort_reverse(self) -> None:
+        """Turn the order of the sorted column round."""
+        held = self.table.index.sorting
+        self.table.index.sorting = Sorting(held.field, not held.reverse) if held else None
+        self._again()
+
+    def _again(self) -> None:
+        self.table.index.rebuild()
+        self.table.rearranged((self.table.cursor_position, self.table.size.height // 2))
+        self.show_head()
+
+    def clear(self) -> bool:
+        """Take away the filter, else the marks, else `z`; whether there was one."""
+        if self.table.index.filter is not None:
+            self.set_filter("")
+        elif self.table.marks:
+            self.table.unmark()
+            self.show_head()
+        elif self.table.index.problems:
+            self.toggle_problems()
+        else:
+            return False
+        return True
+
+    # drawing -------------------------------------------------------------------------------------------------
+
+    def reshape(self, shape: Shape) -> None:
+        """Take another layout."""
+        self.roomy = shape.padded
+        self.table.index.reshape(titled=shape.titled, roomy=shape.padded)
+        self.table.refresh()
+
+    def on_resize(self) -> None:
+        """The heads stand where the columns do."""
+        self.call_after_refresh(self.show_head)
+
+    def restyle(self) -> None:
+        """Draw all again, with another theme or scene."""
+        self.head.restyle()
+        self.table.restyle()
+        self.show_head()
+
+    @property
+    def natural_height(self) -> int:
+        """How many lines it would fill."""
+        return 2 + max(self.table.index.lines, 2 if self.roomy else 1)
+
+    def show_head(self) -> None:
+        """Draw title and heads, and what stands where no rows do."""
+        width = self.table.size.width or self.size.width
+        self.head.show([self._title(width), self._heads(width)])
+        empty = self._empty()
+        if empty != self.table.empty_lines:
+            self.table.empty_lines = empty
+            if not self.table.index.order:
+                self.table.refresh()
+
+    def _title(self, width: int) -> Line:
+        index = self.table.index
+        shown, known = len(index.order), len(index.rows)
+        title = Span(self.spec.title, "strong" if self.table.active else "text", bold=True)
+        count = f"{shown:,} of {known:,}" if shown != known else f"{known:,}"
+        if self.expected is not None and self.expected > known and shown == known:
+            count = f"{known:,} of {self.expected:,}"
+        line = spans(" " * 5, title, Span(f"  {count}" if self.loaded else "", "muted"))
+        needy = index.counts.get(Group.NEEDS_YOU, 0)
+        if needy and not index.titled and index.sorting is None:
+            line = spans(line, Span(f" · {needy} need{'s' if needy == 1 else ''} you", "muted"))
+        return spread(spans(line, *self._conditions()), (), width)
+
+    def _conditions(self) -> list[Line]:
+        index, found = self.table.index, []
+        if self.filtering is not None:
+            found.append(spans(Span("   /", "accent", True), self.filtering.spans()))
+        elif index.filter is not None:
+            found.append(spans(Span("   /", "accent", True), Span(index.filter.text, "strong")))
+        if index.problems:
+            found.append(spans(Span("   z", "accent", True), Span(" only problems", "text")))
+        if index.sorting is not None:
+            arrow = self.scene.glyphs.up if index.sorting.reverse else self.scene.glyphs.down
+            found.append(spans(Span("   s", "accent", True), Span(f" {index.sorting.field} {arrow}", "text")))
+        if self.table.marks:
+            found.append(spans(Span(f"   {self.scene.glyphs.marked}", "accent"), f" {len(self.table.marks)} marked"))
+        return found
+
+    def _heads(self, width: int) -> Line:
+        found: list[Span] = [Span(" " * 5)]
+        for number, placed in enumerate(self.table.columns):
+            gap = 0 if number == len(self.table.columns) - 1 else 1
+            room, name = placed.size - gap, placed.column.name
+            name = cut_end(name, room)
+            sorted_by = self.table.index.sorting is not None and self.table.index.sorting.field == placed.column.name
+            text = name.rjust(room) if placed.column.align == "right" else name.ljust(room)
+            found.append(Span(text + " " * gap, "text" if sorted_by else "faint"))
+        return tuple(found)
+
+    def _empty(self) -> tuple[Line, ...]:
+        index = self.table.index
+        if index.rows and not index.order:
+            what = f"match {index.filter.text}" if index.filter else "need you or are in motion"
+            way = spans(Span("esc", "accent", True), Span(" clear"))
+            return (Span(f"None of {len(index.rows):,} {what}.", "muted"),), way
+        if not self.loaded:
+            asked = ", ".join(self.asking)
+            return ((Span(f"asking {asked} …" if asked else "opening …", "muted"),),)
+        line: Line = (Span(f"No {self.spec.title.lower()}{f' in {self.where}' if self.where else ''}.", "muted"),)
+        return (line, spans(Span("n", "accent", True), Span(" new"))) if self.spec.new else (line,)

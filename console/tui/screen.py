@@ -1,0 +1,456 @@
+"""The main screen: header, panes, Operations, refusal line and footer, laid out for the terminal there is.
+
+It draws what the deck and the panes know and sends keys where they belong; what a key does is in `acting.py` and
+`keys.py`. There is no focus to lose: keys go to the active pane. Nothing idle moves: one tick a second repaints the
+cells that differ.
+"""
+
+import asyncio
+import datetime as dt
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from textual import events
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.screen import Screen
+
+from console.model.place import Row
+from console.tui import footer
+from console.tui.deck import Deck
+from console.tui.detail import Detail
+from console.tui.edit import Edit
+from console.tui.keys import COMMANDS, Keymap, key_of, make_keymap
+from console.tui.lanes import Header, Lane
+from console.tui.operations import Operations
+from console.tui.paint import Line, Span, fit, spans
+from console.tui.pane import ResourcePane
+from console.tui.panes import PANES, Group, Scene
+from console.tui.shape import LEAST, SIDE, shape_of
+from console.tui.sheet import Sheet
+from console.tui.table import Table
+from console.tui.theme import Glyphs, Ink
+
+SETTLE = 3.0  # seconds without a key after which rows may move to their group
+REFUSAL = 6.0
+BESIDE = ("images", "flavors")
+
+
+class MainScreen(Screen[None]):
+    """Everything that is seen when no dialog is open."""
+
+    AUTO_FOCUS = ""
+    BINDINGS = []
+
+    def __init__(self, ink: Ink, glyphs: Glyphs, run: Callable[[str], None], keys: Mapping[str, str]) -> None:
+        super().__init__(id="main")
+        self.ink, self.glyphs, self.run_command, self.chosen_keys = ink, glyphs, run, keys
+        self.deck: Deck | None = None
+        self.keymap: Keymap = make_keymap(())
+        self.operations = Operations()
+        self.layout_shape = shape_of(80, 24)
+        self.header = Header()
+        self.panes: dict[str, ResourcePane] = {}
+        self.active = "servers"
+        self.main = "servers"
+        self.last_key = 0.0
+        self.opening: tuple[str, ...] = ()
+        self._refusal: tuple[str, str] = ("", "")
+        self._refused_at = 0.0
+        self._names_moved = False
+        self._servers_moved = False
+        self._side: tuple[int, int] = (0, 0)
+
+    @property
+    def pane(self) -> ResourcePane:
+        """The pane that keys go to."""
+        return self.panes[self.active]
+
+    @property
+    def detail(self) -> Detail:
+        """The view of one row."""
+        return self.query_one("#detail", Detail)
+
+    def compose(self) -> ComposeResult:
+        """Everything is there from the first frame on; layouts show and hide."""
+        ink, glyphs = self.ink, self.glyphs
+        for name, spec in PANES.items():
+            self.panes[name] = ResourcePane(spec, Scene(glyphs=glyphs), ink)
+        yield Sheet(ink, id="header", ground="surface")
+        yield Sheet(ink, id="gap")
+        with Horizontal(id="body"):
+            with Vertical(id="mainside"):
+                yield self.panes["servers"]
+                yield self.panes["keypairs"]
+            with Vertical(id="side"):
+                yield self.panes["images"]
+                yield Sheet(ink, id="between")
+                yield self.panes["flavors"]
+        yield Detail(ink, glyphs, id="detail")
+        yield Sheet(ink, id="operations", ground="surface")
+        yield Sheet(ink, id="refusal")
+        yield Sheet(ink, id="footer", ground="surface")
+        yield Sheet(ink, id="small")
+
+    def on_mount(self) -> None:
+        """The one clock of the screen."""
+        self.set_interval(1.0, self.tick)
+        self.lay_out()
+
+    # the console ---------------------------------------------------------------------------------------------
+
+    def connect(self, deck: Deck) -> None:
+        """A console is open: follow it from now on."""
+        self.deck = deck
+        self.keymap = make_keymap(list(deck.actions().values()), self.chosen_keys, list(PANES))
+        for pane in self.panes.values():
+            pane.table.index.scene = deck.scene()
+            pane.asking = [str(place) for place in deck.places]
+            pane.where = str(deck.places[0]) if len(deck.places) == 1 else ""
+            pane.restyle()
+            self._follow(pane)
+        self.run_worker(self._follow_health(), name="follow health", exit_on_error=True)
+        for conflict in self.keymap.conflicts:
+            self.refuse(conflict)
+        self.draw()
+
+    def _follow(self, pane: ResourcePane) -> None:
+        assert self.deck is not None
+        collection = getattr(self.deck.console, pane.spec.collection)
+        self.run_worker(self._follow_one(pane, collection), name=f"follow {pane.spec.name}", exit_on_error=True)
+
+    async def _follow_one(self, pane: ResourcePane, collection: Any) -> None:
+        async for batch in collection.watch():
+            self.take(pane, batch)
+            await asyncio.sleep(0.1)
+
+    def take(self, pane: ResourcePane, batch: Any) -> None:
+        """One batch of changes: into the pane, and into whatever else tells of that noun."""
+        assert self.deck is not None
+        for row in batch.changed:
+            self.operations_saw(row)
+        pane.take(batch)
+        if pane.spec.name in BESIDE:
+            names = self.deck.images if pane.spec.name == "images" else self.deck.flavors
+            names.update({row.id: row.name for row in batch.changed if row.name})
+            self._names_moved = True
+            self._divide_side()
+        elif pane.spec.name == "servers":
+            self._servers_moved = True
+            self.detail.saw(batch)
+        self._mark_loaded(pane)
+        self.draw_header()
+
+    async def _follow_health(self) -> None:
+        assert self.deck is not None
+        async for _ in self.deck.console.store.watch_health():
+            self.take_health()
+            await asyncio.sleep(0.1)
+
+    def take_health(self) -> None:
+        """A place has changed its health."""
+        assert self.deck is not None
+        if self.deck.update_places():
+            for pane in self.panes.values():
+                pane.table.index.rescan()
+                pane.restyle()
+        for pane in self.panes.values():
+            self._mark_loaded(pane)
+        self.draw_header()
+        self.draw_footer()
+
+    def _mark_loaded(self, pane: ResourcePane) -> None:
+        """A pane is loaded when a place has told its rows, be there any or not."""
+        if self.deck is None or pane.loaded:
+            return
+        health = self.deck.console.health.values()
+        if health and all(
+            one.rows_at is not None or one.state in ("down", "refused", "needs-secret") for one in health
+        ):
+            pane.loaded = True
+        pane.show_head()
+
+    # the tick ------------------------------------------------------------------------------------------------
+
+    def tick(self) -> None:
+        """Once a second: clock, ages, running seconds; rows settle when no key was pressed for a while."""
+        if self.deck is not None:
+            self.deck.update_places()
+            self._tick_tables()
+        self.draw_header()
+        self.draw_operations()
+        if self._refusal[0] and time.monotonic() - self._refused_at > REFUSAL:
+            self.refuse("")
+        self.detail.tick()
+
+    def _tick_tables(self) -> None:
+        assert self.deck is not None
+        now, moment = self.deck.now(), time.monotonic()
+        if self._servers_moved:
+            self._servers_moved = False
+            self._count_flavors()
+        ages = [age for age in self.deck.stale.values() if age is not None]
+        for pane in self.panes.values():
+            pane.scene.now = now
+            pane.table.ages = {Group.LAST_KNOWN: max(ages)} if ages else {}
+            if pane.display and pane.table.index.unsettled and moment - self.last_key > SETTLE:
+                pane.table.settle(hold_cursor=moment - self.last_key < 2 * SETTLE and self.last_key > 0)
+                pane.show_head()
+            if self._names_moved:
+                pane.table.index.forget_words()
+            pane.table.tick(moment)
+        self._names_moved = False
+
+    def _count_flavors(self) -> None:
+        assert self.deck is not None
+        pane = self.panes["servers"]
+        self.deck.used.clear()
+        read, scene = PANES["servers"].fields["flavor"], pane.scene
+        for row in pane.table.index.rows.values():
+            name = read(row, scene)
+            self.deck.used[name] = self.deck.used.get(name, 0) + 1
+
+    # the layout ----------------------------------------------------------------------------------------------
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Another size: another layout."""
+        self.lay_out()
+
+    def lay_out(self) -> None:
+        """Show and hide what this terminal has room for."""
+        shape = self.layout_shape = shape_of(self.size.width or 80, self.size.height or 24)
+        self.query_one("#small").display = not shape.enough
+        for name in ("header", "gap", "body", "operations", "refusal", "footer"):
+            self.query_one(f"#{name}").display = shape.enough
+        self.query_one("#header").styles.height = shape.header
+        self.query_one("#mainside").styles.width = shape.main if shape.beside else shape.width - 2
+        self.show_panes()
+        for pane in self.panes.values():
+            pane.reshape(shape)
+        self.draw()
+
+    def show_panes(self) -> None:
+        shape, detail = self.layout_shape, self.detail.is_open
+        self.query_one("#body").display = shape.enough and not detail
+        self.detail.display = shape.enough and detail
+        beside = shape.beside
+        side = beside or self.active in BESIDE
+        self.query_one("#side").display = side
+        self.query_one("#side").styles.width = SIDE if beside else shape.width - 2
+        self.query_one("#side").styles.margin = (0, 0, 0, 6 if beside else 0)
+        self.query_one("#mainside").display = beside or self.active not in BESIDE
+        self.query_one("#between").display = beside
+        for name, pane in self.panes.items():
+            pane.display = (beside and name in (*BESIDE, self.main)) or name == self.active
+            pane.table.activate(name == self.active)
+        self._side = (0, 0)
+        self._divide_side()
+
+    def _divide_side(self) -> None:
+        """Images take the lines they fill, flavors the rest; where both want more, they share."""
+        if not self.layout_shape.beside:
+            self.panes["images"].styles.height = self.panes["flavors"].styles.height = "1fr"
+            return
+        total = self.query_one("#body").size.height or self.layout_shape.height - 10
+        images, flavors = (self.panes[name].natural_height for name in BESIDE)
+        if images + flavors + 2 > total:
+            flavors = min(flavors, max(8, total // 2))
+            images = max(5, total - 2 - flavors)
+        if (images, flavors) != self._side:
+            self._side = (images, flavors)
+            self.query_one("#between").styles.height = 2
+            self.panes["images"].styles.height = images
+            self.panes["flavors"].styles.height = "1fr"
+
+    def close_detail(self) -> None:
+        """Back from the row to the panes."""
+        if self.detail.is_open:
+            self.detail.close()
+            self.show_panes()
+            self.draw_footer()
+
+    def move(self, rows: int) -> None:
+        """Move the cursor, or the text of the detail view."""
+        if self.detail.is_open:
+            self.detail.scroll(rows)
+        else:
+            self.pane.table.move(rows)
+
+    def page(self, pages: float) -> None:
+        """Move by so many screens."""
+        if self.detail.is_open:
+            self.detail.scroll(round(pages * max(1, self.detail.sheet.size.height - 1)))
+        else:
+            self.pane.table.page(pages)
+
+    def edge(self, end: bool) -> None:
+        """To the first or the last row, or line."""
+        if self.detail.is_open:
+            self.detail.scroll_edge(end)
+        else:
+            self.pane.table.go(10**9 if end else 0)
+
+    def choose_pane(self, name: str) -> None:
+        """Give the keys to this pane, and show it."""
+        if name not in self.panes:
+            return
+        self.active = name
+        if name not in BESIDE:
+            self.main = name
+        self.show_panes()
+        for pane in self.panes.values():
+            pane.show_head()
+        self.draw_footer()
+
+    def next_pane(self, step: int = 1) -> None:
+        """Give the keys to the next pane."""
+        names = [self.main, *BESIDE]
+        at = names.index(self.active) if self.active in names else 0
+        self.choose_pane(names[(at + step) % len(names)])
+
+    # drawing -------------------------------------------------------------------------------------------------
+
+    def draw(self) -> None:
+        """Draw everything that is not a pane."""
+        self.draw_header()
+        self.draw_operations()
+        self.draw_footer()
+        shape = self.layout_shape
+        words = f"novadeck needs {LEAST[0]} by {LEAST[1]}; this is {shape.width} by {shape.height}."
+        self.query_one("#small", Sheet).show([fit(spans(Span(words, "text")), shape.width), (), *self._way_out()])
+
+    def _way_out(self) -> list[Line]:
+        return [spans(Span("q", "accent", True), " quit   ", Span("?", "accent", True), " help")]
+
+    def draw_header(self) -> None:
+        """Lanes, count and clock."""
+        shape = self.layout_shape
+        lanes = self.deck.lanes() if self.deck else [Lane(name) for name in self.opening]
+        count = len(self.panes["servers"].table.index.rows)
+        time_now = self.deck.now() if self.deck else dt.datetime.now(dt.UTC)
+        corner = spans(Span("read only", "warn")) if self.deck and self.deck.read_only else ()
+        lines = self.header.lines(
+            lanes,
+            shape,
+            self.glyphs,
+            under=f"{count:,} server{'' if count == 1 else 's'}",
+            time=f"{time_now:%H:%M:%S}",
+            corner=corner,
+            mono=self.ink.theme.kind == "mono",
+        )
+        self.query_one("#header", Sheet).show(lines)
+
+    def draw_operations(self) -> None:
+        """What is under way, and what has just ended."""
+        strip, now = self.query_one("#operations", Sheet), time.monotonic()
+        height = self.operations.height(self.layout_shape, now) if self.layout_shape.enough else 0
+        if strip.styles.height is None or strip.styles.height.value != height:
+            strip.styles.height = height
+        strip.display = height > 0
+        strip.show(self.operations.lines(self.layout_shape, self.glyphs, now, self._second_column()))
+
+    def _second_column(self) -> int:
+        columns = self.panes["servers"].table.columns
+        return columns[1].x if len(columns) > 1 else 18
+
+    def draw_footer(self) -> None:
+        """The keys of the rows that they would act on, and those of the screen."""
+        shape = self.layout_shape
+        rows = self.targets()
+        kind = self.kind
+        acts = self.deck.row_keys(kind, rows, self.keymap) if self.deck else []
+        line = footer.lines(acts, self._screen_keys(), shape.width, mono=self.ink.theme.kind == "mono")
+        self.query_one("#footer", Sheet).show([line])
+
+    def _screen_keys(self) -> list[footer.Key]:
+        names = {command.name: command for command in COMMANDS if command.footer}
+        if self.detail.is_open:
+            return [
+                footer.Key(self.keymap.key("next_pane"), "next tab", rank=2),
+                footer.Key(self.keymap.key("back"), "back", rank=3),
+                footer.Key(self.keymap.key("help"), "help", rank=4),
+            ]
+        return [footer.Key(self.keymap.key(c.name), c.title, rank=c.footer) for c in names.values()]
+
+    @property
+    def kind(self) -> type[Row]:
+        """The noun that keys act on."""
+        return self.pane.spec.kind
+
+    def targets(self) -> list[Row]:
+        """The rows that a key would act on."""
+        if self.detail.is_open and self.detail.row is not None:
+            return [self.detail.row]
+        return self.pane.table.targets()
+
+    def restyle(self) -> None:
+        """Draw all again, with another theme."""
+        for sheet in self.query(Sheet):
+            sheet.restyle()
+        for pane in self.panes.values():
+            pane.restyle()
+        self.detail.restyle()
+        self.draw()
+
+    def refuse(self, reason: str, way_out: str = "") -> None:
+        """Say for some seconds why not; "" takes it away."""
+        self._refusal, self._refused_at = (reason, way_out), time.monotonic()
+        line = spans(" " * 5, Span(reason, "warn"), Span(f" {way_out}" if way_out else "", "text"))
+        self.query_one("#refusal", Sheet).show([fit(line, self.layout_shape.width - 2)] if reason else [])
+
+    def say(self, words: str) -> None:
+        """Tell something that went well, in the same line."""
+        self._refusal, self._refused_at = (words, ""), time.monotonic()
+        self.query_one("#refusal", Sheet).show([fit(spans(" " * 5, Span(words, "text")), self.layout_shape.width - 2)])
+
+    def on_table_moved(self, event: Table.Moved) -> None:
+        """Another row is under the cursor: other keys are lit."""
+        event.stop()
+        self.draw_footer()
+
+    def operations_saw(self, row: Row) -> None:
+        """Operations on this row take what the store saw as their next step."""
+        running = self.operations.of(row.key)
+        if running:
+            for operation in running:
+                operation.saw(row, time.monotonic())
+            self.call_later(self.draw_operations)
+
+    # keys ----------------------------------------------------------------------------------------------------
+
+    async def on_key(self, event: events.Key) -> None:
+        """A key goes to the filter line while that is open, else to what it stands for."""
+        event.stop()
+        event.prevent_default()
+        self.last_key = time.monotonic()
+        if self.pane.filtering is not None:
+            self._filter_key(self.pane, self.pane.filtering, event)
+            return
+        name = self.keymap.find(key_of(event), self.kind)
+        if name is not None:
+            self.run_command(name)
+
+    def on_paste(self, event: events.Paste) -> None:
+        """Pasted text goes into the filter line."""
+        edit = self.pane.filtering
+        if edit is not None:
+            edit.insert(event.text)
+            self.pane.set_filter(edit.text)
+
+    def _filter_key(self, pane: ResourcePane, edit: Edit, event: events.Key) -> None:
+        if event.key == "enter":
+            pane.filtering = None
+        elif event.key == "escape":
+            pane.filtering = None
+            pane.set_filter("")
+        elif event.key in ("up", "down"):
+            pane.table.move(1 if event.key == "down" else -1)
+        elif edit.press(event):
+            pane.set_filter(edit.text)
+        pane.show_head()
+
+    def open_filter(self) -> None:
+        """Type into the filter from now on."""
+        self.pane.filtering = Edit(self.pane.filter_text)
+        self.pane.show_head()

@@ -1,0 +1,381 @@
+"""A table of lines: draws the rows that are on the screen, and repaints only the cells that differ.
+
+It knows nothing of clouds: an `Index` says which row stands where, a `PaneSpec` what its cells are. Ten thousand rows
+cost what the forty visible ones cost. The cursor belongs to a row, not to a line: when rows come and go above it, the
+row stays where it is on the screen. Nothing here is a widget per row, and nothing reads markup.
+"""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from rich.cells import cell_len
+from rich.segment import Segment
+from textual import events
+from textual.geometry import Region, Size
+from textual.message import Message
+from textual.strip import Strip
+from textual.widget import Widget
+
+from console.model.place import Key, Row
+from console.tui.columns import EDGE, Placed, place_columns
+from console.tui.index import Index, nearest
+from console.tui.paint import Line, Span, age, cut_end, cut_middle, spans, to_strip
+from console.tui.panes import Cell, Cells, Group, PaneSpec, Scene
+from console.tui.theme import Ink
+
+FRESH = 3.0  # seconds for which a row that changed its status is bold
+
+
+class Painted(NamedTuple):
+    """What was last drawn for a row, to compare with."""
+
+    cells: Cells
+    mood: tuple[str, str]
+    bold: bool
+    production: bool
+
+
+class Table(Widget):
+    """The rows of one pane."""
+
+    class Moved(Message):
+        """Another row is under the cursor, or the row under it has changed."""
+
+    def __init__(self, spec: PaneSpec, scene: Scene, ink: Ink) -> None:
+        super().__init__(classes="table")
+        self.spec = spec
+        self.index = Index(spec, scene)
+        self.ink = ink
+        self.top = 0
+        self.cursor: Key | None = None
+        self.marks: dict[Key, None] = {}
+        self.active = True
+        self.touched = False
+        self.empty_lines: tuple[Line, ...] = ()
+        self.columns: tuple[Placed, ...] = ()
+        self.needs: dict[str, int] = {}
+        self.ages: dict[Group, float | None] = {}
+        self._spoken: tuple[int, bool, bool, tuple[tuple[str, int], ...]] | None = None
+        self._painted: dict[Key, Painted] = {}
+        self._strips: dict[tuple[Key, bool, bool], Strip] = {}
+        self._fresh: dict[Key, float] = {}
+
+    @property
+    def scene(self) -> Scene:
+        """What cells need beside their row."""
+        return self.index.scene
+
+    @property
+    def cursor_row(self) -> Row | None:
+        """The row under the cursor."""
+        return None if self.cursor is None else self.index.rows.get(self.cursor)
+
+    @property
+    def cursor_position(self) -> int:
+        """The position of the row under the cursor; 0 where there is none."""
+        return self.index.position.get(self.cursor, 0) if self.cursor is not None else 0
+
+    def targets(self) -> list[Row]:
+        """The marked rows, else the row under the cursor."""
+        marked = [self.index.rows[key] for key in self.marks if key in self.index.rows]
+        return marked or ([self.cursor_row] if self.cursor_row is not None else [])
+
+    # changes -------------------------------------------------------------------------------------------------
+
+    def take(self, changed: Iterable[Row], gone: Iterable[Key], *, reset: bool = False, now: float = 0.0) -> None:
+        """Draw what changed: cells where rows stand, the whole table only where lines shifted."""
+        changed = list(changed)
+        self._note(changed, now)
+        anchor = self._anchor()
+        if reset:
+            self.index.replace(changed)
+            repaint: list[Key] = []
+            shifted = True
+        else:
+            gone = list(gone)
+            for key in gone:
+                self.marks.pop(key, None)
+                self._drop(key)
+            repaint, shifted = self.index.apply(changed, gone)
+        if shifted:
+            self.rearranged(anchor)
+        for key in repaint:
+            self.repaint(key)
+        if shifted or any(key == self.cursor for key in repaint):
+            self.post_message(self.Moved())
+
+    def _note(self, changed: Iterable[Row], now: float) -> None:
+        for row in changed:
+            for name, size in self.spec.need(row).items():
+                self.needs[name] = max(size, self.needs.get(name, 0))
+            before = self.index.rows.get(row.key)
+            if before is not None and self.spec.mood(before, self.scene) != self.spec.mood(row, self.scene):
+                self._fresh[row.key] = now + FRESH
+
+    def settle(self, *, hold_cursor: bool) -> None:
+        """Move rows that changed group to where they belong."""
+        anchor = self._anchor()
+        if self.index.settle(self.cursor if hold_cursor else None):
+            self.rearranged(anchor)
+
+    def tick(self, now: float) -> None:
+        """Once a second: what depends on the time, repainted where it differs."""
+        over = [key for key, until in self._fresh.items() if until <= now]
+        for key in over:
+            del self._fresh[key]
+        for key in self.visible_keys():
+            self.repaint(key)
+        self._repaint_titles()
+
+    def visible_keys(self) -> list[Key]:
+        """The keys of the rows on the screen."""
+        found = (self.index.at(line) for line in range(self.top, self.top + self.size.height))
+        return [self.index.order[at] for at in found if isinstance(at, int) and not isinstance(at, Group)]
+
+    def repaint(self, key: Key) -> None:
+        """Draw the cells of one row that differ from what stands there."""
+        position = self.index.position.get(key)
+        before = self._painted.get(key)
+        if position is None or before is None:
+            self._drop(key)
+            return
+        now = self._paint(key)
+        if now == before:
+            return
+        self._drop(key)
+        y = self.index.line_of(position) - self.top
+        if 0 <= y < self.size.height:
+            self.refresh(*self._differing(before, now, y))
+
+    def _differing(self, before: Painted, now: Painted, y: int) -> list[Region]:
+        if before.mood != now.mood or before.bold != now.bold or before.production != now.production:
+            return [Region(0, y, self.size.width, 1)]
+        return [
+            Region(column.x, y, column.size, 1)
+            for column in self.columns
+            if before.cells[column.number] != now.cells[column.number]
+        ]
+
+    def _repaint_titles(self) -> None:
+        for y in range(self.size.height):
+            if self.index.at(self.top + y) is Group.LAST_KNOWN:
+                self.refresh(Region(0, y, self.size.width, 1))
+
+    def _drop(self, key: Key) -> None:
+        self._painted.pop(key, None)
+        for here in (False, True):
+            for marked in (False, True):
+                self._strips.pop((key, here, marked), None)
+
+    def restyle(self) -> None:
+        """Forget every strip: another theme, scene or width."""
+        self._painted.clear()
+        self._strips.clear()
+        self._spoken = None
+        self.lay_out()
+        self.refresh()
+
+    # the cursor ----------------------------------------------------------------------------------------------
+
+    def _anchor(self) -> tuple[int, int]:
+        """Where the cursor stands: its position, and its line on the screen."""
+        position = self.cursor_position
+        return position, self.index.line_of(position) - self.top
+
+    def rearranged(self, anchor: tuple[int, int]) -> None:
+        """Lines have shifted: keep the cursor's row on its line of the screen."""
+        position, y = anchor
+        if not self.touched or self.cursor is None:
+            self.cursor = nearest(self.index.order, 0)
+        elif self.cursor not in self.index.position:
+            self.cursor = nearest(self.index.order, position)
+        self.top = self.index.line_of(self.cursor_position) - y if self.touched else 0
+        self._clamp()
+        self.lay_out()
+        self.refresh()
+        self.post_message(self.Moved())
+
+    def _clamp(self) -> None:
+        """Keep the table's end at the bottom, and the cursor's row on the screen."""
+        height = max(1, self.size.height)
+        self.top = max(0, min(self.top, self.index.lines - height))
+        line = self.index.line_of(self.cursor_position)
+        if line < self.top:
+            self.top = line
+        elif line >= self.top + height:
+            self.top = line - height + 1
+        if self.cursor_position == 0 and line < height:
+            self.top = 0
+
+    def go(self, position: int) -> None:
+        """Put the cursor on the row at this position."""
+        if not self.index.order:
+            return
+        self.touched = True
+        position = max(0, min(position, len(self.index.order) - 1))
+        before, old_top = self.cursor_position, self.top
+        self.cursor = self.index.order[position]
+        self._clamp()
+        if self.top != old_top:
+            self.refresh()
+        elif position != before:
+            for at in (before, position):
+                self.refresh(Region(0, self.index.line_of(at) - self.top, self.size.width, 1))
+        self.post_message(self.Moved())
+
+    def move(self, rows: int) -> None:
+        """Move the cursor by so many rows."""
+        self.go(self.cursor_position + rows)
+
+    def page(self, pages: float) -> None:
+        """Move the cursor by so many screens."""
+        self.move(round(pages * max(1, self.size.height - 1)))
+
+    def mark(self) -> None:
+        """Mark the row under the cursor, or take the mark away, and go on to the next."""
+        if self.cursor is None:
+            return
+        if self.cursor in self.marks:
+            del self.marks[self.cursor]
+        else:
+            self.marks[self.cursor] = None
+        line = self.index.line_of(self.cursor_position) - self.top
+        self.refresh(Region(0, line, self.size.width, 1))
+        self.move(1)
+
+    def unmark(self) -> None:
+        """Take all marks away."""
+        self.marks.clear()
+        self.refresh()
+        self.post_message(self.Moved())
+
+    def activate(self, active: bool) -> None:
+        """Whether this is the pane that keys go to: only there is the cursor drawn."""
+        if active != self.active:
+            self.active = active
+            if self.index.order:
+                self.refresh(Region(0, self.index.line_of(self.cursor_position) - self.top, self.size.width, 1))
+
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        """Three rows down."""
+        self.move(3)
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        """Three rows up."""
+        self.move(-3)
+
+    def on_click(self, event: events.Click) -> None:
+        """The row that was clicked."""
+        at = self.index.at(self.top + event.y)
+        if isinstance(at, int) and not isinstance(at, Group):
+            self.go(at)
+
+    # drawing -------------------------------------------------------------------------------------------------
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Columns come and go with the width."""
+        self._clamp()
+        self.lay_out()
+
+    def lay_out(self) -> None:
+        """Choose columns for the width there is."""
+        places = len(self.scene.labels) > 1
+        spoken = (self.size.width, places, self.scene.wide, tuple(sorted(self.needs.items())))
+        if spoken == self._spoken or not self.size.width:
+            return
+        self._spoken = spoken
+        label = max((cell_len(text) for text in self.scene.labels.values()), default=0) + 1
+        needs = dict(self.needs)
+        columns = place_columns(
+            self.spec.columns, self.size.width, places=places, wide=self.scene.wide, needs=needs, label=label
+        )
+        if columns != self.columns:
+            self.columns = columns
+            self._painted.clear()
+            self._strips.clear()
+            self.refresh()
+            self.post_message(self.Moved())
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        """As many lines as there are."""
+        return max(1, self.index.lines, len(self.empty_lines))
+
+    def render_line(self, y: int) -> Strip:
+        """One line of the screen."""
+        width = self.size.width
+        if not self.index.order:
+            inside = y - (1 if self.index.roomy else 0)
+            line = self.empty_lines[inside] if 0 <= inside < len(self.empty_lines) else ()
+            return to_strip((Span(" " * EDGE), *line), self.ink, width)
+        at = self.index.at(self.top + y)
+        if at is None:
+            return Strip.blank(width, self.ink.style("text"))
+        if isinstance(at, Group):
+            return to_strip(self._title(at), self.ink, width)
+        return self._row(self.index.order[at])
+
+    def _title(self, group: Group) -> Line:
+        loud = group is Group.NEEDS_YOU
+        known = self.ages.get(group)
+        title = group.title if known is None else f"{group.title} {age(known)} ago"
+        count = self.index.counts.get(group, 0)
+        return spans(" " * EDGE, Span(title, "strong" if loud else "muted", loud), Span(f"  {count}", "muted"))
+
+    def _paint(self, key: Key) -> Painted:
+        row = self.index.rows[key]
+        cells = self.spec.cells(row, self.scene)
+        fresh = key in self._fresh
+        return Painted(cells, self.spec.mood(row, self.scene), fresh, self.scene.production(row.place))
+
+    def _row(self, key: Key) -> Strip:
+        here, marked = self.active and key == self.cursor, key in self.marks
+        strip = self._strips.get((key, here, marked))
+        if strip is None:
+            if len(self._strips) > 2000:
+                self._strips.clear()
+            painted = self._painted[key] = self._paint(key)
+            strip = self._strips[key, here, marked] = self._draw(painted, here, marked)
+        return strip
+
+    def _draw(self, painted: Painted, here: bool, marked: bool) -> Strip:
+        glyphs, ink = self.scene.glyphs, self.ink
+        ground = "cursor" if here else "background"
+        glyph, role = painted.mood
+        mark = glyphs.marked if marked else glyphs.cursor if here else " "
+        segments = [
+            Segment(glyphs.production if painted.production else " ", ink.style("production", ground)),
+            Segment(mark, ink.style("accent", ground, reverse=here and marked)),
+            Segment(f" {glyph} ", ink.style(role, ground)),
+        ]
+        x = EDGE
+        for column in self.columns:
+            cell = painted.cells[column.number]
+            bold = cell.bold or (painted.bold and column.column.name == "name")
+            x += column.size
+            self._cell(segments, column, cell._replace(bold=bold), ground)
+        return Strip(segments, x).adjust_cell_length(self.size.width, ink.style("text", ground)).simplify()
+
+    def _cell(self, segments: list[Segment], column: Placed, cell: Cell, ground: str) -> None:
+        gap = 0 if column is self.columns[-1] else 1
+        room = column.size - gap
+        right = cell.right
+        text = _shorten(cell.text, room - (cell_len(right) + 1 if right else 0), column, self.scene.glyphs.cut)
+        style = self.ink.style(cell.role, ground, bold=cell.bold, strike=cell.strike)
+        blank = self.ink.style("text", ground)
+        pad = room - cell_len(text) - cell_len(right)
+        if column.column.align == "right":
+            segments += [Segment(" " * pad, blank), Segment(text, style), Segment(" " * gap, blank)]
+            return
+        segments.append(Segment(text, style))
+        if right:
+            segments += [Segment(" " * pad, blank), Segment(right, self.ink.style(cell.right_role, ground))]
+            pad = 0
+        segments.append(Segment(" " * (pad + gap), blank))
+
+
+def _shorten(text: str, room: int, column: Placed, mark: str) -> str:
+    if cell_len(text) <= room:
+        return text
+    if column.column.cut == "never":
+        return "IPv6" if ":" in text else mark
+    return (cut_middle if column.column.cut == "middle" else cut_end)(text, max(0, room), mark)

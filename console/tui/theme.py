@@ -1,0 +1,233 @@
+"""Themes: what a role such as "muted" or "error" looks like on each ground, and which glyphs stand for what.
+
+A theme is one TOML file; there is no colour in any other file of the screen. A theme is of one of three kinds:
+"hex" has a colour for every role, "ansi" uses the terminal's sixteen, "mono" uses none and speaks by weight alone.
+Status is always glyph and word, so that every kind tells the same facts.
+"""
+
+import os
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+
+from rich.style import Style
+from textual.theme import Theme as TextualTheme
+
+from console.errors import ConfigError
+from console.model.status import Mood
+
+GROUNDS = ("background", "surface", "raised", "cursor")
+ROLES = (
+    "text",
+    "strong",
+    "muted",
+    "faint",
+    "accent",
+    "ok",
+    "busy",
+    "warn",
+    "error",
+    "stale",
+    "production",
+)
+_SHIPPED = (Path(__file__).parent.parent / "themes", Path(__file__).parent.parent.parent / "themes")
+
+
+@dataclass(frozen=True)
+class Theme:
+    """One palette; `kind` is "hex", "ansi" or "mono"."""
+
+    name: str
+    dark: bool = True
+    kind: str = "hex"
+    colours: Mapping[str, str] = field(default_factory=dict)
+
+    def for_textual(self) -> TextualTheme:
+        """The same palette as the widgets' grounds."""
+        plain = self.kind != "hex"
+        grounds = {name: "ansi_default" if plain else self.colours[name] for name in (*GROUNDS, "tint")}
+        text = "ansi_default" if plain else self.colours["text"]
+        accent = "ansi_bright_blue" if plain else self.colours["accent"]
+        return TextualTheme(
+            name=f"novadeck-{self.name}",
+            primary=accent,
+            foreground=text,
+            background=grounds["background"],
+            surface=grounds["surface"],
+            panel=grounds["raised"],
+            dark=self.dark,
+            ansi=plain,
+            variables={
+                "ground": grounds["background"],
+                "ground-surface": grounds["surface"],
+                "ground-raised": grounds["raised"],
+                "ground-cursor": "ansi_bright_black" if plain else grounds["cursor"],
+                "ink": text,
+                "ink-muted": "ansi_bright_black" if self.kind == "ansi" else text if plain else self.colours["muted"],
+                "ink-accent": accent,
+                "veil": "ansi_default" if plain else f"{self.colours['background']} 60%",
+            },
+        )
+
+
+class Ink:
+    """Rich styles for a theme: one look-up per span, each style made once."""
+
+    def __init__(self, theme: Theme) -> None:
+        self.theme = theme
+        self._made: dict[tuple[str, str, bool, bool, bool, bool], Style] = {}
+
+    def change(self, theme: Theme) -> None:
+        """Use another theme from now on."""
+        self.theme = theme
+        self._made.clear()
+
+    def style(
+        self,
+        role: str,
+        ground: str = "background",
+        *,
+        bold: bool = False,
+        underline: bool = False,
+        strike: bool = False,
+        reverse: bool = False,
+    ) -> Style:
+        """The style of a role on a ground."""
+        key = (role, ground, bold, underline, strike, reverse)
+        style = self._made.get(key)
+        if style is None:
+            style = self._made[key] = self._make(role, ground, bold, underline, strike, reverse)
+        return style
+
+    def _make(self, role: str, ground: str, bold: bool, underline: bool, strike: bool, reverse: bool) -> Style:
+        if ground == "cursor" and role in ("faint", "stale"):
+            role = "muted"
+        if self.theme.kind == "hex":
+            background = self.theme.colours[ground]
+            return Style(
+                color=self.theme.colours[role],
+                bgcolor=background,
+                bold=bold,
+                underline=underline,
+                strike=strike,
+                reverse=reverse,
+            )
+        reverse = reverse or ground == "cursor"
+        if self.theme.kind == "ansi":
+            colour = None if ground == "cursor" else self.theme.colours.get(role, "default")
+            return Style(color=colour, bold=bold, underline=underline, strike=strike, reverse=reverse)
+        dim = role in ("stale", "faint") and ground != "cursor"
+        return Style(bold=bold, dim=dim, underline=underline, strike=strike, reverse=reverse)
+
+
+@dataclass(frozen=True)
+class Glyphs:
+    """One cell each, in Unicode or ASCII."""
+
+    well: str = "•"
+    moving: str = "◐"
+    asks: str = "◆"
+    rests: str = "○"
+    broken: str = "✕"
+    beware: str = "▲"
+    stale: str = "◌"
+    done: str = "✓"
+    coming: str = "·"
+    cursor: str = "▸"
+    marked: str = "■"
+    production: str = "▏"
+    edge: str = "▌"
+    bar: str = "━"
+    cut: str = "…"
+    becomes: str = "→"
+    none: str = "—"
+    dot: str = "·"
+    up: str = "↑"
+    down: str = "↓"
+
+    def of(self, mood: Mood) -> tuple[str, str]:
+        """The glyph of a mood and the role that it is drawn in."""
+        return {
+            Mood.WELL: (self.well, "ok"),
+            Mood.MOVING: (self.moving, "busy"),
+            Mood.ASKS: (self.asks, "warn"),
+            Mood.RESTS: (self.rests, "muted"),
+            Mood.BROKEN: (self.broken, "error"),
+            Mood.UNKNOWN: (self.stale, "stale"),
+        }[mood]
+
+
+UNICODE = Glyphs()
+ASCII = Glyphs(
+    *(".", "~", "?", "o", "x", "!", ":", "+", "-", ">", "*", "|", "|", "=", "~", "->", "-", "-"),
+    up="up",
+    down="down",
+)
+
+
+def theme_files(folders: Iterable[Path] = ()) -> dict[str, Path]:
+    """Every theme by name: the shipped ones, then a user's own, which win."""
+    found: dict[str, Path] = {}
+    for folder in (*_SHIPPED, *folders):
+        if folder.is_dir():
+            found.update({path.stem: path for path in sorted(folder.glob("*.toml"))})
+    return found
+
+
+def load_theme(name: str, folders: Sequence[Path] = ()) -> Theme:
+    """The theme of that name. Raises `ConfigError` that names what there is, or what the file lacks."""
+    files = theme_files(folders)
+    if name not in files:
+        raise ConfigError(f"There is no theme {name!r}.", hint=f"There are {', '.join(sorted(files))}.")
+    return read_theme(files[name])
+
+
+def read_theme(path: Path) -> Theme:
+    """A theme from its file. Raises `ConfigError` that names the file and what is wrong in it."""
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"{path}: {error}") from error
+    kind = table.get("kind", "hex")
+    colours = table.get("colours", {})
+    needed = (*GROUNDS, "tint", *ROLES) if kind == "hex" else ()
+    missing = [role for role in needed if role not in colours]
+    if missing:
+        raise ConfigError(f"{path}: no colour for {', '.join(missing)}.")
+    return Theme(table.get("name", path.stem), bool(table.get("dark", True)), kind, colours)
+
+
+def choose_theme(name: str, folders: Sequence[Path] = (), environment: Mapping[str, str] = os.environ) -> Theme:
+    """The theme to start with: NO_COLOR and a terminal without colours outrank the settings."""
+    if environment.get("NO_COLOR"):
+        return load_theme("mono", folders)
+    if environment.get("TERM", "") in ("vt100", "vt220", "dumb"):
+        return load_theme("mono", folders)
+    if environment.get("TERM") == "linux" and not environment.get("COLORTERM"):
+        return load_theme("ansi16", folders)
+    return load_theme(name, folders)
+
+
+def wants_ascii(environment: Mapping[str, str] = os.environ) -> bool:
+    """Whether the terminal cannot be trusted with our glyphs: no UTF-8, or East Asian widths."""
+    locale = environment.get("LC_ALL") or environment.get("LC_CTYPE") or environment.get("LANG") or ""
+    if environment.get("TERM", "") in ("linux", "vt100", "vt220"):
+        return True
+    if locale[:2] in ("ja", "ko", "zh"):
+        return True
+    return bool(locale) and "utf" not in locale.lower()
+
+
+@lru_cache(maxsize=512)
+def contrast(one: str, other: str) -> float:
+    """The WCAG 2 contrast of two colours such as "#0f1218": 1 to 21."""
+    light, dark = sorted((_luminance(one), _luminance(other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+def _luminance(colour: str) -> float:
+    channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    red, green, blue = (c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in channels)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue

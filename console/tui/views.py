@@ -1,0 +1,267 @@
+"""What the detail view says of one row: pure functions from a row and a scene to lines.
+
+Whole ids and addresses stand here, and what the table had no room for. What nobody told is a dash, never a guess.
+"""
+
+import datetime as dt
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from console.model.flavor import Flavor
+from console.model.image import Image
+from console.model.place import Row
+from console.model.server import Server
+from console.model.status import Mood
+from console.text import clean_lines, clean_tree
+from console.tui.paint import Line, Span, age, byte_size, gigabytes, megabytes, since, spans
+from console.tui.panes import PANES, Scene, flavor_name, image_name
+
+Facts = list[tuple[str, Any]]
+
+
+def spec_of(row: Row) -> Any:
+    """The pane that shows this kind of row."""
+    return next(spec for spec in PANES.values() if isinstance(row, spec.kind))
+
+
+def overview(row: Row, scene: Scene) -> list[Line]:
+    """What it is, as labels and values."""
+    if isinstance(row, Server):
+        return _blocks(server_facts(row, scene), scene)
+    if isinstance(row, Image):
+        return _blocks(_image_facts(row, scene), scene)
+    if isinstance(row, Flavor):
+        return _blocks(_flavor_facts(row, scene), scene)
+    return _blocks([[("name", row.name), ("place", row.place)]], scene)
+
+
+def _blocks(blocks: Sequence[Facts], scene: Scene) -> list[Line]:
+    found: list[Line] = [spans("  ", Span("What it is", "strong", True)), ()]
+    for block in blocks:
+        for label, value in block:
+            found += _fact(label, value, scene)
+        found.append(())
+    return found
+
+
+def _fact(label: str, value: Any, scene: Scene) -> list[Line]:
+    head = spans("  ", Span(f"{label:<14}", "muted"))
+    if isinstance(value, Span):
+        return [spans(head, value)]
+    if value is None or value == "" or value == []:
+        return [spans(head, Span(scene.glyphs.none, "muted"))]
+    if isinstance(value, list):
+        return [spans(head if not at else " " * 16, Span(str(item), "text")) for at, item in enumerate(value)]
+    return [spans(head, Span(str(value), "text"))]
+
+
+def server_facts(server: Server, scene: Scene) -> list[Facts]:
+    """A server's facts, in blocks."""
+    role = scene.glyphs.of(server.mood)[1]
+    stale = scene.is_stale(server)
+    status = server.status if server.status != "UNKNOWN" or not server.word else f"UNKNOWN ({server.word})"
+    state: Facts = [
+        ("status", Span(f"last known {status}" if stale else status, "stale" if stale else role)),
+        ("task", server.task_state or "none"),
+        ("power", server.power),
+        ("progress", f"{server.progress}%" if server.progress and server.mood is Mood.MOVING else None),
+    ]
+    if server.fault:
+        state.append(("fault", Span(server.fault.message, "error")))
+        if server.fault.details:
+            state.append(("details", server.fault.details.splitlines()[-1:]))
+    return [
+        [fact for fact in state if fact[1] is not None],
+        _network_facts(server),
+        _making_facts(server, scene),
+        _time_facts(server, scene),
+    ]
+
+
+def _network_facts(server: Server) -> Facts:
+    found: Facts = [("address", server.address)]
+    for network, addresses in (server.addresses or {}).items():
+        for address in addresses:
+            kind = f"  {address.kind}" if address.kind else ""
+            mac = f"  {address.mac}" if address.mac else ""
+            found.append((network[:13], f"{address.addr}{kind}{mac}"))
+    groups = sorted({group.name for group in server.security_groups or ()})
+    return [*found, ("groups", ", ".join(groups))]
+
+
+def _making_facts(server: Server, scene: Scene) -> Facts:
+    flavor = server.flavor
+    figures = ""
+    if flavor is not None and flavor.vcpus is not None:
+        figures = f"   {flavor.vcpus} vcpu · {megabytes(flavor.ram)} · {gigabytes(flavor.disk)}"
+    return [
+        ("flavor", f"{flavor_name(server, scene)}{figures}"),
+        ("image", image_name(server, scene)),
+        ("image id", server.image_id),
+        ("key pair", server.key_name),
+        ("volumes", [volume.id for volume in server.volumes or ()] or "none"),
+        ("tags", ", ".join(server.tags or ())),
+        ("description", server.description),
+    ]
+
+
+def _time_facts(server: Server, scene: Scene) -> Facts:
+    locked = None if server.locked is None else "no" if not server.locked else server.locked_reason or "yes"
+    return [
+        ("place", server.place),
+        ("zone", server.zone),
+        ("host", server.host),
+        ("project", server.project_id),
+        ("locked", locked),
+        ("created", moment(server.created, scene)),
+        ("updated", moment(server.updated, scene)),
+    ]
+
+
+def moment(when: dt.datetime | None, scene: Scene) -> str | None:
+    """A time in UTC with its age."""
+    if when is None:
+        return None
+    seconds = since(when, scene.now) or 0.0
+    return f"{when.astimezone(dt.UTC):%Y-%m-%d %H:%M:%S} UTC, {age(seconds)} ago"
+
+
+def _image_facts(image: Image, scene: Scene) -> list[Facts]:
+    return [
+        [
+            ("status", image.status),
+            ("size", byte_size(image.size)),
+            ("kind", "snapshot" if image.snapshot else "base image"),
+            ("of server", image.server_id),
+        ],
+        [
+            ("visibility", image.visibility),
+            ("protected", None if image.protected is None else "yes" if image.protected else "no"),
+            ("min disk", gigabytes(image.min_disk)),
+            ("min ram", megabytes(image.min_ram)),
+            ("format", image.disk_format),
+            ("system", image.os_distro),
+            ("checksum", image.checksum),
+        ],
+        [("place", image.place), ("owner", image.owner), ("created", moment(image.created, scene))],
+    ]
+
+
+def _flavor_facts(flavor: Flavor, scene: Scene) -> list[Facts]:
+    return [
+        [
+            ("vcpu", flavor.vcpus),
+            ("ram", megabytes(flavor.ram)),
+            ("disk", gigabytes(flavor.disk)),
+            ("ephemeral", gigabytes(flavor.ephemeral)),
+            ("swap", flavor.swap or None),
+        ],
+        [("public", None if flavor.public is None else "yes" if flavor.public else "no"), ("place", flavor.place)],
+        [("extra specs", [f"{key} = {value}" for key, value in (flavor.extra_specs or {}).items()])],
+    ]
+
+
+def metadata(row: Row, scene: Scene) -> list[Line]:
+    """Its metadata, one pair a line."""
+    pairs = getattr(row, "metadata", None) or {}
+    if not pairs:
+        return [spans("  ", Span("It has no metadata.", "muted"))]
+    size = min(40, max(len(key) for key in pairs) + 2)
+    return [spans("  ", Span(f"{key:<{size}}", "muted"), Span(value, "text")) for key, value in sorted(pairs.items())]
+
+
+_SECRET_NAMES = ("adminpass", "admin_pass", "password", "user_data", "token")
+
+
+def raw(row: Row) -> list[Line]:
+    """The record as the cloud sent it, printed in order; secrets are masked."""
+    if not row.record:
+        return [spans("  ", Span("The cloud has sent no record of it yet.", "muted"))]
+    try:
+        tree = clean_tree(json.loads(row.record))
+    except ValueError:
+        return [spans("  ", Span("The record cannot be read as JSON.", "warn"))]
+    text = json.dumps(masked(tree), indent=2, ensure_ascii=False)
+    return [_json_line(line) for line in text.splitlines()]
+
+
+def masked(tree: Any) -> Any:
+    """The tree with the values of secret-looking names as dots."""
+    if isinstance(tree, Mapping):
+        return {k: "••••" if str(k).lower() in _SECRET_NAMES and v else masked(v) for k, v in tree.items()}
+    return [masked(item) for item in tree] if isinstance(tree, list) else tree
+
+
+def _json_line(line: str) -> Line:
+    key, sign, value = line.partition('": ')
+    if sign and key.lstrip().startswith('"'):
+        return spans("  ", Span(key + '":', "muted"), " ", Span(value, "text"))
+    return spans("  ", Span(line, "text"))
+
+
+def log_lines(text: str) -> list[Line]:
+    """A console log, cleaned of escape codes."""
+    lines = clean_lines(text).expandtabs(8).splitlines()
+    return [spans("  ", Span(line, _log_role(line))) for line in lines]
+
+
+def _log_role(line: str) -> str:
+    lower = line.lower()
+    if "ssh host key" in lower or "sha256:" in lower or "login:" in lower:
+        return "strong"
+    return "error" if "panic" in lower or "traceback" in lower or "error" in lower else "text"
+
+
+def history_lines(records: Sequence[Mapping[str, Any]], scene: Scene) -> list[Line]:
+    """What was asked of a server, newest first, as the cloud recorded it."""
+    if not records:
+        return [spans("  ", Span("The cloud has recorded nothing.", "muted"))]
+    found = []
+    for record in records:
+        when = str(record.get("start_time") or "")[:19].replace("T", " ")
+        message = str(record.get("message") or "")
+        request = str(record.get("request_id") or "")
+        found.append(
+            spans(
+                "  ",
+                Span(f"{when:<21}", "muted"),
+                Span(f"{record.get('action') or '':<16}", "text"),
+                Span(message or scene.glyphs.done, "error" if message else "ok"),
+                Span(f"  {request[:8]}…{request[-4:]}" if len(request) > 13 else f"  {request}", "muted"),
+            )
+        )
+    return found
+
+
+def report_lines(report: Any, scene: Scene) -> list[Line]:
+    """The rungs of an SSH check, with times and bars."""
+    found: list[Line] = []
+    ready = bool(getattr(report, "ready", False))
+    verdict = Span("ready", "ok", True) if ready else Span("not ready", "error", True)
+    found += [spans("  ", Span("Ready?", "strong", True), "   ", verdict), ()]
+    rungs = list(getattr(report, "rungs", ()) or ())
+    total = sum(rung.took or 0.0 for rung in rungs) or 1.0
+    at = 0.0
+    for rung in rungs:
+        glyph, role = {
+            "ok": (scene.glyphs.done, "ok"),
+            "failed": (scene.glyphs.broken, "error"),
+        }.get(rung.state, (scene.glyphs.coming, "faint"))
+        took = rung.took or 0.0
+        lead, bar = round(30 * at / total), max(1 if took else 0, round(30 * took / total))
+        at += took
+        found.append(
+            spans(
+                "  ",
+                Span(glyph, role),
+                Span(f" {rung.name:<10} ", "strong" if role == "error" else "text"),
+                Span(f"{took:6.2f}s  " if took else " " * 9, "muted"),
+                Span(" " * lead + scene.glyphs.bar * bar + " " * max(0, 31 - lead - bar), role),
+                Span(rung.text, "error" if role == "error" else "muted"),
+            )
+        )
+    grade = getattr(report, "host_key", None)
+    if grade:
+        found += [(), spans("  ", Span("host key   ", "muted"), Span(str(grade), "text"))]
+    return found
