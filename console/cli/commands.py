@@ -168,8 +168,13 @@ FIXED: tuple[Command, ...] = (
         "WORD...",
         FORMAT,
     ),
-    Command(("info",), "info:run", "tell paths, settings, clouds and versions, and what is wrong", options=FORMAT[:1]),
-    Command(("demo",), "demo:run", "open the screen on the embedded cloud", options=DEMO),
+    Command(
+        ("info",),
+        "info:run",
+        "tell paths, settings, clouds and versions, and what is wrong",
+        options=(FORMAT[0]._replace(choices=("table", "json", "yaml")),),
+    ),
+    Command(("demo",), "screen:demo", "open the screen on the embedded cloud", options=DEMO),
     Command(
         ("completion",),
         "completion:run",

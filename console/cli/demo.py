@@ -23,14 +23,14 @@ from console.errors import ConsoleError
 KNOBS = ("servers", "clouds", "regions", "guests", "speed", "seed")
 
 
-def run(given: Given) -> int:
-    """Serve the embedded cloud, or open the screen on it."""
-    knobs = {name: given.options[name] for name in KNOBS if name in given.options}
-    if given.get("serve"):
-        return asyncio.run(_serve_here(knobs))
-    from console.cli import screen
+def knobs_of(given: Given) -> dict[str, Any]:
+    """What was asked of the estate; the rest is its own choice."""
+    return {name: given.options[name] for name in KNOBS if name in given.options}
 
-    return screen.demo(given, knobs)
+
+def serve_here(given: Given) -> int:
+    """Serve until interrupted."""
+    return asyncio.run(_serve_here(knobs_of(given)))
 
 
 async def _serve_here(knobs: Mapping[str, Any]) -> int:

@@ -5,17 +5,23 @@ It never logs in everywhere unasked: clouds are those named, else OS_CLOUD, else
 
 import asyncio
 import gc
+import os
+import time
 from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from console.cli.main import Exit, exit_code
 from console.cli.parse import Given, UsageError
-from console.cli.voice import asked_secret, complain, someone_there
+from console.cli.voice import asked_secret, complain, say, someone_there
 from console.errors import ConfigError, ConsoleError
 
 if TYPE_CHECKING:
+    from console.clouds.accounts import Accounts
     from console.session import Console
+
+STARTED = time.monotonic()
 
 
 def run(work: Coroutine[Any, Any, int]) -> int:
@@ -37,28 +43,41 @@ def bare(group: "BaseExceptionGroup[Any]") -> BaseException:
     return error if isinstance(error, ConsoleError | OSError | KeyboardInterrupt) else group
 
 
-def chosen_clouds(given: Given) -> list[str]:
-    """The clouds to open; may block. Raises `UsageError` where there are several and none was chosen."""
-    if named := given.get("os_cloud"):
-        return [name for names in named for name in names.split(",") if name]
+def named_clouds(given: Given) -> list[str]:
+    """The clouds that were named on the command line."""
+    return [name for names in given.get("os_cloud", []) for name in names.split(",") if name]
+
+
+def found_accounts(given: Given) -> "Accounts":
+    """The accounts to open; may block. Raises `UsageError` where there are several clouds and none was chosen."""
     from console.clouds.accounts import find_accounts
+    from console.core.settings import Paths, load_saved
+    from console.session import choose
 
-    found = find_accounts(())
-    if found.default:
-        return [found.default]
-    if found.names:
-        raise UsageError(
-            f"There are several clouds: {', '.join(found.names)}.", hint="Choose by --os-cloud or OS_CLOUD."
-        )
-    raise no_clouds(found.problems, found.looked_for)
+    clouds = named_clouds(given)
+    if not clouds:
+        all = find_accounts(())
+        chosen = choose(all.names, all.default, load_saved(Paths()).clouds)
+        if chosen is None:
+            hint = "Choose by --os-cloud (which may be given again) or OS_CLOUD."
+            raise UsageError(f"There are several clouds: {', '.join(all.names)}.", hint=hint)
+        clouds = chosen
+    found = find_accounts(clouds, regions=given.get("os_region_name"))
+    if not found.accounts:
+        raise nothing_to_open(found, given.get("os_region_name", []))
+    return found
 
 
-def no_clouds(problems: Sequence[ConfigError], looked_for: Sequence[str]) -> ConfigError:
-    """Why there is no cloud at all: the first thing that is wrong, or all places that were looked at."""
-    if problems:
-        return problems[0]
+def nothing_to_open(found: "Accounts", regions: Sequence[str]) -> ConfigError:
+    """Why there is no cloud to open: what is wrong (all but the last said here), or where was looked for one."""
+    if found.problems:
+        for problem in found.problems[:-1]:
+            complain(problem)
+        return found.problems[-1]
+    if found.names and regions:
+        return ConfigError(f"No cloud that was asked for has a region {' or '.join(regions)}.")
     return ConfigError(
-        f"No cloud is configured. Looked for {', '.join(looked_for)}.", hint="Try it without one: novadeck demo."
+        f"No cloud is configured. Looked for {', '.join(found.looked_for)}.", hint="Try it without one: novadeck demo."
     )
 
 
@@ -66,21 +85,44 @@ def no_clouds(problems: Sequence[ConfigError], looked_for: Sequence[str]) -> Con
 async def reach(given: Given) -> AsyncIterator["Console"]:
     """The console over the clouds that were asked for."""
     import console
+    from console.clouds.accounts import in_thread
 
-    clouds = await asyncio.to_thread(chosen_clouds, given)
-    async with console.open(
-        clouds,
-        regions=given.get("os_region_name"),
-        all_projects=given.get("all_projects"),
-        read_only=bool(given.get("read_only")),
-        ask=ask_secret if someone_there() else None,
-    ) as ops:
-        yield ops
+    accounts = await in_thread(lambda: found_accounts(given))
+    ask = ask_secret if someone_there() else None
+    async with console.open(accounts=accounts, ask=ask, **options(given)) as ops:
+        try:
+            yield ops
+        finally:
+            if given.get("timing"):
+                tell_timing(ops)
+
+
+def options(given: Given) -> dict[str, Any]:
+    """What the global options say to `console.open`."""
+    found: dict[str, Any] = {}
+    if given.get("debug"):
+        from console.clouds.connect import connect
+
+        found["connect"] = partial(connect, trace=say)
+    return found | {
+        "regions": given.get("os_region_name"),
+        "all_projects": given.get("all_projects"),
+        "read_only": bool(given.get("read_only")),
+    }
+
+
+def tell_timing(ops: "Console") -> None:
+    """Say where the time went: ours, and that of each place's last reply."""
+    for place, health in ops.health.items():
+        if health.latency is not None:
+            say(f"timing: {place} {health.latency:.3f} s for its last reply")
+    used = os.times()
+    say(f"timing: {used.user + used.system:.2f} s of CPU, {time.monotonic() - STARTED:.2f} s in all")
 
 
 async def ask_secret(question: str) -> str:
     """What an entry of clouds.yaml lacks, asked on the terminal."""
-    return await asyncio.to_thread(lambda: asked_secret(question).reveal())
+    return await asyncio.to_thread(lambda: asked_secret(f"{question}:").reveal())
 
 
 def verdict(failed: int, good: int, errors: Iterable[BaseException] = ()) -> int:

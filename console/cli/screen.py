@@ -1,0 +1,159 @@
+"""The screen from the command line: which clouds it opens, and the embedded cloud beside it where that is asked for.
+
+It opens the clouds named, else OS_CLOUD, else those chosen last, else the only one; where that leaves a choice it asks
+on the terminal, and remembers the answer. With no cloud at all the screen itself says what was looked for.
+"""
+
+import gc
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from console.cli import reach
+from console.cli.demo import beside, knobs_of, serve_here
+from console.cli.main import Exit
+from console.cli.parse import Given, UsageError
+from console.cli.voice import asked, complain, say
+from console.core.settings import Paths, Settings, load_saved, load_settings, save
+from console.errors import ConfigError
+
+if TYPE_CHECKING:
+    from console.clouds.accounts import Accounts
+    from console.tui.app import ExitRequest
+
+Opener = Callable[[], AbstractAsyncContextManager[Any]]
+
+
+def run(given: Given) -> int:
+    """Open the screen on the clouds of this user."""
+    _demand_terminal()
+    paths = Paths()
+    request = _show(given, _wanted(given, paths), paths)
+    while request is not None and request.what == "config":
+        os.environ["OS_CLIENT_CONFIG_FILE"] = str(Path(request.value).expanduser())
+        request = _show(given, _wanted(given, paths), paths)
+    if request is not None:
+        return _demo(given)
+    return Exit.DONE
+
+
+def demo(given: Given) -> int:
+    """Open the screen on the embedded cloud; or only serve it."""
+    return serve_here(given) if given.get("serve") else _demo(given)
+
+
+def _demo(given: Given) -> int:
+    """The screen on the embedded cloud, with folders of its own that vanish afterwards."""
+    _demand_terminal()
+    with tempfile.TemporaryDirectory(prefix="novadeck-demo-") as folder, beside(knobs_of(given)) as clouds_yaml:
+        paths = Paths(Path(folder, "config"), Path(folder, "state"), Path(folder, "runtime"))
+        with _only(clouds_yaml):
+            names = [name for name in _found().names if not name.endswith("-admin")]
+            _write_settings(paths, names, clouds_yaml.with_name("id_demo"))
+            _show(given, reach.named_clouds(given) or names, paths)
+    return Exit.DONE
+
+
+def _demand_terminal() -> None:
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise UsageError("The screen needs a terminal.", hint="Without one: novadeck server list, novadeck watch.")
+
+
+@contextmanager
+def _only(clouds_yaml: Path) -> Iterator[None]:
+    """No cloud but those of this file, whatever the environment says."""
+    kept = {name: value for name, value in os.environ.items() if name.startswith("OS_")}
+    for name in kept:
+        del os.environ[name]
+    os.environ["OS_CLIENT_CONFIG_FILE"] = str(clouds_yaml)
+    try:
+        yield
+    finally:
+        del os.environ["OS_CLIENT_CONFIG_FILE"]
+        os.environ.update(kept)
+
+
+def _write_settings(paths: Paths, names: Sequence[str], key: Path) -> None:
+    """Settings for the embedded clouds: the key that their guests know, and the user's own theme."""
+    import tomli_w
+
+    own = load_settings()
+    told: dict[str, Any] = {"clouds": {name: {"ssh": {"key": str(key)}} for name in names}}
+    told |= {"theme": own.theme} if own.theme else {}
+    paths.config.mkdir(parents=True)
+    paths.config_file.write_text(tomli_w.dumps(told | {"ascii": own.ascii}))
+
+
+def _found() -> "Accounts":
+    from console.clouds.accounts import find_accounts
+
+    return find_accounts(())
+
+
+def _wanted(given: Given, paths: Paths) -> list[str]:
+    """The clouds to open; none where there is none at all."""
+    if named := reach.named_clouds(given):
+        return named
+    if os.environ.get("OS_CLOUD"):
+        return [os.environ["OS_CLOUD"]]
+    names = _found().names
+    last = [name for name in load_saved(paths).clouds if name in names]
+    if last or len(names) < 2:
+        return last or list(names)
+    return _ask(names, paths)
+
+
+def _ask(names: Sequence[str], paths: Paths) -> list[str]:
+    """Which of several; the answer is remembered where that can be."""
+    say("Which clouds shall be opened?")
+    for number, name in enumerate(names, 1):
+        say(f"  {number}  {name}")
+    answer = asked("Numbers or names, with commas; or all:")
+    picked = list(names) if answer.casefold() == "all" else [_named(word, names) for word in _words(answer)]
+    if not picked:
+        raise UsageError("No cloud was chosen.", hint="Name one by --os-cloud, or set OS_CLOUD.")
+    remember(picked, paths)
+    return picked
+
+
+def _words(answer: str) -> list[str]:
+    return answer.replace(",", " ").split()
+
+
+def _named(word: str, names: Sequence[str]) -> str:
+    if word in names:
+        return word
+    if word.isdecimal() and 0 < int(word) <= len(names):
+        return names[int(word) - 1]
+    raise UsageError(f"There is no cloud {word} among {', '.join(names)}.")
+
+
+def remember(names: Sequence[str], paths: Paths) -> None:
+    """Keep the choice for the next start; where it cannot be kept that is said, and no more."""
+    import msgspec
+
+    try:
+        save(paths, msgspec.structs.replace(load_saved(paths), clouds=list(names)))
+    except ConfigError as error:
+        complain(error)
+
+
+def _show(given: Given, clouds: Sequence[str], paths: Paths) -> "ExitRequest | None":
+    from console.tui.app import run as show
+
+    settings = load_settings(paths)
+    gc.freeze()
+    request = show(_opener(given, clouds, paths, settings), settings, folders=[paths.config / "themes"], opening=clouds)
+    if request is None and given.get("os_cloud") and not given.command.words:
+        remember(clouds, paths)
+    return request
+
+
+def _opener(given: Given, clouds: Sequence[str], paths: Paths, settings: Settings) -> Opener:
+    import console
+
+    return lambda: console.open(clouds, settings=settings, paths=paths, **reach.options(given))
