@@ -5,7 +5,7 @@ Routes, faults and JSON replies are made here; what they mean is each service's 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -89,6 +89,12 @@ class Router:
         """Send this method and pattern to `answer`; the first that was added wins."""
         parts = pattern.strip("/").split("/")
         self._routes.setdefault((method, len(parts)), []).append((parts, answer))
+
+    def table(self, routes: Mapping[str, Answer]) -> None:
+        """Take in routes written as "METHOD /pattern"."""
+        for route, answer in routes.items():
+            method, pattern = route.split(" ")
+            self.add(method, pattern, answer)
 
     def find(self, method: str, path: str) -> tuple[Answer, dict[str, str]] | None:
         """The answer, and what stands for its names; None where there is none."""

@@ -124,12 +124,12 @@ def take_flavor(region: Region, server: Server, job: Job) -> None:
 
 
 @effect
-def resized(region: Region, server: Server, job: Job) -> Turn | None:
+def resized(region: Region, server: Server, job: Job) -> None:
     server.old_state = job.given["vm_state"]
     _migration(region, server, "finished")
     if server.old_state == "stopped":
         server.power_state = 4
-        return None
+        return
     server.power_state = 1
     region.guests.boot(server)
 
@@ -209,7 +209,6 @@ def password(region: Region, server: Server, job: Job) -> None:
     if server.metadata.get("lab_fail") == "password":
         raise Failed("Failed to set admin password on the server: asked to fail by lab_fail=password")
     server.admin_pass = job.given["password"]
-    region.guests.passwords(server)
 
 
 @effect

@@ -9,12 +9,13 @@ Everything is in this process and in memory; nothing is left behind.
 from __future__ import annotations
 
 import asyncio
-import json
+from hashlib import md5
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import asyncssh
+import yaml
 
 from console.sim import catalog
 from console.sim.clock import Clock
@@ -22,8 +23,8 @@ from console.sim.front import Front
 from console.sim.glance_api import Glance
 from console.sim.guest import GuestHouse
 from console.sim.identity import Identity, Project, User
-from console.sim.keystone_api import Keystone
 from console.sim.job import Job
+from console.sim.keystone_api import Keystone
 from console.sim.machine import Machine
 from console.sim.neutron_api import Neutron
 from console.sim.nova import nova_service
@@ -109,7 +110,7 @@ class Cloud:
 
     def catalog(self, project_id: str) -> list[dict[str, Any]]:
         """The services and where they are, as Keystone tells."""
-        rows = [self._entry("identity", "keystone", {r: f"{self.keystone.base}/v3/" for r in self.regions})]
+        rows = [self._entry("identity", "keystone", dict.fromkeys(self.regions, f"{self.keystone.base}/v3/"))]
         for kind, name in KINDS:
             suffix = "/v2.1" if kind == "compute" else ""
             urls = {r: place.services[kind].base + suffix for r, place in self.regions.items()}
@@ -119,7 +120,7 @@ class Cloud:
     def _entry(self, kind: str, name: str, urls: dict[str, str]) -> dict[str, Any]:
         endpoints = [
             {
-                "id": f"{abs(hash((self.name, kind, region, interface))):032x}"[-32:],
+                "id": md5(f"{self.name}/{kind}/{region}/{interface}".encode(), usedforsecurity=False).hexdigest(),
                 "interface": interface,
                 "region_id": region,
                 "region": region,
@@ -246,7 +247,7 @@ class Estate:
     def write_clouds_yaml(self, folder: Path) -> Path:
         """Write clouds.yaml and the private key id_demo, for this user's eyes only."""
         path = folder / "clouds.yaml"
-        _write_private(path, json.dumps(self.clouds_yaml(), indent=2) + "\n")
+        _write_private(path, yaml.safe_dump(self.clouds_yaml(), sort_keys=False))
         _write_private(folder / "id_demo", self.private_key())
         return path
 

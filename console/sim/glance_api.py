@@ -1,4 +1,4 @@
-"""Glance v2 as its clients meet it: images flat, with their properties at the top level, and paging by relative links."""
+"""Glance v2 as its clients meet it: images flat, properties at the top level, paging by relative links."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ class Glance(Service):
         super().__init__(clock, region.identity, trouble, region.name)
         self.store = region.glance
         routes = {
-            "GET /v2/images": self.list,
+            "GET /v2/images": self.listing,
             "POST /v2/images": self.create,
             "GET /v2/images/{id}": self.show,
             "PATCH /v2/images/{id}": self.patch,
@@ -114,8 +114,7 @@ class Glance(Service):
             "GET /v2/schemas/image": self.schema,
             "GET /v2/schemas/images": self.schema,
         }
-        for route, answer in routes.items():
-            self.router.add(*route.split(" "), answer)
+        self.router.table(routes)
 
     def is_open(self, call: Call) -> bool:
         return call.path.strip("/") in ("", "versions")
@@ -167,7 +166,7 @@ class Glance(Service):
             raise Fault(403, f"You are not authorized to complete {what} action.")
         return image
 
-    async def list(self, call: Call) -> web.Response:
+    async def listing(self, call: Call) -> web.Response:
         """GET /v2/images."""
         rows = self._sorted(call, [i for i in self.store.images.values() if self._listed(i, call)])
         rows = [image for image in rows if self._matches(image, call)]
@@ -246,7 +245,7 @@ class Glance(Service):
         return ways[way]
 
     def _sorted(self, call: Call, rows: list[Image]) -> list[Image]:
-        pairs = [(part.split(":") + ["desc"])[:2] for part in (call.first("sort") or "").split(",") if part]
+        pairs = [[*part.split(":"), "desc"][:2] for part in (call.first("sort") or "").split(",") if part]
         if not pairs:
             ways = call.all("sort_dir")
             for index, key in enumerate(call.all("sort_key") or ["created_at"]):

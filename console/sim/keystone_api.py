@@ -49,8 +49,7 @@ class Keystone(Service):
             "GET /v3/endpoints": self.endpoints,
             "GET /v3/roles": self.roles,
         }
-        for route, answer in routes.items():
-            self.router.add(*route.split(" "), answer)
+        self.router.table(routes)
 
     def is_open(self, call: Call) -> bool:
         return call.path.strip("/") in ("", "v3") or (call.request.method, call.path) == ("POST", "/v3/auth/tokens")

@@ -89,8 +89,7 @@ class Neutron(Service):
             "GET /v2.0/quotas/{project}": self.quotas,
             "GET /v2.0/quotas/{project}/{details}": self.quota_details,
         }
-        for route, answer in routes.items():
-            self.router.add(*route.split(" "), answer)
+        self.router.table(routes)
 
     async def handle(self, call: Call) -> web.Response:
         if call.path.strip("/") == "":

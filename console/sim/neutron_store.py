@@ -70,10 +70,11 @@ class Networks:
         now = self.clock.time()
         network = Network(self.ids.uuid(), name, project_id, now, **given)
         for cidr in cidrs:
-            version = ip_network(cidr).version
-            gateway = str(ip_network(cidr)[1])
-            label = f"{name}-v{version}"
-            network.subnets.append(Subnet(self.ids.uuid(), label, network.id, cidr, version, gateway, now, project_id))
+            block = ip_network(cidr)
+            label, gateway = f"{name}-v{block.version}", str(block[1])
+            made = Subnet(self.ids.uuid(), label, network.id, cidr, block.version, gateway, now, project_id)
+            made.base, made.room = int(block.network_address), min(block.num_addresses, 1 << 17)
+            network.subnets.append(made)
         self.networks[network.id] = network
         return network
 
@@ -83,16 +84,15 @@ class Networks:
 
     def take(self, subnet: Subnet, wanted: str | None = None) -> str:
         """An address of a subnet that nobody has."""
-        block = ip_network(subnet.cidr)
         if wanted is not None:
-            if ip_address(wanted) not in block or wanted in self.taken:
+            if ip_address(wanted) not in ip_network(subnet.cidr) or wanted in self.taken:
                 raise NoAddress(f"IP address {wanted} already allocated in subnet {subnet.id}")
             self.taken.add(wanted)
             return wanted
-        for _ in range(65536):
+        for _ in range(subnet.room):
             host = subnet.next_host
-            subnet.next_host = host + 1 if host + 2 < min(block.num_addresses, 1 << 17) else 10
-            address = str(block.network_address + host)
+            subnet.next_host = host + 1 if host + 2 < subnet.room else 10
+            address = dotted(subnet.base + host) if subnet.version == 4 else str(ip_address(subnet.base + host))
             if host & 0xFF not in (0, 255) and address not in self.taken:
                 self.taken.add(address)
                 return address
@@ -199,3 +199,8 @@ class Networks:
                 inward.remote_group = group.id
                 group.rules.append(inward)
         return group
+
+
+def dotted(number: int) -> str:
+    """An IPv4 address from its number."""
+    return f"{number >> 24}.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from itertools import islice
 from typing import Any
 
 from console.sim.call import Call, Fault
@@ -66,11 +67,20 @@ class Query:
     def page(self) -> tuple[list[Server], int]:
         """The page that was asked for, and how long a page may be (0 where nothing was wanted)."""
         limit = self._limit()
-        rows = self._sorted(self._kept())
+        tests = [*self._scope(), *self._times(), *self._cells(), *self._filters()]
         marker = self.call.first("marker")
-        if marker is not None:
-            rows = self._after(rows, marker)
-        return rows[:limit], limit
+        if self.call.first("sort_key") is None:
+            rows = self.store.ordered()[self._position(marker) :] if marker is not None else self.store.ordered()
+            return list(islice((s for s in rows if all(test(s) for test in tests)), limit)), limit
+        kept = self._sorted([s for s in self.store.ordered() if all(test(s) for test in tests)])
+        return (self._after(kept, marker) if marker is not None else kept)[:limit], limit
+
+    def _position(self, marker: str) -> int:
+        place = self.store.place_in_order(marker)
+        known = self.store.servers.get(marker)
+        if place is None or known is None or not (self.call.admin or known.project_id == self.call.who.project_id):
+            raise Fault(400, f"marker [{marker}] not found")
+        return place + 1
 
     def _check_names(self) -> None:
         if self.call.minor < 75:
@@ -89,15 +99,9 @@ class Query:
         return min(MAX_LIMIT, int(asked))
 
     def _after(self, rows: list[Server], marker: str) -> list[Server]:
-        for index, server in enumerate(rows):
-            if server.id == marker:
-                return rows[index + 1 :]
-        known = self.store.servers.get(marker)
-        if known is None or known.project_id != self.call.who.project_id and not self.call.admin:
-            raise Fault(400, f"marker [{marker}] not found")
-        order = self.store.ordered().index(known)
-        later = {id(server) for server in self.store.ordered()[order:]}
-        return [server for server in rows if id(server) in later]
+        self._position(marker)
+        at = next((index for index, server in enumerate(rows) if server.id == marker), -1)
+        return rows[at + 1 :]
 
     def _sorted(self, rows: list[Server]) -> list[Server]:
         keys = self.call.all("sort_key")
@@ -111,18 +115,11 @@ class Query:
             rows = sorted(rows, key=SORTS[keys[index]], reverse=way == "desc")
         return rows
 
-    def _kept(self) -> list[Server]:
-        tests = [*self._scope(), *self._times(), *self._filters()]
-        rows = self.store.ordered()
-        for test in tests:
-            rows = [server for server in rows if test(server)]
-        return self._without_down_cells(rows)
-
-    def _without_down_cells(self, rows: list[Server]) -> list[Server]:
+    def _cells(self) -> list[Keep]:
         if not self.store.cells_down:
-            return rows
-        plain = self.call.minor >= 69 and not any(name not in ("all_tenants",) for name, _ in self.call.query)
-        return rows if plain else [server for server in rows if not server.hidden_by_cell]
+            return []
+        plain = self.call.minor >= 69 and not any(name != "all_tenants" for name, _ in self.call.query)
+        return [] if plain else [lambda s: not s.hidden_by_cell]
 
     def _scope(self) -> list[Keep]:
         call, wants_all = self.call, self.call.first("all_tenants")

@@ -12,6 +12,7 @@ from aiohttp import web
 
 from console.sim import nova_views
 from console.sim.call import Call, Fault, reply
+from console.sim.clock import naive, parse
 from console.sim.nova_api import Nova
 from console.sim.records import Flavor, KeyPair, Server
 from console.sim.wanted import checked_metadata, invalid
@@ -62,8 +63,7 @@ class Resources:
             "GET /os-availability-zone/detail": self.zones_detail,
             "GET /extensions": self.extensions,
         }
-        for route, answer in routes.items():
-            nova.router.add(*route.split(" "), answer)
+        nova.router.table(routes)
 
     # Flavors
 
@@ -233,7 +233,7 @@ class Resources:
 
     async def keypair(self, call: Call) -> web.Response:
         key = self._keypair(call)
-        extra = {"user_id": key.user_id, "deleted": False, "created_at": nova_views.naive(key.created),
+        extra = {"user_id": key.user_id, "deleted": False, "created_at": naive(key.created),
                  "deleted_at": None, "updated_at": None, "id": 1}  # fmt: skip
         return reply(200, {"keypair": self._shown(key, call.minor) | extra})
 
@@ -270,9 +270,9 @@ class Resources:
 
     def _remembered(self, call: Call) -> Server:
         found = self.store.servers.get(call.names["id"])
-        if call.minor >= 21 and found is not None and found.deleted:
-            if call.admin or found.project_id == call.who.project_id:
-                return found
+        mine = found is not None and (call.admin or found.project_id == call.who.project_id)
+        if call.minor >= 21 and found is not None and found.deleted and mine:
+            return found
         return self.nova.server(call)
 
     async def actions(self, call: Call) -> web.Response:
@@ -283,7 +283,7 @@ class Resources:
             since = call.first("changes-since")
             if since is not None:
                 try:
-                    low = nova_views.parse(since)
+                    low = parse(since)
                 except ValueError:
                     raise Fault(400, f"Invalid input for query parameters changes-since. Value: {since}.") from None
                 rows = [a for a in rows if int(a.updated) >= low]
@@ -441,7 +441,7 @@ class Resources:
 
     async def zones_detail(self, call: Call) -> web.Response:
         self.nova.only_admin(call, "os-availability-zone:detail")
-        now = nova_views.naive(self.nova.clock.time())
+        now = naive(self.nova.clock.time())
         alive = {"available": True, "active": True, "updated_at": now}
         inner = {"vm": {"nova-scheduler": alive, "nova-conductor": alive}}
         rows: list[dict[str, Any]] = [{"zoneName": "internal", "zoneState": {"available": True}, "hosts": inner}]

@@ -72,6 +72,7 @@ class Compute:
         self.reclaim_deleted = False
         self.link_base = ""
         self._order: list[Server] | None = None
+        self._places: dict[str, int] = {}
 
     def add(self, server: Server) -> None:
         """Take a server in."""
@@ -87,7 +88,13 @@ class Compute:
         """Every server, deleted ones too, newest first."""
         if self._order is None:
             self._order = sorted(self.servers.values(), key=lambda s: (s.created, s.id), reverse=True)
+            self._places = {server.id: index for index, server in enumerate(self._order)}
         return self._order
+
+    def place_in_order(self, server_id: str) -> int | None:
+        """Where a server stands in `ordered`."""
+        self.ordered()
+        return self._places.get(server_id)
 
     def alive(self, project_id: str | None = None) -> list[Server]:
         """The servers that are not deleted, of one project or of all."""

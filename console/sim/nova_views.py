@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from console.sim.cinder_store import Volume
-from console.sim.clock import naive, parse, zulu
+from console.sim.clock import naive, zulu
 from console.sim.lives import status_of
 from console.sim.records import Flavor, InstanceAction, Server
 

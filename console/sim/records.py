@@ -11,7 +11,6 @@ import random
 from dataclasses import dataclass, field
 from hashlib import sha224
 from typing import Any
-from uuid import UUID
 
 Encoded = dict[tuple[Any, ...], bytes]
 
@@ -24,7 +23,8 @@ class Ids:
 
     def uuid(self) -> str:
         """A version 4 uuid, with hyphens."""
-        return str(UUID(int=self.random.getrandbits(128), version=4))
+        text = f"{self.random.getrandbits(128):032x}"
+        return f"{text[:8]}-{text[8:12]}-4{text[13:16]}-{'89ab'[int(text[16], 16) & 3]}{text[17:20]}-{text[20:]}"
 
     def hex(self) -> str:
         """A uuid without hyphens, as Keystone numbers its projects and users."""
@@ -108,6 +108,8 @@ class Subnet:
     created: float
     project_id: str
     next_host: int = 10
+    base: int = 0
+    room: int = 0
     tags: list[str] = field(default_factory=list)
 
 

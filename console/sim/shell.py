@@ -5,8 +5,11 @@ Pure text in, text out; the guest decides what a command that switches it off do
 
 from __future__ import annotations
 
+import json
 import shlex
 from dataclasses import dataclass
+
+DISK = "Filesystem     1K-blocks    Used Available Use% Mounted on\n/dev/vda1       20509264 1894320  17730876  10% /\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +50,17 @@ def cloud_init(seat: Seat, words: list[str]) -> Said:
     status = "done" if seat.settled or "--wait" in words else "running"
     if "json" not in words and "--format=json" not in words:
         return Said(f"status: {status}\n")
-    return Said(
-        '{\n "boot_status_code": "enabled-by-generator",\n "datasource": "openstack",\n'
-        ' "detail": "DataSourceOpenStack [net,ver=2]",\n "errors": [],\n "extended_status": "%s",\n'
-        ' "last_update": "%s",\n "recoverable_errors": {},\n "status": "%s"\n}\n' % (status, seat.clock, status)
-    )
+    told = {
+        "boot_status_code": "enabled-by-generator",
+        "datasource": "openstack",
+        "detail": "DataSourceOpenStack [net,ver=2]",
+        "errors": [],
+        "extended_status": status,
+        "last_update": seat.clock,
+        "recoverable_errors": {},
+        "status": status,
+    }
+    return Said(json.dumps(told, indent=1) + "\n")
 
 
 def _system(seat: Seat, words: list[str]) -> Said:
@@ -92,7 +101,7 @@ def _one(seat: Seat, words: list[str]) -> Said:
         "poweroff": Said(power="off"),
         "halt": Said(power="off"),
         "reboot": Said(power="reboot"),
-        "df": Said("Filesystem     1K-blocks    Used Available Use% Mounted on\n/dev/vda1       20509264 1894320  17730876  10% /\n"),
+        "df": Said(DISK),
         "ls": Said(),
         "sync": Said(),
     }  # fmt: skip

@@ -161,8 +161,8 @@ class Wanted:
             elif kind not in ("image", "snapshot", "blank"):
                 raise Fault(400, "Block Device Mapping is Invalid.")
             elif not row.get("volume_size") and kind != "snapshot":
-                text = "Block Device Mapping is Invalid: Images with destination_type 'volume' need to have a non-zero size specified"
-                raise Fault(400, text)
+                need = "Images with destination_type 'volume' need to have a non-zero size specified"
+                raise Fault(400, f"Block Device Mapping is Invalid: {need}")
             found.append(row)
         return found
 
@@ -173,8 +173,8 @@ class Wanted:
         if image.min_ram > flavor.ram:
             raise Fault(400, "Flavor's memory is too small for requested image.")
         if flavor.disk and image.min_disk > flavor.disk:
-            raise Fault(400, "Flavor's disk is smaller than the minimum size specified in image metadata. Flavor disk "
-                             f"is {flavor.disk << 30} bytes, minimum size is {image.min_disk << 30} bytes.")  # fmt: skip
+            sizes = f"Flavor disk is {flavor.disk << 30} bytes, minimum size is {image.min_disk << 30} bytes."
+            raise Fault(400, "Flavor's disk is smaller than the minimum size specified in image metadata. " + sizes)
 
     def _key(self) -> str | None:
         name = self.body.get("key_name")
