@@ -31,11 +31,17 @@ class Accepted(msgspec.Struct, frozen=True):
     admin_pass: Secret | None = None
 
 
+def of_down_cell(server: Server) -> bool:
+    """Whether this row is all that is known of a server whose part of the cloud (its cell) does not answer."""
+    return server.word == "UNKNOWN" and server.vm_state is None and server.updated is None
+
+
 class Dialect(Protocol):
     """One account of one service in one region, logged in.
 
     Listings give pages: a row whose record has the same bytes as at the last listing is the very same object, so
-    that a comparison by identity tells what changed. Every method raises a `CloudError` and nothing else.
+    that a comparison by identity tells what changed. Every method raises a `CloudError` and nothing else. A page may
+    hold servers of a cell that is down (`of_down_cell`): where one does, a missing row proves nothing.
     """
 
     @property

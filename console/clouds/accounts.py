@@ -1,0 +1,466 @@
+"""Where the clouds come from: the files and variables that a user of OpenStack already has.
+
+openstacksdk's own reader finds and merges clouds.yaml, secure.yaml, clouds-public.yaml, vendor profiles and OS_*
+variables, and keystoneauth1's plugins log in, so that every entry which works elsewhere works here. Both are heavy and
+blocking: they are imported when first needed, run in worker threads, and nothing but the login goes through them. One
+broken entry becomes a problem beside the good ones; what an entry lacks and a person knows is told as `missing`.
+"""
+
+import asyncio
+import copy
+import logging
+import os
+import re
+import threading
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import platformdirs
+import yaml
+
+from console.errors import CloudError, CloudFault, ConfigError, Unauthorized, Unreachable
+from console.model.place import Place
+from console.text import clean
+from console.wire.auth import Auth, Token
+from console.wire.message import mask
+from console.wire.transport import Tls
+
+Given = TypeVar("Given")
+
+LOGIN_TIMEOUT = 10.0  # seconds, where the entry sets no api_timeout
+NO_TOKEN_LIFE = 10 * 365 * 86400.0
+_ASKED = "\0asked later"  # stands for a secret while the reader checks an entry
+_SUFFIXES = (".yaml", ".yml", ".json")
+_ENVIRONMENT = ("OS_CLIENT_CONFIG_FILE", "OS_CLIENT_SECURE_FILE", "OS_CLOUD", "OS_AUTH_URL")
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What a login gave: the headers that sign requests, the catalog, and who we are there."""
+
+    headers: Mapping[str, str] = field(repr=False)
+    life: float
+    catalog: Sequence[Mapping[str, Any]] = ()
+    project_id: str = ""
+    project: str = ""
+    user_id: str = ""
+    roles: frozenset[str] = frozenset()
+
+
+class Entry:
+    """One entry of clouds.yaml: how to log in there. Its regions share it, and with it one token."""
+
+    def __init__(self, name: str, auth_type: str, options: Mapping[str, Any], tls: Tls, timeout: float) -> None:
+        self.name = name
+        self.auth_type = auth_type
+        self.tls = tls
+        self.timeout = timeout
+        self.access: Access | None = None
+        self.auth = Auth(self._sign)
+        self._options = dict(options)
+        self._log_in: Callable[[], Access] | None = None
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """The names of what a person must still tell: password, passcode ..."""
+        return tuple(name for name, value in self._options.items() if value == _ASKED)
+
+    def tell(self, **given: str) -> None:
+        """Keep what a person told, in memory alone."""
+        self._options.update(given)
+        self._log_in = None
+        self.auth.retry()
+
+    def same(self, other: "Entry") -> bool:
+        """Whether both log in as the same user at the same door."""
+        return (self.auth_type, self._options, self.tls) == (other.auth_type, other._options, other.tls)
+
+    async def _sign(self) -> Token:
+        if self.missing:
+            raise Unauthorized(f"the entry lacks {', '.join(self.missing)}.", place=self.name, fault="missing")
+        if self._log_in is None:
+            self._log_in = await in_thread(lambda: _login(self.name, self.auth_type, self._options, self))
+        self.access = await in_thread(self._log_in)
+        return Token(self.access.headers, self.access.life)
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How an account's services are reached, as its entry says."""
+
+    interface: str = "public"
+    interfaces: Mapping[str, str] = field(default_factory=dict)  # by service, where one has its own
+    overrides: Mapping[str, str] = field(default_factory=dict)  # endpoints by service
+    timeout: float | None = None  # seconds for one request
+    dialect: str = "openstack"
+    tls: Tls = field(default_factory=Tls)
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One cloud entry in one region; `region` is None where the entry names none, and the catalog tells."""
+
+    place: Place
+    region: str | None
+    settings: Reach
+    entry: Entry
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """What must be asked for before a login can be tried."""
+        return self.entry.missing
+
+    def with_secrets(self, **given: str) -> "Account":
+        """The account with what was missing, kept in memory alone; it holds for the entry's other regions too."""
+        self.entry.tell(**given)
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class Accounts:
+    """What was found, what is wrong, and where was looked."""
+
+    accounts: tuple[Account, ...] = ()
+    problems: tuple[ConfigError, ...] = ()
+    looked_for: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+    default: str | None = None  # what OS_CLOUD says, or the only one there is
+
+
+def cloud_names() -> list[str]:
+    """The names of all cloud entries, in the files' order; may block."""
+    return list(find_accounts(()).names)
+
+
+def find_accounts(names: Sequence[str] | None = None, *, regions: Sequence[str] | None = None) -> Accounts:
+    """The accounts of the named cloud entries, or of all; blocks, so call it in a worker thread.
+
+    Raises nothing: what cannot be used, an unknown name too, is among the `problems`.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return _Search().run(names, regions)
+
+
+async def in_thread(function: Callable[[], Given]) -> Given:
+    """Run a blocking function in a thread of its own, so that no hanging login takes a worker from another."""
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[Given] = loop.create_future()
+
+    def settle(result: Given | None, error: BaseException | None) -> None:
+        if future.done():
+            return
+        if error is not None:
+            future.set_exception(error)
+        else:
+            future.set_result(result)  # type: ignore[arg-type]
+
+    def work() -> None:
+        try:
+            outcome: tuple[Given | None, BaseException | None] = (function(), None)
+        except BaseException as error:
+            outcome = (None, error)
+        try:
+            loop.call_soon_threadsafe(settle, *outcome)
+        except RuntimeError:
+            return  # the loop is gone, and with it whoever asked
+
+    threading.Thread(target=work, name="login", daemon=True).start()
+    return await future
+
+
+class _Search:
+    """One look at the files and variables."""
+
+    def __init__(self) -> None:
+        folders = _folders()
+        self._files = {kind: _paths(kind, folders) for kind in ("clouds", "secure", "clouds-public")}
+        self.problems: list[ConfigError] = []
+        self.looked_for = tuple(_looked_for(self._files["clouds"]))
+
+    def run(self, names: Sequence[str] | None, regions: Sequence[str] | None) -> Accounts:
+        """All that the contract of `find_accounts` promises."""
+        self.problems += _broken_files(self._files)
+        try:
+            config = self._config()
+        except Exception as error:
+            self.problems.append(ConfigError(_sentence(error)))
+            return Accounts(problems=tuple(self.problems), looked_for=self.looked_for)
+        known = _known_names(config)
+        wanted = list(known) if names is None else list(dict.fromkeys(names))
+        accounts = [account for name in wanted for account in self._accounts(config, name, known, regions)]
+        default = config.default_cloud if config.default_cloud in known else None
+        return Accounts(tuple(accounts), tuple(self.problems), self.looked_for, known, default)
+
+    def _config(self) -> Any:
+        from openstack.config import loader
+
+        return loader.OpenStackConfig(
+            config_files=self._files["clouds"],
+            secure_files=self._files["secure"],
+            vendor_files=self._files["clouds-public"],
+            pw_func=_ask_later,
+        )
+
+    def _accounts(
+        self, config: Any, name: str, known: Sequence[str], regions: Sequence[str] | None
+    ) -> Iterator[Account]:
+        if name not in known:
+            there = f"there are {', '.join(known)}" if known else "there is none at all"
+            self.problems.append(ConfigError(f"no cloud named {clean(name)} was found: {there}."))
+            return
+        try:
+            found = list(_regions(config, name))
+            accounts = [account for region in found for account in _of_region(region, name, regions)]
+        except ConfigError as error:
+            self.problems.append(error)
+        except Exception as error:
+            self.problems.append(ConfigError(f"cloud {clean(name)}: {_sentence(error)}"))
+        else:
+            yield from _sharing(accounts)
+
+
+def _ask_later(prompt: str | None = None) -> str:
+    return _ASKED
+
+
+def _folders() -> list[Path]:
+    dirs = platformdirs.PlatformDirs("openstack", "OpenStack", multipath=True)
+    home = Path(os.environ.get("SNAP_REAL_HOME") or "~").expanduser()
+    named = [Path.cwd(), Path(dirs.user_config_dir), home / ".config" / "openstack"]
+    named += [Path(part) for part in dirs.site_config_dir.split(os.pathsep)] + [Path("/etc/openstack")]
+    return list(dict.fromkeys(named))
+
+
+def _paths(kind: str, folders: Sequence[Path]) -> list[str]:
+    return [str(folder / f"{kind}{suffix}") for folder in folders for suffix in _SUFFIXES]
+
+
+def _looked_for(paths: Sequence[str]) -> Iterator[str]:
+    for name in _ENVIRONMENT:
+        yield f"{name}={clean(os.environ[name])}" if os.environ.get(name) else name
+    yield from (path for path in paths if not path.endswith((".yml", ".json")))
+
+
+def _broken_files(files: Mapping[str, Sequence[str]]) -> Iterator[ConfigError]:
+    """The reader passes over a file that it cannot parse; a person wants to know which, and where it is wrong."""
+    overrides = {"clouds": "OS_CLIENT_CONFIG_FILE", "secure": "OS_CLIENT_SECURE_FILE"}
+    for kind, paths in files.items():
+        named = os.environ.get(overrides.get(kind, ""))
+        if named and not Path(named).exists():
+            yield ConfigError(f"{overrides[kind]} names {clean(named)}, and there is no such file.")
+        for path in [named, *paths] if named else paths:
+            if Path(path).is_file():
+                if (problem := _broken(Path(path))) is not None:
+                    yield problem
+                break
+
+
+def _broken(path: Path) -> ConfigError | None:
+    try:
+        tree = yaml.safe_load(path.read_text())
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        return ConfigError(f"{path}{where}: {clean(str(getattr(error, 'problem', None) or 'this is not YAML'))}.")
+    except (OSError, UnicodeDecodeError) as error:
+        return ConfigError(f"{path} cannot be read: {clean(getattr(error, 'strerror', None) or str(error))}.")
+    if tree is not None and not isinstance(tree, dict):
+        return ConfigError(f"{path}, line 1: this is no mapping with a 'clouds' section.")
+    return _broken_entries(path, tree or {})
+
+
+def _broken_entries(path: Path, tree: Mapping[str, Any]) -> ConfigError | None:
+    for section in ("clouds", "public-clouds"):
+        entries = tree.get(section, {})
+        if not isinstance(entries, dict):
+            return ConfigError(f"{path}: '{section}' is no mapping of names to clouds.")
+    return None
+
+
+def _known_names(config: Any) -> tuple[str, ...]:
+    clouds = config.cloud_config["clouds"]
+    names = [str(name) for name in config.get_cloud_names()]
+    if "defaults" in names and not clouds["defaults"].get("auth"):
+        names.remove("defaults")
+    environment = config.envvar_key
+    if environment in names and not (os.environ.get("OS_AUTH_URL") or os.environ.get("OS_ENDPOINT")):
+        names.remove(environment)
+    return tuple(names)
+
+
+def _regions(config: Any, name: str) -> Iterator[Any]:
+    """The entry merged with its profile and its secrets, once for each region that it names."""
+    from keystoneauth1.exceptions.auth_plugins import MissingRequiredOptions
+
+    alone = copy.copy(config)
+    alone.cloud_config = {**config.cloud_config, "clouds": {name: copy.deepcopy(config.cloud_config["clouds"][name])}}
+    if not isinstance(alone.cloud_config["clouds"][name], dict):
+        raise ConfigError(f"cloud {clean(name)}: the entry is no mapping.")
+    try:
+        yield from alone.get_all()
+    except MissingRequiredOptions as error:
+        lacking = [option for option in error.options if option.dest]
+        if not all(option.secret for option in lacking):
+            told = ", ".join(option.dest for option in lacking)
+            raise ConfigError(f"cloud {clean(name)}: the entry lacks {told}.") from None
+        auth = alone.cloud_config["clouds"][name].setdefault("auth", {})
+        auth.update({option.dest: _ASKED for option in lacking})
+        yield from alone.get_all()
+
+
+def _of_region(region: Any, name: str, wanted: Sequence[str] | None) -> Iterator[Account]:
+    own = region.config.get("region_name") or None
+    if own and wanted and own not in wanted:
+        return
+    settings = _reach(region, name)
+    timeout = settings.timeout or LOGIN_TIMEOUT
+    entry = Entry(name, str(region.config["auth_type"]), region.config.get("auth") or {}, settings.tls, timeout)
+    if not own and not wanted:
+        yield Account(Place(name), None, settings, entry)
+    for region_name in [own] if own else wanted or ():
+        yield Account(Place(name, region_name), region_name, settings, entry)
+
+
+def _sharing(accounts: Sequence[Account]) -> Iterator[Account]:
+    """The accounts, those with the same login holding the same entry."""
+    entries: list[Entry] = []
+    for account in accounts:
+        shared = next((entry for entry in entries if entry.same(account.entry)), None)
+        if shared is None:
+            entries.append(account.entry)
+            shared = account.entry
+        yield Account(account.place, account.region, account.settings, shared)
+
+
+def _reach(region: Any, name: str) -> Reach:
+    config = region.config
+    overrides = {
+        key.removesuffix("_endpoint_override").replace("_", "-"): str(value)
+        for key, value in config.items()
+        if key.endswith("_endpoint_override") and value
+    }
+    own = {
+        key.removesuffix("_interface").replace("_", "-"): _interface(value)
+        for key, value in config.items()
+        if key.endswith("_interface") and isinstance(value, str) and key not in ("default_interface",)
+    }
+    timeout = _seconds(config.get("api_timeout"), name)
+    dialect = str(config.get("novadeck_dialect") or "openstack")
+    return Reach(_interface(config.get("interface")), own, overrides, timeout, dialect, _tls(region, name))
+
+
+def _interface(value: object) -> str:
+    first = value[0] if isinstance(value, list) and value else value
+    return str(first or "public").lower().removesuffix("url")
+
+
+def _seconds(value: object, name: str) -> float | None:
+    if value in (None, ""):
+        return None
+    try:
+        return float(str(value))
+    except ValueError:
+        raise ConfigError(f"cloud {clean(name)}: api_timeout {clean(str(value))!r} is no number.") from None
+
+
+def _tls(region: Any, name: str) -> Tls:
+    verify, cert = region.get_requests_verify_args()
+    if isinstance(verify, str) and not Path(verify).exists():
+        raise ConfigError(f"cloud {clean(name)}: cacert {clean(verify)} does not exist.")
+    files = [] if not cert else [cert] if isinstance(cert, str) else list(cert)
+    for file in files:
+        if not Path(file).exists():
+            raise ConfigError(f"cloud {clean(name)}: the client certificate {clean(file)} does not exist.")
+    return Tls(True if verify is None else verify, cert)
+
+
+def _sentence(error: Exception) -> str:
+    """A foreign error as one sentence of ours."""
+    text = clean(mask(" ".join(str(getattr(error, "message", "") or error).split())))[:300]
+    return (text or type(error).__name__).rstrip(".") + "."
+
+
+def _login(name: str, auth_type: str, options: Mapping[str, Any], entry: Entry) -> Callable[[], Access]:
+    """A blocking callable that logs in, each time anew; raises `Unauthorized` for options that no plugin can use."""
+    from keystoneauth1 import loading, session
+
+    logging.getLogger("keystoneauth").addHandler(logging.NullHandler())
+    try:
+        plugin: Any = loading.get_plugin_loader(auth_type).load_from_options(**options)
+    except Exception as error:
+        raise Unauthorized(f"the entry cannot be used to log in: {_sentence(error)}", place=name) from error
+    if entry.tls.verify is False:
+        import urllib3
+
+        urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
+    verify = entry.tls.verify
+    keystone = session.Session(auth=plugin, verify=verify, cert=entry.tls.cert, timeout=entry.timeout)
+
+    def log_in() -> Access:
+        try:
+            plugin.invalidate()
+            return _access(plugin, keystone)
+        except Exception as error:
+            raise _login_error(error, name, str(options.get("auth_url") or "")) from error
+        finally:
+            keystone.session.close() if keystone.session is not None else None
+
+    return log_in
+
+
+def _access(plugin: Any, keystone: Any) -> Access:
+    if not hasattr(plugin, "get_access"):
+        return Access(dict(plugin.get_headers(keystone) or {}), NO_TOKEN_LIFE)
+    found = plugin.get_access(keystone)
+    headers = {"X-Auth-Token": found.auth_token}
+    life = NO_TOKEN_LIFE
+    if found.expires is not None and found.issued is not None:
+        life = max(1.0, (found.expires - found.issued).total_seconds())
+    catalog = found.service_catalog.normalize_catalog() if found.has_service_catalog() else []
+    return Access(
+        headers,
+        life,
+        catalog,
+        str(found.project_id or ""),
+        clean(str(found.project_name or "")),
+        str(found.user_id or ""),
+        frozenset(str(role).lower() for role in found.role_names or ()),
+    )
+
+
+def _login_error(error: Exception, name: str, auth_url: str) -> CloudError:
+    """What keystoneauth says, in our words and our tree."""
+    from keystoneauth1 import exceptions
+
+    door = clean(re.sub(r"//[^/@]*@", "//", auth_url)) or "the identity service"
+    status = int(getattr(error, "http_status", 0) or 0)
+    facts: dict[str, Any] = {"place": name, "request_id": clean(str(getattr(error, "request_id", "") or ""))}
+    if isinstance(error, exceptions.SSLError) or "CERTIFICATE_VERIFY_FAILED" in str(error):
+        why = re.search(r"certificate verify failed: ([^(\"']+)", str(error))
+        hint = "Set cacert in clouds.yaml to the file of its authority."
+        told = why.group(1).strip() if why else "it cannot be verified"
+        return Unreachable(f"the certificate of {door} is not trusted: {told}.", hint=hint, fault="tls", **facts)
+    if isinstance(error, exceptions.Unauthorized | exceptions.MissingAuthMethods):
+        return Unauthorized(f"{door} refuses the login: {_sentence(error)}", status=401, **facts)
+    if isinstance(error, exceptions.ConnectTimeout):
+        return Unreachable(f"{door} gave no answer in time.", fault="timeout", **facts)
+    if isinstance(error, exceptions.ConnectionError):
+        return Unreachable(f"{door} cannot be reached: {_cause(error)}.", fault="refused", **facts)
+    if status in (400, 403, 404):
+        return Unauthorized(f"{door} refuses the login: {_sentence(error)}", status=status, **facts)
+    if isinstance(error, exceptions.HttpError | exceptions.DiscoveryFailure | exceptions.ClientException):
+        return CloudFault(f"{door} could not log us in: {_sentence(error)}", status=status, **facts)
+    return CloudFault(f"the login plugin failed: {_sentence(error)}", **facts)
+
+
+def _cause(error: Exception) -> str:
+    """The system's own words at the bottom of a chain of wrapped errors."""
+    text = str(error)
+    for pattern in (r"\[Errno -?\d+\] ([^')\"]+)", r"(Connection (?:refused|reset[^')\"]*|aborted))"):
+        if found := re.search(pattern, text):
+            return clean(found.group(1)).strip().rstrip(".").lower()
+    return _sentence(error).rstrip(".")

@@ -1,0 +1,55 @@
+"""From an account to its verbs: the one table of providers."""
+
+import datetime as dt
+from collections.abc import Awaitable, Callable
+
+from console.clouds.accounts import Account
+from console.clouds.dialect import Dialect
+from console.clouds.openstack.catalog import regions
+from console.clouds.openstack.cloud import open_cloud
+from console.errors import CloudFault
+from console.model.place import Place
+from console.wire.transport import Transport
+
+Opener = Callable[[Account, Transport, Callable[[], dt.datetime]], Awaitable[Dialect]]
+
+# A provider is one line here, and one file that offers what its service has.
+DIALECTS: dict[str, Opener] = {
+    "openstack": open_cloud,
+}
+
+
+def _utc_now() -> dt.datetime:
+    return dt.datetime.now(dt.UTC)
+
+
+async def connect(
+    account: Account,
+    *,
+    clock_now: Callable[[], dt.datetime] = _utc_now,
+    trace: Callable[[str], None] | None = None,
+) -> Dialect:
+    """Log in, find the services, settle what they speak. `trace` gets each exchange as one masked line.
+
+    An account whose entry names no region is opened in the first that its catalog lists for compute; `beside` then
+    tells the others. Raises a `CloudError`.
+    """
+    opener = DIALECTS.get(account.settings.dialect)
+    if opener is None:
+        raise CloudFault(f"no dialect is named {account.settings.dialect}.", place=str(account.place))
+    transport = Transport(place=str(account.place), tls=account.settings.tls, trace=trace)
+    try:
+        return await opener(account, transport, clock_now)
+    except BaseException:
+        await transport.close()
+        raise
+
+
+def beside(account: Account) -> tuple[Account, ...]:
+    """The further regions of a connected account whose entry names none, each an account with the same login."""
+    if account.region is not None or account.entry.access is None:
+        return ()
+    others = regions(account.entry.access.catalog)[1:]
+    return tuple(
+        Account(Place(account.place.cloud, region), region, account.settings, account.entry) for region in others
+    )

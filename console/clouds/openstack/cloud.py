@@ -1,0 +1,266 @@
+"""One account of one OpenStack in one region: its services found, their versions settled, their verbs together."""
+
+import datetime as dt
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from typing import Any
+
+from console.clouds.accounts import Access, Account
+from console.clouds.dialect import Accepted, Filters
+from console.clouds.openstack.catalog import (
+    Address,
+    Endpoint,
+    canonical,
+    find_endpoint,
+    put_together,
+    regions,
+    take_apart,
+)
+from console.clouds.openstack.glance import Glance
+from console.clouds.openstack.neutron import Neutron
+from console.clouds.openstack.nova import Nova
+from console.clouds.openstack.service import Service, Spoken, Version, discover, not_offered
+from console.errors import Unauthorized
+from console.model.flavor import Flavor
+from console.model.image import Image
+from console.model.keypair import KeyPair
+from console.model.place import Origin
+from console.model.quota import Limits
+from console.model.server import Server
+from console.wire.pace import Pace
+from console.wire.session import DEADLINE
+from console.wire.transport import Transport
+
+_TYPES = {"compute": ("compute",), "image": ("image",), "network": ("network",)}
+_PROJECT_IN_PATH = Version(2, 18)  # up to the one before, an endpoint must name the project
+_READ = ("server.list", "server.get", "flavor.list", "keypair.list", "limits", "server.console_log", "server.history")
+_ORDERS = ("server.reboot", "server.resize", "server.confirm", "server.revert", "server.snapshot")
+_COMPUTE_VERBS = frozenset((*_READ, *_ORDERS, "server.create", "server.delete"))
+_VERBS = {
+    "compute": _COMPUTE_VERBS,
+    "image": frozenset(("image.list", "image.get", "image.delete")),
+    "network": frozenset(("network.list", "port.list")),
+}
+
+
+class OpenStack:
+    """The verbs of one account. Made by `open_cloud`, which finds and asks the services."""
+
+    def __init__(self, origin: Origin, nova: Nova, glance: Glance | None, neutron: Neutron | None, **own: Any) -> None:
+        self.origin = origin
+        self.region: str = own["region"]
+        self.pace: Pace = own["pace"]
+        self.catalog_regions: tuple[str, ...] = own["catalog_regions"]
+        self._close = own["close"]
+        self._clock_now: Callable[[], dt.datetime] = own["clock_now"]
+        self.nova = nova
+        self._glance = glance
+        self._neutron = neutron
+        offered = {"compute": nova, "image": glance, "network": neutron}
+        self.verbs = frozenset(verb for kind, there in offered.items() if there for verb in _VERBS[kind])
+
+    @property
+    def glance(self) -> Glance:
+        """The image service. Raises `NotFound` where there is none."""
+        if self._glance is None:
+            raise not_offered(str(self.origin.place), "image")
+        return self._glance
+
+    @property
+    def neutron(self) -> Neutron:
+        """The network service. Raises `NotFound` where there is none."""
+        if self._neutron is None:
+            raise not_offered(str(self.origin.place), "network")
+        return self._neutron
+
+    @property
+    def version(self) -> Version | None:
+        """The compute microversion that is spoken; None on a cloud without them."""
+        return self.nova.service.version
+
+    def now(self) -> dt.datetime:
+        """The cloud's own time."""
+        return self.nova.service.now(self._clock_now())
+
+    def servers(
+        self, *, changes_since: dt.datetime | None = None, filters: Filters | None = None, all_projects: bool = False
+    ) -> AsyncIterator[Sequence[Server]]:
+        """Pages of servers; see `Nova.servers`."""
+        return self.nova.servers(changes_since=changes_since, filters=filters, all_projects=all_projects)
+
+    def images(self, *, filters: Filters | None = None) -> AsyncIterator[Sequence[Image]]:
+        """Pages of images; see `Glance.images`."""
+        return self.glance.images(filters=filters)
+
+    def flavors(self, *, filters: Filters | None = None) -> AsyncIterator[Sequence[Flavor]]:
+        """Pages of flavors."""
+        return self.nova.flavors(filters=filters)
+
+    def keypairs(self) -> AsyncIterator[Sequence[KeyPair]]:
+        """Pages of the user's key pairs."""
+        return self.nova.keypairs()
+
+    async def server(self, id: str) -> Server:
+        """One server, read now."""
+        return await self.nova.server(id)
+
+    async def image(self, id: str) -> Image:
+        """One image, read now."""
+        return await self.glance.image(id)
+
+    async def flavor(self, id: str) -> Flavor:
+        """One flavor, read now."""
+        return await self.nova.flavor(id)
+
+    async def limits(self) -> Limits:
+        """What the project may use and uses."""
+        return await self.nova.limits()
+
+    async def console_log(self, id: str, *, lines: int | None = None) -> str:
+        """The console's text."""
+        return await self.nova.console_log(id, lines=lines)
+
+    async def create_server(self, name: str, **given: Any) -> Accepted:
+        """Order a server."""
+        return await self.nova.create_server(name, **given)
+
+    async def delete_server(self, id: str) -> Accepted:
+        """Order a server's end."""
+        return await self.nova.delete_server(id)
+
+    async def reboot(self, id: str, *, hard: bool = False) -> Accepted:
+        """Restart a server."""
+        return await self.nova.reboot(id, hard=hard)
+
+    async def resize(self, id: str, flavor_id: str) -> Accepted:
+        """Move a server to another flavor."""
+        return await self.nova.resize(id, flavor_id)
+
+    async def confirm_resize(self, id: str) -> Accepted:
+        """Keep the new flavor."""
+        return await self.nova.confirm_resize(id)
+
+    async def revert_resize(self, id: str) -> Accepted:
+        """Go back to the old flavor."""
+        return await self.nova.revert_resize(id)
+
+    async def create_image(self, id: str, name: str, *, metadata: Mapping[str, str] | None = None) -> Accepted:
+        """Make an image of a server's disk."""
+        return await self.nova.create_image(id, name, metadata=metadata)
+
+    async def instance_actions(self, id: str) -> list[dict[str, Any]]:
+        """What was asked of a server, newest first."""
+        return await self.nova.instance_actions(id)
+
+    async def close(self) -> None:
+        """Give back the connections."""
+        await self._close()
+
+
+async def open_cloud(account: Account, transport: Transport, clock_now: Callable[[], dt.datetime]) -> OpenStack:
+    """Log in, find the services and settle the versions. Raises a `CloudError`."""
+    return await _Opening(account, transport, clock_now).run()
+
+
+class _Opening:
+    """The steps from an account to its verbs."""
+
+    def __init__(self, account: Account, transport: Transport, clock_now: Callable[[], dt.datetime]) -> None:
+        self.account = account
+        self.transport = transport
+        self.clock_now = clock_now
+        self.pace = Pace()
+
+    async def run(self) -> OpenStack:
+        """The opened cloud."""
+        access = await self._log_in()
+        compute = self._find(access, "compute", self.account.region)
+        if compute is None:
+            raise not_offered(str(self.account.place), self._lacking(access))
+        region = self.account.region or compute.region
+        origin = Origin(
+            place=self.account.place,
+            endpoint=canonical(compute.public, access.project_id),
+            project_id=access.project_id,
+            project=access.project,
+            privilege=privilege(access.roles),
+        )
+        nova = Nova(await self._compute(compute, access), origin, region=region, user_id=access.user_id)
+        image = self._service(access, "image", region, "v2")
+        network = self._service(access, "network", region, "v2.0")
+        return OpenStack(
+            origin,
+            nova,
+            Glance(image, origin, region=region) if image else None,
+            Neutron(network) if network else None,
+            region=region,
+            pace=self.pace,
+            catalog_regions=tuple(regions(access.catalog)),
+            close=self.transport.close,
+            clock_now=self.clock_now,
+        )
+
+    async def _log_in(self) -> Access:
+        entry = self.account.entry
+        try:
+            await entry.auth.token()
+        except Exception as error:
+            if hasattr(error, "place"):
+                error.place = str(self.account.place)
+            raise
+        if entry.access is None:
+            raise Unauthorized("the login gave nothing to go on with.", place=str(self.account.place))
+        return entry.access
+
+    def _find(self, access: Access, kind: str, region: str | None) -> Endpoint | None:
+        settings = self.account.settings
+        found = find_endpoint(
+            access.catalog, _TYPES[kind], interface=settings.interfaces.get(kind, settings.interface), region=region
+        )
+        if (override := settings.overrides.get(kind)) is not None:
+            override = override.replace("%(project_id)s", access.project_id).replace("%(tenant_id)s", access.project_id)
+            return Endpoint(override, region or (found.region if found else ""), found.public if found else override)
+        return found
+
+    def _lacking(self, access: Access) -> str:
+        there = ", ".join(regions(access.catalog))
+        wanted = f"compute service in region {self.account.region}" if self.account.region else "compute"
+        return f"{wanted} (regions with one: {there or 'none'}; case matters), so no" if there else wanted
+
+    def _session(self, endpoint: str) -> Service:
+        timeout = self.account.settings.timeout
+        service = Service(
+            self.transport, self.account.entry.auth, endpoint, pace=self.pace, deadline=timeout or DEADLINE
+        )
+        service.patient = timeout is None
+        return service
+
+    async def _compute(self, endpoint: Endpoint, access: Access) -> Service:
+        """The compute service at its version, the project in its address where it was, or where it must be."""
+        address = take_apart(endpoint.url, access.project_id)
+        spoken = await discover(self._session(put_together(address.root, address.version)), address.version or "v2.1")
+        version = address.version or spoken.step
+        service = self._session(put_together(address.root, version, self._project(address, spoken, access)))
+        service.settle(spoken)
+        return service
+
+    def _project(self, address: Address, spoken: Spoken, access: Access) -> str:
+        if address.project or (spoken.highest is not None and spoken.highest >= _PROJECT_IN_PATH):
+            return address.project
+        return access.project_id
+
+    def _service(self, access: Access, kind: str, region: str, version: str) -> Service | None:
+        endpoint = self._find(access, kind, region)
+        if endpoint is None:
+            return None
+        address = take_apart(endpoint.url, access.project_id)
+        step = address.version if address.version.split(".")[0] == version.split(".")[0] else version
+        service = self._session(put_together(address.root, step))
+        service.kind = kind
+        return service
+
+
+def privilege(roles: frozenset[str]) -> int:
+    """2 for an administrator, 0 for who may only read, 1 for all others."""
+    if "admin" in roles:
+        return 2
+    return 0 if roles and roles <= {"reader", "auditor", "observer"} else 1

@@ -1,0 +1,30 @@
+"""The little of Neutron v2.0 that a server's console needs: networks to order servers on, and a server's ports."""
+
+from typing import Any
+
+from console.clouds.openstack.service import Service
+from console.text import clean_tree
+from console.wire.message import read_json, refuse_body
+
+
+class Neutron:
+    """What one account reads at one network service."""
+
+    def __init__(self, service: Service) -> None:
+        self.service = service
+
+    async def networks(self, **filters: Any) -> list[dict[str, Any]]:
+        """The networks that the project may see, cleaned."""
+        return await self._all("networks", filters)
+
+    async def ports(self, server_id: str) -> list[dict[str, Any]]:
+        """The ports of one server, cleaned."""
+        return await self._all("ports", {"device_id": server_id})
+
+    async def _all(self, kind: str, filters: dict[str, Any]) -> list[dict[str, Any]]:
+        reply = await self.service.get(kind, filters)
+        tree = clean_tree(read_json(reply, self.service.place))
+        found = tree.get(kind) if isinstance(tree, dict) else None
+        if not isinstance(found, list):
+            refuse_body(reply, self.service.place, f"something that is no list of {kind}")
+        return [item for item in found if isinstance(item, dict)]

@@ -1,0 +1,314 @@
+"""Records to rows, and the memory that makes an unchanged record cost a comparison of bytes.
+
+A listing of ten thousand servers differs from the last one in a few records. So the last listing's records are kept in
+their order, and a new page is walked along them: where the expected bytes stand, the expected row is the row, the very
+same object. Only what differs is parsed, and the walk finds its way again by the id that it meets there.
+
+A record that does not fit its shape loses the fields that do not fit, never itself, its page or its neighbours.
+"""
+
+import datetime as dt
+import gc
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Generic, TypeVar
+
+import msgspec
+from msgspec.structs import force_setattr
+
+from console.model.place import Key, Origin, Row
+from console.text import clean_tree, is_plain
+from console.wire.message import Reply, refuse_body
+
+R = TypeVar("R", bound=Row)
+
+_raw_decode = json.JSONDecoder().raw_decode
+_MOST_ODD = 32  # differing records of a page, above which splitting it whole is cheaper
+_LONGEST_HEAD = 200  # bytes before a page's first record
+
+
+class Reader(Generic[R]):
+    """Makes a row of one record: decoded, cleaned, and signed with where it came from."""
+
+    def __init__(self, shape: type[R], kind: str, origin: Origin, *, region: str, naive: Sequence[str] = ()) -> None:
+        self._shape = shape
+        self._kind = kind
+        self._origin = origin
+        self._region = region
+        self._naive = tuple(naive)  # times that the service writes without a zone, and means in UTC
+        self._decode = msgspec.json.Decoder(shape).decode
+        self._fields = msgspec.structs.fields(shape)
+
+    def __call__(self, record: bytes) -> R | None:
+        """The row, or None for what has no id and so is none."""
+        row: R | None = None
+        if is_plain(record):
+            try:
+                row = self._decode(record)
+            except (msgspec.DecodeError, UnicodeDecodeError):
+                row = None
+        if row is None:
+            row = self._carefully(record)
+        return None if row is None else self._signed(row, record)
+
+    def _carefully(self, record: bytes) -> R | None:
+        tree = _tree(record)
+        if not isinstance(tree, dict):
+            return None
+        tree = clean_tree(tree)
+        try:
+            return msgspec.convert(tree, self._shape)
+        except msgspec.ValidationError:
+            return self._field_by_field(tree)
+
+    def _field_by_field(self, tree: dict[str, Any]) -> R | None:
+        kept: dict[str, Any] = {}
+        for field in self._fields:
+            if field.encode_name not in tree:
+                continue
+            try:
+                kept[field.name] = msgspec.convert(tree[field.encode_name], field.type, strict=False)
+            except msgspec.ValidationError:
+                continue  # a field of the wrong type tells nothing
+        if "id" not in kept and isinstance(tree.get("id"), int):
+            kept["id"] = str(tree["id"])
+        return self._shape(**kept) if kept.get("id") else None
+
+    def _signed(self, row: R, record: bytes) -> R:
+        force_setattr(row, "key", Key(self._origin.endpoint, self._region, self._kind, row.id))
+        force_setattr(row, "place", self._origin.place)
+        force_setattr(row, "record", record)
+        for name in self._naive:
+            value = getattr(row, name)
+            if value is not None and value.tzinfo is None:
+                force_setattr(row, name, value.replace(tzinfo=dt.UTC))
+        return row
+
+
+def _tree(record: bytes) -> Any:
+    try:
+        return msgspec.json.decode(record)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        pass
+    try:
+        return json.loads(record.decode("utf-8", "replace"), strict=False)
+    except (ValueError, RecursionError):
+        return None
+
+
+class _Order(Generic[R]):
+    """One listing as it stood: its records and their rows, side by side."""
+
+    __slots__ = ("_index", "head", "records", "rows", "separator")
+
+    def __init__(self) -> None:
+        self.records: list[bytes] = []
+        self.rows: list[R] = []
+        self.head = b""
+        self.separator = b", "
+        self._index: dict[str, int] | None = None
+
+    def place_of(self, id: str) -> int | None:
+        """Where the row with this id stands."""
+        if self._index is None:
+            self._index = {row.id: place for place, row in enumerate(self.rows)}
+        return self._index.get(id)
+
+
+class Memo(Generic[R]):
+    """The rows of one kind at one service as they were last told."""
+
+    def __init__(self, key: str, read: Callable[[bytes], R | None], place: str = "") -> None:
+        self.key = key  # the collection's name in a page: "servers"
+        self.place = place
+        self.read = read
+        self.rows: dict[str, R] = {}
+        self._orders: dict[str, _Order[R]] = {}
+        self._split = _splitter(key)
+
+    def turn(self, name: str = "") -> "Turn[R]":
+        """Begin to read one listing; listings that differ in what they ask for have different names."""
+        return Turn(self, name, self._orders.get(name))
+
+    def row(self, record: bytes) -> R | None:
+        """The row of a record: the one we have, if its record is the same to the byte."""
+        row = self.read(record)
+        if row is None:
+            return None
+        known = self.rows.get(row.id)
+        if known is not None and known.record == record:
+            return known
+        self.rows[row.id] = row
+        return row
+
+    def forget(self, id: str) -> None:
+        """Drop what is known of one row."""
+        self.rows.pop(id, None)
+
+    def split(self, reply: Reply) -> tuple[list[bytes], dict[str, Any]]:
+        """A page's records, and what stands beside them. Raises `BadReply`."""
+        try:
+            page = self._split(reply.body)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            refuse_body(reply, self.place, f"something that is no list of {self.key}")
+        return [bytes(record) for record in page.records], {"next": page.next, "links": page.links}
+
+    def keep(self, name: str, order: "_Order[R]", whole: bool) -> None:
+        """Remember a listing that was read to its end; a whole one tells also which rows are no more."""
+        self._orders[name] = order
+        if whole:
+            self.rows = {row.id: row for row in order.rows}
+
+
+class Turn(Generic[R]):
+    """One reading of a listing, page by page, along the last one."""
+
+    def __init__(self, memo: Memo[R], name: str, old: _Order[R] | None) -> None:
+        self._memo = memo
+        self._name = name
+        self._old: _Order[R] = old or _Order()
+        self._new: _Order[R] = _Order()
+        self._new.head, self._new.separator = self._old.head, self._old.separator
+        self._at = 0  # the place in the old listing that is expected next
+
+    def page(self, reply: Reply) -> tuple[list[R], str | None]:
+        """A page's rows, and the link to the next page as the page wrote it. Raises `BadReply`."""
+        start, at = len(self._new.rows), self._at
+        with _no_collection():
+            beside = self._walk(reply.body)
+            if beside is None:
+                del self._new.rows[start:], self._new.records[start:]
+                self._at = at
+                beside = self._read_whole(reply)
+        return self._new.rows[start:], _next_link(beside)
+
+    def done(self, *, whole: bool = False) -> None:
+        """The listing was read to its end."""
+        self._memo.keep(self._name, self._new, whole)
+
+    def _walk(self, page: bytes) -> dict[str, Any] | None:
+        """Read a page along the old listing; None when it does not look like the pages before."""
+        old = self._old
+        if not old.head or not page.startswith(old.head):
+            return None
+        position, text, odd = len(old.head), "", 0
+        while True:
+            position, ended = self._run(page, position)
+            if ended or page.startswith(b"]", position):
+                break
+            odd += 1
+            if odd > _MOST_ODD:
+                return None
+            text = text or page.decode("latin-1")  # one character a byte, so that places agree
+            try:
+                _, end = _raw_decode(text, position)
+            except (ValueError, RecursionError):
+                return None
+            self._meet(page[position:end])
+            position = end
+            if page.startswith(old.separator, position):
+                position += len(old.separator)
+            else:
+                break
+        return _beside(old.head, page, position)
+
+    def _run(self, page: bytes, position: int) -> tuple[int, bool]:
+        """Pass over all records that stand as expected; the place after them, and whether the list ends there."""
+        records, separator = self._old.records, self._old.separator
+        at = first = self._at
+        ended = False
+        for record in records[at:] if at else records:
+            if not page.startswith(record, position):
+                break
+            at += 1
+            position += len(record)
+            if page.startswith(separator, position):
+                position += len(separator)
+            else:
+                ended = True
+                break
+        self._new.records += records[first:at]
+        self._new.rows += self._old.rows[first:at]
+        self._at = at
+        return position, ended
+
+    def _meet(self, record: bytes) -> None:
+        """A record that was not expected: new, changed, or moved up because those before it are gone."""
+        row = self._memo.row(record)
+        if row is None:
+            return
+        self._new.records.append(record)
+        self._new.rows.append(row)
+        old = self._old
+        if self._at < len(old.rows) and old.rows[self._at].id == row.id:
+            self._at += 1
+        elif (place := old.place_of(row.id)) is not None:
+            self._at = place + 1
+
+    def _read_whole(self, reply: Reply) -> dict[str, Any]:
+        records, beside = self._memo.split(reply)
+        old = self._old
+        for record in records:
+            if self._at < len(old.records) and old.records[self._at] == record:
+                self._new.records.append(record)
+                self._new.rows.append(old.rows[self._at])
+                self._at += 1
+            else:
+                self._meet(record)
+        self._learn(reply.body, records)
+        return beside
+
+    def _learn(self, page: bytes, records: Sequence[bytes]) -> None:
+        """How this service writes its pages, for the next walk."""
+        if not records or (start := page.find(records[0])) < 0 or start > _LONGEST_HEAD:
+            return
+        self._new.head = page[:start]
+        if len(records) > 1:
+            end = start + len(records[0])
+            self._new.separator = page[end : page.index(records[1], end)]
+
+
+def _beside(head: bytes, page: bytes, position: int) -> dict[str, Any] | None:
+    """What stands beside the records, read from the page without them; None when that is no JSON object."""
+    try:
+        tree = msgspec.json.decode(head + page[position:])
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    if not isinstance(tree, dict):
+        return None
+    links = next((value for name, value in tree.items() if name.endswith("_links")), None)
+    return {"next": tree.get("next"), "links": links}
+
+
+def _next_link(beside: dict[str, Any]) -> str | None:
+    if isinstance(beside["next"], str):
+        return beside["next"] or None
+    links = beside["links"] if isinstance(beside["links"], list) else []
+    for link in links:
+        if isinstance(link, dict) and link.get("rel") == "next" and isinstance(link.get("href"), str):
+            return str(link["href"])
+    return None
+
+
+def _splitter(key: str) -> Callable[[bytes], Any]:
+    shape = msgspec.defstruct(
+        "Page",
+        [("records", list[msgspec.Raw]), ("links", Any, None), ("next", Any, None)],
+        rename={"records": key, "links": f"{key}_links"},
+        gc=False,
+    )
+    return msgspec.json.Decoder(shape).decode
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """A page makes thousands of objects and no garbage: looking for some after every 700 costs more than the page."""
+    if not gc.isenabled():
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()

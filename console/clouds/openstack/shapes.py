@@ -1,0 +1,72 @@
+"""The model's nouns under the field names of Nova and Glance, so that a record's bytes decode to a row at once.
+
+Nothing here touches a record: which JSON name fills which field, and no more. `key`, `place` and `record` are not the
+cloud's to tell; whoever decodes sets them afterwards, always (`records.py`).
+"""
+
+from collections.abc import Mapping
+from typing import TypeVar, cast
+
+import msgspec
+
+from console.model.flavor import Flavor
+from console.model.image import Image
+from console.model.place import Row
+from console.model.server import Server
+
+R = TypeVar("R", bound=Row)
+
+_SERVER_NAMES = {
+    "word": "status",
+    "task_state": "OS-EXT-STS:task_state",
+    "vm_state": "OS-EXT-STS:vm_state",
+    "power_state": "OS-EXT-STS:power_state",
+    "access_ipv4": "accessIPv4",
+    "access_ipv6": "accessIPv6",
+    "launched_at": "OS-SRV-USG:launched_at",
+    "terminated_at": "OS-SRV-USG:terminated_at",
+    "host_id": "hostId",
+    "host": "OS-EXT-SRV-ATTR:host",
+    "hypervisor": "OS-EXT-SRV-ATTR:hypervisor_hostname",
+    "zone": "OS-EXT-AZ:availability_zone",
+    "hostname": "OS-EXT-SRV-ATTR:hostname",
+    "volumes": "os-extended-volumes:volumes_attached",
+    "project_id": "tenant_id",
+    "disk_config": "OS-DCF:diskConfig",
+}
+_FLAVOR_NAMES = {
+    "ephemeral": "OS-FLV-EXT-DATA:ephemeral",
+    "public": "os-flavor-access:is_public",
+    "disabled": "OS-FLV-DISABLED:disabled",
+}
+_IMAGE_NAMES = {
+    "word": "status",
+    "hidden": "os_hidden",
+    "created": "created_at",
+    "updated": "updated_at",
+    "server_id": "instance_uuid",
+    "base_image_id": "base_image_ref",
+}
+_OURS = {"key": "novadeck:key", "place": "novadeck:place", "record": "novadeck:record"}
+
+
+def _told_as(name: str, noun: type[R], names: Mapping[str, str]) -> type[R]:
+    """The noun with its fields under other names; a Struct's own renaming does not reach the fields it inherits."""
+    fields = [(field.name, field.type, field.default) for field in msgspec.structs.fields(noun)]
+    shape = msgspec.defstruct(
+        name,
+        fields,
+        bases=(noun,),
+        module=__name__,
+        namespace={"__doc__": noun.__doc__},
+        frozen=True,
+        kw_only=True,
+        gc=False,
+        rename={**names, **_OURS},
+    )
+    return cast(type[R], shape)
+
+
+NovaServer = _told_as("NovaServer", Server, _SERVER_NAMES)  # as /servers/detail tells it
+NovaFlavor = _told_as("NovaFlavor", Flavor, _FLAVOR_NAMES)  # as /flavors/detail tells it
+GlanceImage = _told_as("GlanceImage", Image, _IMAGE_NAMES)  # as /v2/images tells it, its own properties among them

@@ -1,0 +1,196 @@
+"""The one place where bytes leave for a cloud: a thin page over aiohttp's client.
+
+It sends a `Request` and gives a `Reply`, whatever the status; it follows no redirect, resends nothing and knows no
+token. What it adds is a deadline that holds to the second, a bound on what an answer may unpack to, and one plain
+sentence for each way in which no answer comes. A certificate that nobody vouches for is such a way: it is never
+passed over unless the user's own settings say `verify: false`.
+"""
+
+import asyncio
+import ssl
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import aiohttp
+from yarl import URL
+
+from console.errors import BadReply, CloudError, ConfigError, Unreachable
+from console.text import clean
+from console.wire.message import Exchange, Reply, Request
+
+MOST_BYTES = 256 * 1024 * 1024  # of one body, unpacked
+CONNECTIONS = 8  # to one place
+KEEP_ALIVE = 75.0  # seconds: longer than a settled poller's pause
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """Whom to trust: `verify` is False, True, or the path of a file or folder of authorities; `cert` is ours."""
+
+    verify: bool | str = True
+    cert: str | tuple[str, str] | None = None
+
+    def context(self) -> ssl.SSLContext:
+        """The context for a connection. Raises `ConfigError` naming the file that cannot be used."""
+        context = self._trust()
+        if self.verify is False:
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        if self.cert:
+            cert, key = (self.cert, None) if isinstance(self.cert, str) else self.cert
+            try:
+                context.load_cert_chain(cert, key)
+            except (OSError, ssl.SSLError) as error:
+                raise ConfigError(f"the client certificate {cert} cannot be used: {_reason(error)}.") from error
+        return context
+
+    def _trust(self) -> ssl.SSLContext:
+        if not isinstance(self.verify, str):
+            return ssl.create_default_context()
+        path = Path(self.verify)
+        try:
+            if path.is_dir():
+                return ssl.create_default_context(capath=str(path))
+            return ssl.create_default_context(cafile=str(path))
+        except (OSError, ssl.SSLError) as error:
+            raise ConfigError(f"the file of authorities (cacert) {path} cannot be used: {_reason(error)}.") from error
+
+
+def _reason(error: OSError) -> str:
+    return clean(error.strerror or str(error))
+
+
+class Transport:
+    """The connections of one account; close it when done."""
+
+    def __init__(
+        self,
+        *,
+        place: str = "",
+        tls: Tls | None = None,
+        most_bytes: int = MOST_BYTES,
+        trace: Callable[[str], None] | None = None,
+    ) -> None:
+        self.place = place
+        self.trace = trace
+        self._tls = tls or Tls()
+        self._most_bytes = most_bytes
+        self._client: aiohttp.ClientSession | None = None
+
+    def _session(self) -> aiohttp.ClientSession:
+        if self._client is None or self._client.closed:
+            connector = aiohttp.TCPConnector(
+                limit=CONNECTIONS, keepalive_timeout=KEEP_ALIVE, ttl_dns_cache=60, ssl=self._tls.context()
+            )
+            self._client = aiohttp.ClientSession(
+                connector=connector,
+                trust_env=True,
+                read_bufsize=1 << 20,
+                timeout=aiohttp.ClientTimeout(total=None),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                headers={"User-Agent": "novadeck", "Accept-Encoding": "gzip, deflate"},
+                max_line_size=65536,
+                max_field_size=65536,
+            )
+        return self._client
+
+    async def send(self, request: Request, *, deadline: float) -> Reply:
+        """The answer to one request within `deadline` seconds. Raises `Unreachable` or `BadReply`."""
+        asked_at = time.monotonic()
+        try:
+            async with asyncio.timeout(deadline):
+                reply = await self._exchange(request, asked_at)
+        except TimeoutError:
+            raise self._failed(
+                request, Unreachable(f"{_host(request)} gave no answer within {deadline:.3g} s.", fault="timeout")
+            ) from None
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            raise self._failed(request, _explain(request, error)) from error
+        except CloudError as error:
+            raise self._failed(request, error) from None
+        if self.trace:
+            self.trace(str(Exchange(request, reply)))
+        return reply
+
+    async def _exchange(self, request: Request, asked_at: float) -> Reply:
+        url = URL(request.url, encoded=True)
+        async with self._session().request(
+            request.method, url, headers=request.headers, data=request.body, allow_redirects=False
+        ) as response:
+            body = await self._read(request, response)
+            headers = {name.lower(): value for name, value in response.headers.items()}
+            took = time.monotonic() - asked_at
+            return Reply(response.status, headers, body, asked_at, took, request.method, request.url)
+
+    async def _read(self, request: Request, response: aiohttp.ClientResponse) -> bytes:
+        packed = response.headers.get("Content-Encoding")
+        length = response.content_length
+        if not packed and length is not None and length <= self._most_bytes:
+            return await response.read()
+        parts: list[bytes] = []
+        size = 0
+        async for part in response.content.iter_any():
+            size += len(part)
+            if size > self._most_bytes:
+                response.close()
+                raise BadReply(f"{_host(request)} sent more than {self._most_bytes:,} bytes.", status=response.status)
+            parts.append(part)
+        return b"".join(parts)
+
+    def _failed(self, request: Request, error: CloudError) -> CloudError:
+        error.place = self.place
+        if self.trace:
+            self.trace(str(Exchange(request, failure=error.message)))
+        return error
+
+    async def close(self) -> None:
+        """Give back all connections."""
+        if self._client is not None:
+            await self._client.close()
+            self._client = None
+
+
+def _host(request: Request) -> str:
+    parts = urlsplit(request.url)
+    return clean(parts.netloc.rpartition("@")[2]) or clean(request.url)
+
+
+def _explain(request: Request, error: Exception) -> CloudError:
+    """The one sentence for a failed exchange."""
+    host = _host(request)
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        inner = error.certificate_error
+        why = getattr(inner, "verify_message", "") or str(inner)
+        hint = "Set cacert in clouds.yaml to the file of its authority."
+        return Unreachable(
+            f"the certificate of {host} is not trusted: {clean(why).rstrip('.')}.", hint=hint, fault="tls"
+        )
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        return Unreachable(f"the name {clean(error.host)} is not known.", fault="name")
+    if isinstance(error, aiohttp.ClientProxyConnectionError | aiohttp.ClientHttpProxyError):
+        return Unreachable(f"the proxy before {host} does not let us through: {clean(str(error))}.", fault="proxy")
+    if isinstance(error, aiohttp.ClientSSLError):
+        return Unreachable(f"{host} and we could not agree on TLS: {clean(str(error.strerror or error))}.", fault="tls")
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return Unreachable(_refused(host, error.os_error), fault="refused")
+    if isinstance(error, aiohttp.ClientPayloadError):
+        return BadReply(f"the answer of {host} was cut off or could not be unpacked: {clean(_first_line(error))}.")
+    if isinstance(error, aiohttp.ClientResponseError):
+        return BadReply(f"{host} does not speak HTTP as it should: {clean(_first_line(error))}.")
+    if isinstance(error, aiohttp.InvalidURL | ValueError):
+        return Unreachable(f"{clean(request.url)} is no address of a service.")
+    return Unreachable(f"{host} closed the connection before an answer.", fault="closed")
+
+
+def _refused(host: str, error: OSError) -> str:
+    if isinstance(error, ConnectionRefusedError):
+        return f"{host} refuses connections."
+    return f"{host} cannot be reached: {_reason(error)}."
+
+
+def _first_line(error: Exception) -> str:
+    text = getattr(error, "message", "") or str(error)
+    return str(text).strip().partition("\n")[0].rstrip(".:")[:200]
