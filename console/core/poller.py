@@ -9,7 +9,7 @@ the two ways. A cloud that fails is asked ever less often, but never not at all;
 import asyncio
 import datetime as dt
 import random
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence, Set
 from operator import is_
 from typing import Generic, TypeVar, cast
 
@@ -26,6 +26,7 @@ R = TypeVar("R", bound=Row)
 OVERLAP = dt.timedelta(seconds=120)
 CEILING = 60.0  # seconds between questions to a place that does not answer
 ATTENTION = 12.0  # seconds for which a place is asked often after an action there
+PATIENCE = 900.0  # seconds after which a row that is about to change, and does not, is no reason for haste
 CONFIRMED_AT_ONCE = 8
 CONFIRMED_A_TURN = 50
 _A_REQUEST = 10  # what a request costs a cloud, counted in rows
@@ -62,6 +63,8 @@ class Poller(Generic[R]):
         self._latency = 0.0
         self._rows: Sequence[R] = ()  # the last complete listing
         self._moving: dict[str, R] = {}
+        self._motion_at = clock.monotonic()  # when a row that is about to change was last seen to
+        self._unseen_at = float("-inf")
 
     @property
     def loaded(self) -> bool:
@@ -129,7 +132,7 @@ class Poller(Generic[R]):
         else:
             rows = [row for row in rows if not self.kind.deleted(row)]
             missed = self._apply(rows, asked_at, complete=True)
-            self._moving = {row.id: row for row in rows if self.kind.in_flight(row)}
+            self._follow(rows, {})
             self._rows = rows
             self._seen(rows)
         if missed:
@@ -149,6 +152,14 @@ class Poller(Generic[R]):
             return await self._whole(asked_at)  # this cloud cannot tell what changed
         self._window, self._window_rows, self._changes_at = self._cloud_time(asked_at), len(rows), asked_at
         self._take(rows, asked_at)
+        await self._look_for_unseen({row.id for row in rows}, asked_at)
+
+    async def _look_for_unseen(self, told: Set[str], now: float) -> None:
+        """A row about to change that no list of changes tells of may be gone from the cloud's memory altogether."""
+        unseen = [row for id, row in self._moving.items() if id not in told]
+        if unseen and now - self._unseen_at >= self.kind.settled - 1:
+            self._unseen_at = now
+            await self._singles(unseen[:CONFIRMED_A_TURN])
 
     async def _singles(self, moving: Iterable[R]) -> None:
         for row in moving:
@@ -202,11 +213,20 @@ class Poller(Generic[R]):
         for row in rows:
             if self.kind.deleted(row):
                 self._store.remove(row.key, asked_at)
-            if self.kind.in_flight(row) and not self.kind.deleted(row):
-                self._moving[row.id] = row
-            else:
-                self._moving.pop(row.id, None)
+        self._follow(rows, self._moving)
         self._seen(rows)
+
+    def _follow(self, rows: Iterable[R], moving: dict[str, R]) -> None:
+        """Note which rows are about to change, on top of those that are known to be."""
+        followed = dict(moving)
+        for row in rows:
+            if self.kind.in_flight(row) and not self.kind.deleted(row):
+                followed[row.id] = row
+            else:
+                followed.pop(row.id, None)
+        if any(self._moving.get(id) is not row for id, row in followed.items()):
+            self._motion_at = self._clock.monotonic()
+        self._moving = followed
 
     def _apply(self, rows: Sequence[R], asked_at: float, complete: bool = False) -> tuple[Row, ...]:
         return self._store.apply(
@@ -221,7 +241,8 @@ class Poller(Generic[R]):
 
     def _pause(self) -> float:
         now = self._clock.monotonic()
-        often = self._stale or bool(self._moving) or now < self._attention_until
+        moving = bool(self._moving) and now - self._motion_at < PATIENCE
+        often = self._stale or moving or now < self._attention_until
         interval = self.kind.moving if often else self.kind.settled
         self._due += interval
         if self._due <= now:
