@@ -91,11 +91,21 @@ def differences(real: Any, ours: Any, where: str = "") -> list[str]:
     return [] if real == ours else [f"{where}: {real} in truth, {ours} here"]
 
 
+# What Glance itself tells of every image, and Nova of a snapshot; any other key is a property that somebody chose.
+OF_IMAGES = set(
+    ["id", "name", "status", "visibility", "owner", "size", "virtual_size", "disk_format", "container_format", "min_disk", "min_ram", "protected", "os_hidden", "checksum", "os_hash_algo", "os_hash_value", "tags", "created_at", "updated_at", "self", "file", "schema", "stores", "direct_url", "image_type", "instance_uuid", "base_image_ref", "user_id", "made"]
+)
+
+
 def open_keys(body: Any) -> Any:
-    """The body without the keys that an operator chooses: names of networks, properties, limits of services."""
+    """The body without the keys that an operator or user chooses: names of networks, extra specs, properties."""
     if isinstance(body, dict):
-        hidden = {"addresses", "extra_specs", "properties"}
-        return {key: [] if key in hidden and isinstance(item, dict) else open_keys(item) for key, item in body.items()}
+        image = "disk_format" in body
+        return {
+            key: [] if key in ("addresses", "extra_specs") and isinstance(item, dict) else open_keys(item)
+            for key, item in body.items()
+            if not image or key in OF_IMAGES
+        }
     return [open_keys(item) for item in body] if isinstance(body, list) else body
 
 

@@ -64,7 +64,10 @@ def main() -> None:
     servers, runs = (int(word) for word in (sys.argv[1:] + ["10000", "5"][len(sys.argv) - 1 :]))
     with tempfile.TemporaryDirectory() as folder:
         served = subprocess.Popen(
-            [sys.executable, "-c", SERVE, folder, str(servers)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [sys.executable, "-c", SERVE, folder, str(servers)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
         )
         assert served.stdout and served.stdin
         clouds_yaml = Path(served.stdout.readline().strip())

@@ -91,9 +91,15 @@ def life() -> None:
 def everything(server, image, flavors, net) -> None:
     server = act("reboot soft", lambda: compute.reboot_server(server, "SOFT"), server, "ACTIVE")
     server = act("reboot hard", lambda: compute.reboot_server(server, "HARD"), server, "ACTIVE")
-    for verb, back, status in (("stop", "start", "SHUTOFF"), ("pause", "unpause", "PAUSED"), ("suspend", "resume", "SUSPENDED")):
+    for verb, back, status in (
+        ("stop", "start", "SHUTOFF"),
+        ("pause", "unpause", "PAUSED"),
+        ("suspend", "resume", "SUSPENDED"),
+    ):
         server = act(verb, lambda verb=verb: getattr(compute, f"{verb}_server")(server), server, status)
-        refused(f"reboot soft while {status}", exceptions.ConflictException, lambda: compute.reboot_server(server, "SOFT"))
+        refused(
+            f"reboot soft while {status}", exceptions.ConflictException, lambda: compute.reboot_server(server, "SOFT")
+        )
         server = act(back, lambda back=back: getattr(compute, f"{back}_server")(server), server, "ACTIVE")
     server = act("resize", lambda: compute.resize_server(server, flavors[medium].id), server, "VERIFY_RESIZE")
     assert server.flavor["original_name"] == medium
@@ -112,7 +118,7 @@ def everything(server, image, flavors, net) -> None:
     compute.unlock_server(server)
     assert not compute.get_server(server.id).is_locked
     tried("lock, unlock")
-    compute.set_server_metadata(server, **{"colour": "blue"})
+    compute.set_server_metadata(server, colour="blue")
     assert compute.get_server_metadata(server).metadata["colour"] == "blue"
     compute.delete_server_metadata(server, ["colour"])
     assert "colour" not in compute.get_server(server.id).metadata

@@ -23,6 +23,7 @@ WANTED = (
     r"|test_server_tags|test_availability_zone)\.|images\.|keypairs\.|limits\.|flavors\.)"
 )
 
+
 def configure(cloud: str, folder: Path) -> Path:
     """Write tempest.conf and its accounts for the cloud."""
     conn = openstack.connect(cloud=cloud)
@@ -112,7 +113,9 @@ def main() -> None:
     folder = Path(where).resolve()
     tempest = Path(sys.executable).with_name("tempest")
     workspace = folder / "tempest"
-    subprocess.run([tempest, "init", "--workspace-path", folder / "workspaces", workspace], check=True, capture_output=True)
+    subprocess.run(
+        [tempest, "init", "--workspace-path", folder / "workspaces", workspace], check=True, capture_output=True
+    )
     configure(cloud, workspace).replace(workspace / "etc" / "tempest.conf")
     wanted = regex[0] if regex else WANTED
     command = [tempest, "run", "--serial", "--subunit", "--regex", wanted]

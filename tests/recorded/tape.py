@@ -14,10 +14,11 @@ import aiohttp
 
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|\b[0-9a-f]{32}\b|\b[0-9a-f]{56}\b")
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z?")
+FLAVOR = re.compile(r"'flavorRef': '[^']*'")
 URL = re.compile(r"https?://[^/\s\"]+")
 SECRETS = {"adminPass", "private_key", "public_key", "user_data", "OS-EXT-SRV-ATTR:user_data"}
 KEPT_HEADERS = ("location", "openstack-api-version", "x-openstack-nova-api-version", "vary", "content-type")
-SHAPES = "2.1 2.3 2.9 2.16 2.19 2.26 2.47 2.63 2.69 2.71 2.73 2.75 2.90 2.96 2.98 2.100".split()
+SHAPES = ["2.1", "2.3", "2.9", "2.16", "2.19", "2.26", "2.47", "2.63", "2.69", "2.71", "2.73", "2.75", "2.90", "2.96", "2.98", "2.100"]
 
 
 def plain(value: Any, key: str = "") -> Any:
@@ -29,7 +30,7 @@ def plain(value: Any, key: str = "") -> Any:
     if isinstance(value, str):
         if key in SECRETS:
             return "<secret>"
-        return URL.sub("<url>", TIME.sub("<time>", UUID.sub("<id>", value)))
+        return FLAVOR.sub("<flavor>", URL.sub("<url>", TIME.sub("<time>", UUID.sub("<id>", value))))
     return value
 
 
@@ -96,7 +97,7 @@ class Tape:
     async def call(self, label: str, service: str, method: str, path: str, body: Any = None, **more: Any) -> Any:
         """One call that is kept under its label; gives the body as it came."""
         status, headers, read = await self.send(service, method, path, body, **more)
-        kept = {name: plain(headers[name]) for name in KEPT_HEADERS if name in headers}
+        kept = {name: plain(", ".join(sorted(headers.getall(name)))) for name in KEPT_HEADERS if name in headers}
         self.calls[label] = {"status": status, "headers": kept, "body": plain(read)}
         return read
 
@@ -117,4 +118,3 @@ class Tape:
                 return
             await asyncio.sleep(0.005)
         raise AssertionError(f"{label}: {kept} never ended in {ends}")
-
