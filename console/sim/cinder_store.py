@@ -127,6 +127,46 @@ class Volumes:
             if gone:
                 self.volumes.pop(volume.id, None)
 
+    def _seconds(self, volume: Volume, plain: float) -> float:
+        try:
+            return plain + float(volume.metadata.get("lab_build_seconds", "0"))
+        except ValueError:
+            return plain
+
+    def make(self, volume: Volume) -> None:
+        """Begin to create a volume; it is available after a while, unless it was asked to fail."""
+
+        def done() -> None:
+            failed = volume.metadata.get("lab_fail") == "create"
+            volume.message = "schedule allocate volume:Driver failed to create the volume." if failed else ""
+            self.become(volume, "error" if failed else "available")
+
+        self.clock.after(self._seconds(volume, 0.8), done)
+
+    def delete(self, volume: Volume) -> None:
+        """Begin to delete a volume."""
+        self.become(volume, "deleting")
+
+        def done() -> None:
+            if volume.metadata.get("lab_fail") == "delete":
+                self.become(volume, "error_deleting")
+            else:
+                self.volumes.pop(volume.id, None)
+
+        self.clock.after(0.5, done)
+
+    def extend(self, volume: Volume, size: int) -> None:
+        """Begin to extend a volume."""
+        before = volume.status
+        self.become(volume, "extending")
+
+        def done() -> None:
+            failed = volume.metadata.get("lab_fail") == "extend"
+            volume.size = volume.size if failed else size
+            self.become(volume, "error_extending" if failed else before)
+
+        self.clock.after(0.6, done)
+
     def snapshot(self, volume: Volume, name: str) -> VolumeSnapshot:
         """A new snapshot of a volume, creating."""
         now = self.clock.time()
@@ -141,3 +181,12 @@ class Volumes:
 
         self.clock.after(0.6, done)
         return made
+
+    def drop_snapshot(self, found: VolumeSnapshot) -> None:
+        """Begin to delete a snapshot."""
+        found.status, found.updated = "deleting", self.clock.time()
+
+        def gone() -> None:
+            self.snapshots.pop(found.id, None)
+
+        self.clock.after(0.4, gone)

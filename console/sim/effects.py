@@ -51,7 +51,7 @@ def connect_volumes(region: Region, server: Server, job: Job) -> None:
 @effect
 def spawn(region: Region, server: Server, job: Job) -> Turn | None:
     region.neutron.bind(server, job.given.get("networks", []))
-    if server.metadata.get("lab_fail") == "hang":
+    if server.stuck or server.metadata.get("lab_fail") == "hang":
         return Turn(result="")
     return None
 

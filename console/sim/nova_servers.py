@@ -74,13 +74,14 @@ class Servers:
         """POST /servers."""
         wanted = Wanted(self.nova, call)
         servers = wanted.servers()
+        hangs = self.nova.trouble.takes("build_hang", self.nova.cloud, self.nova.region)
         for server in servers:
             self.store.add(server)
+            server.stuck = hangs
             self._begin(call, server, wanted.networks(server))
         first = servers[0]
-        trouble = self.nova.trouble.after_create(self.nova.region)
-        if trouble is not None:
-            raise trouble
+        if self.nova.trouble.takes("lost_reply", self.nova.cloud, self.nova.region):
+            raise Fault(500, "Unexpected API Error. Please report this at http://bugs.launchpad.net/nova/.")
         if wanted.reservation:
             return reply(202, {"reservation_id": first.reservation_id})
         links = self.nova.views.links("servers", first.id)

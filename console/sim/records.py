@@ -263,6 +263,7 @@ class Server:
     in_request: bool = False
     deleted: bool = False
     hidden_by_cell: bool = False
+    stuck: bool = False
     old_flavor: Flavor | None = None
     old_host: str = ""
     old_state: str = ""

@@ -14,7 +14,7 @@ from aiohttp import web
 from console.sim.call import UNAUTHORIZED, Call, Fault, Router, html, reply
 from console.sim.clock import Clock
 from console.sim.identity import Identity
-from console.sim.trouble import Trouble
+from console.sim.trouble import Rule, Trouble, spoil, strike
 
 
 class Service:
@@ -27,31 +27,42 @@ class Service:
         self.identity = identity
         self.trouble = trouble
         self.region = region
+        self.cloud = ""
         self.base = ""
         self.router = Router()
 
     async def answer(self, request: web.Request, path: str) -> web.StreamResponse:
         """Answer one request; `path` is what follows this service's base."""
         call = Call(request, path, f"req-{uuid4()}", parse_qsl(request.query_string, keep_blank_values=True))
-        ailment = self.trouble.meets(self.kind, self.region, request.method, path)
-        if ailment is not None:
-            early = await ailment.strike(call)
-            if early is not None:
-                return early
-        response = await self._answered(call)
-        if ailment is not None:
-            response = ailment.spoil(response)
+        rules = self.trouble.meeting(self.cloud, self.region, self.kind, request.method, path)
+        response = await self._troubled(call, rules)
+        if isinstance(response, web.Response):
+            for rule in rules:
+                response = spoil(rule, response, call)
         self.finish(call, response)
         return response
+
+    async def _troubled(self, call: Call, rules: list[Rule]) -> web.StreamResponse:
+        try:
+            for rule in rules:
+                early = await strike(rule, call)
+                if early is not None:
+                    return early
+        except Fault as fault:
+            return self._faulty(call, fault)
+        return await self._answered(call)
 
     async def _answered(self, call: Call) -> web.Response:
         call.body = await call.request.read()
         try:
             return await self.handle(call)
         except Fault as fault:
-            response = self.fault_reply(call, fault)
-            response.headers.update(fault.headers)
-            return response
+            return self._faulty(call, fault)
+
+    def _faulty(self, call: Call, fault: Fault) -> web.Response:
+        response = self.fault_reply(call, fault)
+        response.headers.update(fault.headers)
+        return response
 
     async def handle(self, call: Call) -> web.Response:
         """Find the route, log the caller in and answer; services with versions put more before it."""
