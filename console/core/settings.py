@@ -176,7 +176,7 @@ def _convert(tree: Any, shape: type[S], table: tuple[str, ...], text: str, file:
     except msgspec.ValidationError as error:
         said = str(error)
         path = re.search(r"`\$\.?([^`]*)`$", said)
-        inner = [part for part in (path[1] if path else "").split(".") if part and "[" not in part]
+        inner = [part for part in (path[1].replace("[...]", "") if path else "").split(".") if part]
         unknown = re.search(r"unknown field `([^`]*)`", said)
         key = unknown[1] if unknown else (inner.pop() if inner else "")
         where = f"{file}, line {_line(text, (*table, *inner), key)}"

@@ -9,10 +9,10 @@ import asyncio
 import datetime as dt
 import json
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -21,6 +21,8 @@ from console.core.watch import Batch
 from console.model.image import Image
 from console.model.place import Key, Row
 from console.model.server import Server
+
+T = TypeVar("T")
 
 VERSION = 1
 KEPT = dt.timedelta(days=90)
@@ -71,7 +73,7 @@ def fields_of(row: Row) -> dict[str, Any]:
 
 
 class Timeline:
-    """The file of changes. Nothing here raises: `problem` has the sentence why nothing is written any more."""
+    """The file of changes, opened when first used. It raises nothing: `problem` says why it is written no more."""
 
     def __init__(self, path: Path, clock: Clock) -> None:
         self.path = path
@@ -80,38 +82,47 @@ class Timeline:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="timeline")
         self._file: sqlite3.Connection | None = None
         self._read_only = False
-
-    async def open(self) -> None:
-        """Open the file, or make it; forget what is too old."""
-        await self._off_loop(self._open)
+        self._failed = False
+        self._closed = False
 
     async def write(self, batch: Batch[Any]) -> None:
         """Remember a batch: of a thing's first sight in this run only what differs from the last run's end."""
         at = self._clock.now().isoformat(timespec="milliseconds")
-        await self._off_loop(lambda: self._write(at, batch.changed, batch.gone))
+        await self._off_loop(lambda file: self._write(file, at, batch.changed, batch.gone))
 
     async def history(self, key: Key, last: int = 1000) -> list[Change]:
         """What is remembered of one thing, oldest first."""
-        return await self._off_loop(lambda: self._history(key, last)) or []
+        return await self._off_loop(lambda file: self._history(file, key, last)) or []
 
     async def close(self) -> None:
         """Write what is left and close the file."""
-        await self._off_loop(self._close)
+        self._closed = True
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._close)
         self._thread.shutdown()
 
-    async def _off_loop(self, work: Any) -> Any:
+    async def _off_loop(self, work: Callable[[sqlite3.Connection], T]) -> T | None:
+        """Do this in the thread, on the open file; nothing once the file has failed, or was closed."""
+        if self._failed or self._closed:
+            return None
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+            return await asyncio.get_running_loop().run_in_executor(self._thread, lambda: work(self._opened()))
         except (sqlite3.Error, OSError) as error:
-            self.problem = f"{self.path} cannot be written: {error}. What changes is not remembered."
+            self._failed = True
+            reason = getattr(error, "strerror", None) or error
+            self.problem = f"{self.path} cannot be used: {reason}. What changes is not remembered."
             return None
 
     # In the thread
 
+    def _opened(self) -> sqlite3.Connection:
+        if self._file is None:
+            self._open()
+        assert self._file is not None
+        return self._file
+
     def _open(self) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        if not self.path.exists():
-            self.path.touch(mode=0o600)
+        self.path.touch(mode=0o600)
         file = sqlite3.connect(self.path, timeout=10, isolation_level=None, check_same_thread=False)
         self._file = file
         version = file.execute("PRAGMA user_version").fetchone()[0]
@@ -130,19 +141,15 @@ class Timeline:
         file.execute("DELETE FROM changes WHERE number <= (SELECT max(number) FROM changes) - ?", (MOST,))
         file.execute("COMMIT")
 
-    def _write(self, at: str, changed: Sequence[Row], gone: Sequence[Key]) -> None:
-        if self._file is None or self._read_only:
+    def _write(self, file: sqlite3.Connection, at: str, changed: Sequence[Row], gone: Sequence[Key]) -> None:
+        if self._read_only:
             return
-        self._file.execute("BEGIN IMMEDIATE")
-        try:
-            for row in changed:
-                self._remember(self._file, at, row)
-            for key in gone:
-                self._forget(self._file, at, key)
-            self._file.execute("COMMIT")
-        except BaseException:
-            self._file.execute("ROLLBACK")
-            raise
+        file.execute("BEGIN IMMEDIATE")
+        for row in changed:
+            self._remember(file, at, row)
+        for key in gone:
+            self._forget(file, at, key)
+        file.execute("COMMIT")
 
     def _remember(self, file: sqlite3.Connection, at: str, row: Row) -> None:
         now = fields_of(row)
@@ -165,10 +172,8 @@ class Timeline:
             _add(file, at, key, known[0], known[1], "gone", {})
             file.execute(f"DELETE FROM last WHERE {_SAME}", _identity(key))
 
-    def _history(self, key: Key, last: int) -> list[Change]:
-        if self._file is None:
-            return []
-        found = self._file.execute(
+    def _history(self, file: sqlite3.Connection, key: Key, last: int) -> list[Change]:
+        found = file.execute(
             f"SELECT at, name, place, what, fields FROM changes WHERE {_SAME} ORDER BY number DESC LIMIT ?",
             (*_identity(key), last),
         ).fetchall()
