@@ -1,10 +1,12 @@
 """Answers that a console must understand, asked of both clouds: codes, shapes and words as a real Nova gives them."""
 
+import asyncio
+
 import asyncssh
 import pytest
 import yaml
 from ground import Cloud
-from witness import Json, Witness
+from witness import PATIENCE, Json, Witness
 
 NOBODY = "00000000-0000-0000-0000-000000000000"
 # What any member sees of a server at microversion 2.1, and what came later; the administrator sees more.
@@ -61,6 +63,20 @@ def ssh_address(record: Json) -> tuple[str, int]:
     (address,) = [address["addr"] for network in record["addresses"].values() for address in network]
     host, _, port = record["metadata"].get("lab_ssh_at", f"{address}:22").rpartition(":")
     return host, int(port)
+
+
+async def until_listening(host: str, port: int) -> None:
+    """Wait for sshd, which comes up after the console has shown its keys."""
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            try:
+                _, writer = await asyncio.open_connection(host, port)
+            except ConnectionRefusedError:
+                await asyncio.sleep(0.1)
+            else:
+                writer.close()
+                await writer.wait_closed()
+                return
 
 
 async def test_refusals_have_the_status_codes_of_nova(cloud: Cloud) -> None:
@@ -125,7 +141,9 @@ async def test_a_guest_is_who_its_console_says(cloud: Cloud) -> None:
     await cloud.witness.until(server, "ACTIVE")
     known = asyncssh.import_known_hosts("".join(f"* {key}\n" for key in await cloud.witness.host_keys(server)))
     record = await cloud.witness.until(server, "ACTIVE")
+    where = ssh_address(record)
+    await until_listening(*where)
     async with asyncssh.connect(
-        *ssh_address(record), username="root", client_keys=[key], known_hosts=known, config=None, agent_path=None
+        *where, username="root", client_keys=[key], known_hosts=known, config=None, agent_path=None
     ) as connection:
         assert str((await connection.run("hostname", check=True)).stdout).strip() == record["OS-EXT-SRV-ATTR:hostname"]

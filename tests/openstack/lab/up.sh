@@ -87,8 +87,10 @@ install_python_packages() {
     "$python" -m venv "$venv"
     "$venv/bin/pip" install --quiet uv
     # uv is several times quicker, but does not read the settings of a pip that goes through a mirror.
-    "$venv/bin/uv" pip install --quiet --python "$venv/bin/python" -r "$here/requirements.txt" ||
+    if ! UV_SYSTEM_CERTS=true "$venv/bin/uv" pip install --quiet --python "$venv/bin/python" -r "$here/requirements.txt"; then
+        say "once more, with pip and its settings"
         "$venv/bin/pip" install --quiet -r "$here/requirements.txt"
+    fi
     rm -rf "$state/plugin" && cp -r "$here/plugin" "$state/plugin"     # a build leaves files about
     "$venv/bin/pip" install --quiet --no-deps --force-reinstall "$state/plugin"
     # Nova only loads drivers from inside its own package.
