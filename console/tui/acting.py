@@ -119,7 +119,8 @@ class Acting:
         ink = self.screen.ink
         dialog = Pick(ink, deck.glyphs, topic, now, offered, resizing.HEADS, "resize to", changes, "flavor")
         self.screen.run_worker(self._add_limits(deck, dialog, servers, flavors), name="read limits", group="limits")
-        return await self._show(dialog)
+        found: Flavor | None = await self._show(dialog)
+        return found
 
     async def _add_limits(self, deck: Deck, dialog: Pick, servers: list[Server], flavors: list[Flavor]) -> None:
         """The quota makes some choices impossible: told as soon as the cloud has told it."""

@@ -70,7 +70,7 @@ class NovadeckApp(App[ExitRequest | None]):
 
     def on_mount(self) -> None:
         """Paint first; then open the console."""
-        self.call_after_refresh(self._begin)
+        self.set_timer(0.05, self._begin)
 
     def _begin(self) -> None:
         self.run_worker(self._live(), name="console", exit_on_error=False)

@@ -7,6 +7,9 @@ stays to the last. An address is never cut. Pure arithmetic: no terminal, no row
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+EDGE = 5  # production, cursor, gap, glyph, gap
+NARROW_EDGE = 2  # cursor or glyph, gap: where a pane stands beside another
+
 
 @dataclass(frozen=True)
 class Column:
@@ -15,8 +18,9 @@ class Column:
     name: str
     size: int
     align: str = "left"
-    cut: str = "end"  # end, middle, or never
-    grows: int = 0  # up to this width, where there is room
+    cut: str = "end"  # end, middle, head (mostly its beginning stays), or never
+    grows: int = 0  # up to this width, where there is room and something to show
+    gives: int = 0  # down to this width, where less is needed or another column needs it more
     least: int = 0
     wide: bool = False  # only with `w`
     places: bool = False  # only with more than one place
@@ -33,7 +37,7 @@ class Placed:
     size: int
 
 
-EDGE = 5  # production, cursor, gap, glyph, gap
+Shown = list[tuple[int, Column]]
 
 
 def place_columns(
@@ -43,58 +47,71 @@ def place_columns(
     places: bool,
     wide: bool,
     needs: Mapping[str, int] | None = None,
-    label: int = 0,
+    edge: int = EDGE,
 ) -> tuple[Placed, ...]:
-    """Which columns fit into a pane of `total` cells, and where."""
-    shown: list[tuple[int, Column, int]] = []
-    for number, column in enumerate(columns):
-        if (column.wide and not wide) or (column.places and not places):
-            continue
-        if not wide and total < column.least:
-            continue
-        size = column.narrow[1] if total < column.narrow[0] else column.size
-        if column.name == "status" and total < 68:
-            size = 9
-        shown.append((number, column, size))
-    sizes = {column.name: size for _, column, size in shown}
-    if label and "place" in sizes:
-        sizes["place"] = min(max(sizes["place"], label), 18)
-    _widen_address(sizes, needs or {})
-    _spend(sizes, shown, total)
-    placed, x = [], EDGE
-    for number, column, _ in shown:
-        if sizes[column.name] <= 0:
-            continue
-        placed.append(Placed(column, number, x, sizes[column.name]))
-        x += sizes[column.name]
+    """Which columns fit into a pane of `total` cells, and where; `needs` is the width of the longest text of each."""
+    needs = needs or {}
+    shown = [
+        (number, column)
+        for number, column in enumerate(columns)
+        if not (column.wide and not wide) and not (column.places and not places) and (wide or total >= column.least)
+    ]
+    sizes = {column.name: _size(column, total) for _, column in shown}
+    _give(sizes, shown, needs)
+    _address(sizes, shown, needs)
+    _spend(sizes, shown, needs, total - edge)
+    placed, x = [], edge
+    for number, column in shown:
+        if sizes[column.name] > 0:
+            placed.append(Placed(column, number, x, sizes[column.name]))
+            x += sizes[column.name]
     return tuple(placed)
 
 
-def _widen_address(sizes: dict[str, int], needs: Mapping[str, int]) -> None:
+def _size(column: Column, total: int) -> int:
+    if column.name == "status" and total < 68:
+        return 9
+    return column.narrow[1] if total < column.narrow[0] else column.size
+
+
+def _give(sizes: dict[str, int], shown: Shown, needs: Mapping[str, int]) -> None:
+    """A column that needs less than its width gives the rest away."""
+    for _, column in shown:
+        need = needs.get(column.name)
+        if column.gives and need is not None:
+            sizes[column.name] = min(sizes[column.name], max(column.gives, need + 1))
+
+
+def _address(sizes: dict[str, int], shown: Shown, needs: Mapping[str, int]) -> None:
     """An address is never cut: its column takes width from the image, then from the flavor."""
-    for name, wanted in needs.items():
-        lacking = wanted - sizes.get(name, wanted)
-        spare = {"image": sizes.get("image", 0), "flavor": sizes.get("flavor", 0)}
-        if lacking <= 0 or lacking > sum(spare.values()):
-            continue
-        for donor in ("image", "flavor"):
-            given = min(lacking, spare[donor])
-            rest = spare[donor] - given
-            given = spare[donor] if 0 < rest < 6 else given
-            if given:
-                sizes[donor] -= given
-                sizes[name] += given
-                lacking -= given
+    lacking = needs.get("address", 0) + 1 - sizes.get("address", 99)
+    if lacking <= 0 or lacking > sizes.get("image", 0) + sizes.get("flavor", 0):
+        return
+    for donor in ("image", "flavor"):
+        given = min(lacking, sizes.get(donor, 0))
+        if given and sizes[donor] - given < 6:
+            given = sizes[donor]
+        if given > 0:
+            sizes[donor] -= given
+            sizes["address"] += given
+            lacking -= given
 
 
-def _spend(sizes: dict[str, int], shown: list[tuple[int, Column, int]], total: int) -> None:
-    """Spare width goes to the name, then to the next column that grows."""
-    spare = total - EDGE - sum(sizes.values())
-    for _, column, size in shown:
-        if column.grows and spare > 0 and sizes[column.name] > 0:
-            given = min(spare, max(0, column.grows - size))
+def _spend(sizes: dict[str, int], shown: Shown, needs: Mapping[str, int], room: int) -> None:
+    """Spare width goes to what is cut, the name first; then the name and what grows with it take the rest."""
+    spare = room - sum(sizes.values())
+    growing = [column for _, column in shown if column.grows and sizes[column.name] > 0]
+    growing.sort(key=lambda column: not column.places)  # a place that is cut is no place
+    for wanted in (True, False):
+        for column in growing:
+            most = min(column.grows, needs.get(column.name, column.grows) + 1)
+            if not wanted:
+                most = 0 if column.places else column.grows
+            given = max(0, min(spare, most - sizes[column.name]))
             sizes[column.name] += given
             spare -= given
-        elif column.name == "name" and spare < 0:
-            sizes["name"] = max(8, sizes["name"] + spare)
-            spare = total - EDGE - sum(sizes.values())
+    for _, column in reversed(shown):
+        if spare < 0 and column.gives:
+            taken = min(-spare, max(0, sizes[column.name] - column.gives))
+            sizes[column.name] -= taken
+            spare += taken

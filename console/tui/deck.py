@@ -166,11 +166,13 @@ class Deck:
 
     async def log(self, row: Row) -> str:
         """The console log of a server, as much as its cloud keeps."""
-        return await self._dialect(row).console_log(row.id)
+        text: str = await self._dialect(row).console_log(row.id)
+        return text
 
     async def history(self, row: Row) -> list[Any]:
         """What was asked of a server, as its cloud recorded it."""
-        return await self._dialect(row).instance_actions(row.id)
+        found: list[Any] = await self._dialect(row).instance_actions(row.id)
+        return found
 
     async def limits(self, place: Place) -> Any:
         """What the account may use and uses at this place."""
@@ -193,15 +195,11 @@ class Deck:
                 and (action.many or len(rows) == 1)
                 and not any(self.verdict(action.name, r) for r in rows[:20])
             )
-            found.append(
-                Key(
-                    key,
-                    WORDS.get(action.name, action.title),
-                    lit,
-                    RANKS.get(action.name, 1),
-                    lit and action.name in FRONT,
-                )
+            word, rank = (
+                WORDS.get(action.name, action.title),
+                9 if lit and action.name in FRONT else RANKS.get(action.name, 1),
             )
+            found.append(Key(key, word, lit, rank, lit and action.name in FRONT))
         return found
 
 

@@ -4,7 +4,7 @@ A row that changes is not moved at once: it keeps its line until `settle`, since
 cursor. Only rows that changed are looked at again, so that ten thousand rows feel like fifty. No terminal in here.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -52,6 +52,7 @@ class Index:
         self._placed: dict[Key, SortKey] = {}  # the sort key of every row that is shown
         self._late: dict[Key, SortKey | None] = {}  # where rows belong that stand elsewhere; None is nowhere
         self._words: dict[Key, str] = {}
+        self._folds: dict[Any, dict[Key, None]] = {}  # rows that are shown as one, the first of them
 
     # what stands where ---------------------------------------------------------------------------------------
 
@@ -87,7 +88,11 @@ class Index:
         """Take in changes; gives the keys to repaint where they stand, and whether lines have shifted."""
         repaint: list[Key] = []
         shifted = False
+        gone = list(gone)
+        changed = list(changed)
+        changed = [*self._leave_folds(changed, gone), *changed]
         for row in changed:
+            self._fold(row)
             self.rows[row.key] = row
             self._words.pop(row.key, None)
             belongs = self._belongs(row)
@@ -115,6 +120,9 @@ class Index:
         """Forget everything and take these rows."""
         self.rows = {row.key: row for row in rows}
         self._words.clear()
+        self._folds.clear()
+        for row in self.rows.values():
+            self._fold(row)
         self.rebuild()
 
     def rebuild(self) -> None:
@@ -153,8 +161,30 @@ class Index:
             self._arrange()
         return moved
 
+    def _fold(self, row: Row) -> None:
+        fold = self.spec.fold(row)
+        if fold is not None:
+            self._folds.setdefault(fold, {})[row.key] = None
+
+    def _leave_folds(self, changed: Iterable[Row], gone: Iterable[Key]) -> list[Row]:
+        """Take rows out of the folds that they no longer belong to; gives the rows that now stand for the rest."""
+        leaving = [(key, None) for key in gone] + [(row.key, self.spec.fold(row)) for row in changed]
+        found: list[Row] = []
+        for key, fold in leaving:
+            row = self.rows.get(key)
+            before = self.spec.fold(row) if row is not None else None
+            if before is None or before == fold:
+                continue
+            held = self._folds.get(before, {})
+            held.pop(key, None)
+            found += [self.rows[other] for other in list(held)[:1] if other in self.rows]
+        return found
+
     def _belongs(self, row: Row) -> SortKey | None:
-        """The sort key of a row; None where filter or `z` hide it."""
+        """The sort key of a row; None where filter, `z` or a fold hide it."""
+        fold = self.spec.fold(row)
+        if fold is not None and next(iter(self._folds.get(fold, {})), row.key) != row.key:
+            return None
         group = self.spec.group(row, self.scene)
         if self.problems and self.spec.grouped and group > Group.IN_MOTION:
             return None
@@ -162,7 +192,7 @@ class Index:
             return None
         if self.sorting is not None:
             return _sortable(self.spec.fields[self.sorting.field](row, self.scene)), natural(row.name), row.id
-        return (group if self.spec.grouped else 0, *self.spec.order(row))
+        return (group if self.spec.grouped else 0, *self.spec.order(row, self.scene))
 
     def words(self, row: Row) -> str:
         """The words of a row that a bare filter term is looked for in."""
@@ -205,13 +235,11 @@ class Index:
             self.titled, self.roomy = titled, roomy
             self._block()
 
-    def tally(self) -> Mapping[Group, int]:
-        """How many rows stand in each group, whatever is shown."""
-        found: dict[Group, int] = {}
-        for row in self.rows.values():
-            group = self.spec.group(row, self.scene)
-            found[group] = found.get(group, 0) + 1
-        return found
+    @property
+    def known(self) -> int:
+        """How many rows there are, folded ones once."""
+        folded = sum(max(0, len(held) - 1) for held in self._folds.values())
+        return len(self.rows) - folded
 
 
 _SEARCHED = ("name", "id", "status", "task", "address", "place", "flavor", "image")

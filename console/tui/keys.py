@@ -78,7 +78,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("copy", ("c",), "copy id", "Copy the id of the row.", "See"),
     Command("refresh", ("ctrl+r",), "ask now", "Ask the clouds now, also those that refused a login.", "Screen"),
     Command(
-        "palette", ("ctrl+p", ":"), "command", "Find anything that can be done by a word of it.", "Screen", 2, False
+        "palette", (":", "ctrl+p"), "command", "Find anything that can be done by a word of it.", "Screen", 2, False
     ),
     Command("help", ("?",), "help", "This page.", "Screen", 4),
     Command("theme", ("T",), "next theme", "Change the theme.", "Screen"),

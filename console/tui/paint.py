@@ -69,6 +69,18 @@ def cut_middle(text: str, most: int, mark: str = "…") -> str:
     return set_cell_size(text, head).rstrip() + mark + end
 
 
+def cut_tail(text: str, most: int, mark: str = "…") -> str:
+    """The text in at most so many cells, cut near its end: two thirds of it are its beginning."""
+    if cell_len(text) <= most:
+        return text
+    tail = (most - 1) // 3
+    return (
+        set_cell_size(text, most - 1 - tail).rstrip() + mark + text[len(text) - tail :]
+        if tail
+        else cut_end(text, most, mark)
+    )
+
+
 def fit(line: Sequence[Span], most: int, mark: str = "…") -> Line:
     """The line in at most so many cells; the span that crosses the end is cut there."""
     found: list[Span] = []
@@ -138,15 +150,19 @@ def ticking(seconds: float) -> str:
 
 
 def megabytes(size: int | None) -> str:
-    """A memory size given in MB, with its unit; whole GB where they are whole."""
+    """A memory size given in MB, with its unit, in at most seven characters."""
     if size is None:
         return "—"
-    return f"{size // 1024} GB" if size >= 1024 and size % 1024 == 0 else f"{size} MB"
+    if size < 1024 or (size % 1024 and size < 10240):
+        return f"{size} MB"
+    return gigabytes(round(size / 1024))
 
 
 def gigabytes(size: int | None) -> str:
-    """A disk size given in GB, with its unit."""
-    return "—" if size is None else f"{size} GB"
+    """A disk size given in GB, with its unit, in at most six characters."""
+    if size is None:
+        return "—"
+    return f"{size} GB" if size < 1000 else f"{size / 1024:.1f} TB" if size < 102400 else f"{size // 1024} TB"
 
 
 def byte_size(size: int | None) -> str:

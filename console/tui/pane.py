@@ -1,10 +1,9 @@
 """A pane: title, heads and table of one noun. Written once for every `PaneSpec`.
 
-It follows its collection for as long as it lives (`follow`, a worker of the screen), gathers changes for a tenth of a
-second, and gives them to the table, which draws the cells that differ.
+The screen follows its collection and gives it each batch of changes (`take`), gathered over a tenth of a second; the
+table draws the cells that differ.
 """
 
-import asyncio
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 from textual.app import ComposeResult
 from textual.containers import Vertical
 
+from console.tui.columns import EDGE, NARROW_EDGE
 from console.tui.edit import Edit
 from console.tui.filters import parse
 from console.tui.index import Sorting
@@ -22,6 +22,7 @@ from console.tui.sheet import Sheet
 from console.tui.table import Table
 from console.tui.theme import Ink
 
+BESIDE = ("images", "flavors")  # the panes that stand beside the servers where there is room
 GATHER = 0.1  # seconds over which changes are gathered into one repaint
 
 
@@ -50,12 +51,6 @@ class ResourcePane(Vertical):
         """The heads above the table."""
         yield self.head
         yield self.table
-
-    async def follow(self, collection: Any) -> None:
-        """Draw every change of the collection until cancelled."""
-        async for batch in collection.watch():
-            self.take(batch)
-            await asyncio.sleep(GATHER)
 
     def take(self, batch: Any) -> None:
         """Draw one batch of changes."""
@@ -125,6 +120,7 @@ class ResourcePane(Vertical):
     def reshape(self, shape: Shape) -> None:
         """Take another layout."""
         self.roomy = shape.padded
+        self.table.edge = NARROW_EDGE if shape.beside and not self.spec.grouped and self.spec.name in BESIDE else EDGE
         self.table.index.reshape(titled=shape.titled, roomy=shape.padded)
         self.table.refresh()
 
@@ -155,12 +151,12 @@ class ResourcePane(Vertical):
 
     def _title(self, width: int) -> Line:
         index = self.table.index
-        shown, known = len(index.order), len(index.rows)
+        shown, known = len(index.order), index.known
         title = Span(self.spec.title, "strong" if self.table.active else "text", bold=True)
         count = f"{shown:,} of {known:,}" if shown != known else f"{known:,}"
         if self.expected is not None and self.expected > known and shown == known:
             count = f"{known:,} of {self.expected:,}"
-        line = spans(" " * 5, title, Span(f"  {count}" if self.loaded else "", "muted"))
+        line = spans(" " * self.table.edge, title, Span(f"  {count}" if self.loaded else "", "muted"))
         needy = index.counts.get(Group.NEEDS_YOU, 0)
         if needy and not index.titled and index.sorting is None:
             line = spans(line, Span(f" · {needy} need{'s' if needy == 1 else ''} you", "muted"))
@@ -182,7 +178,7 @@ class ResourcePane(Vertical):
         return found
 
     def _heads(self, width: int) -> Line:
-        found: list[Span] = [Span(" " * 5)]
+        found: list[Span] = [Span(" " * self.table.edge)]
         for number, placed in enumerate(self.table.columns):
             gap = 0 if number == len(self.table.columns) - 1 else 1
             room, name = placed.size - gap, placed.column.name
@@ -197,7 +193,7 @@ class ResourcePane(Vertical):
         if index.rows and not index.order:
             what = f"match {index.filter.text}" if index.filter else "need you or are in motion"
             way = spans(Span("esc", "accent", True), Span(" clear"))
-            return (Span(f"None of {len(index.rows):,} {what}.", "muted"),), way
+            return (Span(f"None of {index.known:,} {what}.", "muted"),), way
         if not self.loaded:
             asked = ", ".join(self.asking)
             return ((Span(f"asking {asked} …" if asked else "opening …", "muted"),),)

@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from rich.cells import cell_len
+
 from console.model.flavor import Flavor
 from console.model.image import Image
 from console.model.keypair import KeyPair
@@ -68,6 +70,13 @@ class Scene:
             return False
         return self.stale_row(row) if self.stale_row else row.place in self.stale
 
+    def rank(self, place: Place) -> int:
+        """Where the place stands in the settings."""
+        for rank, other in enumerate(self.labels):
+            if other == place:
+                return rank
+        return len(self.labels)
+
     def label(self, place: Place) -> str:
         """The place as short as it is still told apart."""
         return self.labels.get(place) or str(place)
@@ -87,13 +96,13 @@ class PaneSpec:
     columns: tuple[Column, ...]
     cells: Callable[[Any, Scene], Cells]
     group: Callable[[Any, Scene], Group]
-    order: Callable[[Any], tuple[Any, ...]]
+    order: Callable[[Any, Scene], tuple[Any, ...]]
     mood: Callable[[Any, Scene], tuple[str, str]]  # glyph and role
     grouped: bool = True
     fields: Mapping[str, Callable[[Any, Scene], Any]] = field(default_factory=dict)
-    need: Callable[[Any], dict[str, int]] = lambda row: {}  # widths that a row wants for a column
+    needs: Callable[[Any, Scene], tuple[tuple[str, int], ...]] = lambda row, scene: ()  # cells that its texts take
+    fold: Callable[[Any], tuple[Any, ...] | None] = lambda row: None  # rows of one fold are shown once
     new: str = ""  # what `n` makes here
-    flags: Callable[[Any, Scene], bool] = lambda row, scene: False  # drawn bold
 
 
 _DIGITS = re.compile(r"\d+")
@@ -153,7 +162,7 @@ def _task(server: Server, scene: Scene) -> Cell:
         progress = server.progress or 0
         return Cell(server.task_state or "", "text", right=f"{progress}%" if 0 < progress < 100 else clock)
     if server.status in ("VERIFY_RESIZE", "VERIFY_MOVE"):
-        return Cell("keep or revert?", "text", right=clock)
+        return Cell("keep or revert", "text", right=clock)
     if server.word and server.status == "UNKNOWN" and server.word.upper() != "UNKNOWN":
         return Cell(server.word, "stale")
     return Cell("locked", "muted") if server.locked else Cell()
@@ -217,14 +226,24 @@ def server_cells(server: Server, scene: Scene) -> Cells:
     )
 
 
-def _server_order(server: Server) -> tuple[Any, ...]:
+def _server_order(server: Server, scene: Scene) -> tuple[Any, ...]:
     mood = server.mood
     calm = mood in (Mood.WELL, Mood.RESTS)
-    return (Mood.WELL if calm else mood, str(server.place), natural(server.name), server.id)
+    return (Mood.WELL if calm else mood, scene.rank(server.place), str(server.place), natural(server.name), server.id)
 
 
-def _address_need(server: Server) -> dict[str, int]:
-    return {"address": len(server.address) + 1} if server.address else {}
+def _server_needs(server: Server, scene: Scene) -> tuple[tuple[str, int], ...]:
+    return (
+        ("name", cell_len(server.name)),
+        ("address", len(server.address or "")),
+        ("flavor", cell_len(flavor_name(server, scene))),
+        ("image", cell_len(image_name(server, scene))),
+        ("place", len(scene.label(server.place))),
+    )
+
+
+def _name_need(row: Row, scene: Scene) -> tuple[tuple[str, int], ...]:
+    return (("name", cell_len(row.name)),)
 
 
 SERVERS = PaneSpec(
@@ -233,13 +252,13 @@ SERVERS = PaneSpec(
     collection="servers",
     kind=Server,
     columns=(
-        Column("name", 13, cut="middle", grows=32),
+        Column("name", 13, cut="middle", grows=32, gives=8),
         Column("status", 15, narrow=(79, 14)),
         Column("task", 22, narrow=(79, 21)),
         Column("address", 17, cut="never", least=78),
-        Column("flavor", 11, cut="middle", least=114),
-        Column("image", 16, cut="middle", grows=32, least=114),
-        Column("place", 10, cut="middle", least=98, places=True),
+        Column("flavor", 11, cut="head", grows=24, gives=8, least=114),
+        Column("image", 16, cut="head", grows=32, gives=10, least=114),
+        Column("place", 10, cut="middle", grows=24, gives=6, least=98, places=True),
         Column("age", 5, align="right"),
         Column("id", 37, wide=True),
         Column("host", 16, wide=True, cut="middle"),
@@ -270,7 +289,7 @@ SERVERS = PaneSpec(
         "meta": lambda row, scene: " ".join(f"{k}={v}" for k, v in (row.metadata or {}).items()),
         "age": lambda row, scene: since(row.created, scene.now),
     },
-    need=_address_need,
+    needs=_server_needs,
     new="server.create",
 )
 
@@ -314,8 +333,13 @@ def _image_group(image: Image, scene: Scene) -> Group:
     return Group.NEEDS_YOU if image.status in ("killed", "error") else Group.CALM
 
 
-def _newest_first(image: Image) -> tuple[Any, ...]:
+def _newest_first(image: Image, scene: Scene) -> tuple[Any, ...]:
     return (-image.created.timestamp() if image.created else 0.0, image.name, image.id)
+
+
+def _public_fold(image: Image) -> tuple[Any, ...] | None:
+    """A public image is the same in every region that has it."""
+    return (image.name, image.size, image.status) if image.visibility == "public" else None
 
 
 IMAGES = PaneSpec(
@@ -333,6 +357,8 @@ IMAGES = PaneSpec(
     cells=_image_cells,
     group=_image_group,
     order=_newest_first,
+    needs=_name_need,
+    fold=_public_fold,
     mood=_image_mood,
     grouped=False,
     fields={
@@ -368,7 +394,7 @@ FLAVORS = PaneSpec(
     collection="flavors",
     kind=Flavor,
     columns=(
-        Column("name", 9, cut="middle", grows=32),
+        Column("name", 9, cut="head", grows=32),
         Column("vcpu", 5, align="right"),
         Column("ram", 8, align="right"),
         Column("disk", 7, align="right"),
@@ -378,8 +404,10 @@ FLAVORS = PaneSpec(
     ),
     cells=_flavor_cells,
     group=lambda flavor, scene: Group.CALM,
-    order=lambda flavor: (flavor.ram or 0, flavor.vcpus or 0, flavor.disk or 0, flavor.name, flavor.id),
+    order=lambda flavor, scene: (flavor.ram or 0, flavor.vcpus or 0, flavor.disk or 0, flavor.name, flavor.id),
     mood=lambda flavor, scene: (" ", "muted"),
+    needs=_name_need,
+    fold=lambda flavor: (flavor.name, flavor.vcpus, flavor.ram, flavor.disk),
     grouped=False,
     fields={
         "name": lambda row, scene: row.name,
@@ -412,7 +440,7 @@ KEYPAIRS = PaneSpec(
         Cell(scene.label(pair.place)),
     ),
     group=lambda pair, scene: Group.CALM,
-    order=lambda pair: (pair.name, pair.place),
+    order=lambda pair, scene: (pair.name, pair.place),
     mood=lambda pair, scene: (" ", "muted"),
     grouped=False,
     fields={

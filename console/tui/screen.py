@@ -25,7 +25,7 @@ from console.tui.keys import COMMANDS, Keymap, key_of, make_keymap
 from console.tui.lanes import Header, Lane
 from console.tui.operations import Operations
 from console.tui.paint import Line, Span, fit, spans
-from console.tui.pane import ResourcePane
+from console.tui.pane import BESIDE, GATHER, ResourcePane
 from console.tui.panes import PANES, Group, Scene
 from console.tui.shape import LEAST, SIDE, shape_of
 from console.tui.sheet import Sheet
@@ -34,7 +34,6 @@ from console.tui.theme import Glyphs, Ink
 
 SETTLE = 3.0  # seconds without a key after which rows may move to their group
 REFUSAL = 6.0
-BESIDE = ("images", "flavors")
 
 
 class MainScreen(Screen[None]):
@@ -123,7 +122,7 @@ class MainScreen(Screen[None]):
     async def _follow_one(self, pane: ResourcePane, collection: Any) -> None:
         async for batch in collection.watch():
             self.take(pane, batch)
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(GATHER)
 
     def take(self, pane: ResourcePane, batch: Any) -> None:
         """One batch of changes: into the pane, and into whatever else tells of that noun."""
@@ -146,7 +145,7 @@ class MainScreen(Screen[None]):
         assert self.deck is not None
         async for _ in self.deck.console.store.watch_health():
             self.take_health()
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(GATHER)
 
     def take_health(self) -> None:
         """A place has changed its health."""
@@ -198,7 +197,7 @@ class MainScreen(Screen[None]):
                 pane.table.settle(hold_cursor=moment - self.last_key < 2 * SETTLE and self.last_key > 0)
                 pane.show_head()
             if self._names_moved:
-                pane.table.index.forget_words()
+                pane.table.renamed()
             pane.table.tick(moment)
         self._names_moved = False
 

@@ -17,9 +17,9 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from console.model.place import Key, Row
-from console.tui.columns import EDGE, Placed, place_columns
+from console.tui.columns import EDGE, NARROW_EDGE, Placed, place_columns
 from console.tui.index import Index, nearest
-from console.tui.paint import Line, Span, age, cut_end, cut_middle, spans, to_strip
+from console.tui.paint import Line, Span, age, cut_end, cut_middle, cut_tail, spans, to_strip
 from console.tui.panes import Cell, Cells, Group, PaneSpec, Scene
 from console.tui.theme import Ink
 
@@ -46,6 +46,7 @@ class Table(Widget):
         self.spec = spec
         self.index = Index(spec, scene)
         self.ink = ink
+        self.edge = EDGE
         self.top = 0
         self.cursor: Key | None = None
         self.marks: dict[Key, None] = {}
@@ -55,7 +56,7 @@ class Table(Widget):
         self.columns: tuple[Placed, ...] = ()
         self.needs: dict[str, int] = {}
         self.ages: dict[Group, float | None] = {}
-        self._spoken: tuple[int, bool, bool, tuple[tuple[str, int], ...]] | None = None
+        self._spoken: tuple[int, int, bool, bool, tuple[tuple[str, int], ...]] | None = None
         self._painted: dict[Key, Painted] = {}
         self._strips: dict[tuple[Key, bool, bool], Strip] = {}
         self._fresh: dict[Key, float] = {}
@@ -99,6 +100,8 @@ class Table(Widget):
             repaint, shifted = self.index.apply(changed, gone)
         if shifted:
             self.rearranged(anchor)
+        elif changed:
+            self.lay_out()
         for key in repaint:
             self.repaint(key)
         if shifted or any(key == self.cursor for key in repaint):
@@ -106,11 +109,15 @@ class Table(Widget):
 
     def _note(self, changed: Iterable[Row], now: float) -> None:
         for row in changed:
-            for name, size in self.spec.need(row).items():
-                self.needs[name] = max(size, self.needs.get(name, 0))
+            self._need(row)
             before = self.index.rows.get(row.key)
             if before is not None and self.spec.mood(before, self.scene) != self.spec.mood(row, self.scene):
                 self._fresh[row.key] = now + FRESH
+
+    def _need(self, row: Row) -> None:
+        for name, size in self.spec.needs(row, self.scene):
+            if size > self.needs.get(name, 0):
+                self.needs[name] = size
 
     def settle(self, *, hold_cursor: bool) -> None:
         """Move rows that changed group to where they belong."""
@@ -166,6 +173,13 @@ class Table(Widget):
         for here in (False, True):
             for marked in (False, True):
                 self._strips.pop((key, here, marked), None)
+
+    def renamed(self) -> None:
+        """Other nouns have other names: texts may be longer now."""
+        self.index.forget_words()
+        for row in self.index.rows.values():
+            self._need(row)
+        self.lay_out()
 
     def restyle(self) -> None:
         """Forget every strip: another theme, scene or width."""
@@ -280,14 +294,17 @@ class Table(Widget):
     def lay_out(self) -> None:
         """Choose columns for the width there is."""
         places = len(self.scene.labels) > 1
-        spoken = (self.size.width, places, self.scene.wide, tuple(sorted(self.needs.items())))
+        spoken = (self.size.width, self.edge, places, self.scene.wide, tuple(sorted(self.needs.items())))
         if spoken == self._spoken or not self.size.width:
             return
         self._spoken = spoken
-        label = max((cell_len(text) for text in self.scene.labels.values()), default=0) + 1
-        needs = dict(self.needs)
         columns = place_columns(
-            self.spec.columns, self.size.width, places=places, wide=self.scene.wide, needs=needs, label=label
+            self.spec.columns,
+            self.size.width,
+            places=places,
+            wide=self.scene.wide,
+            needs=self.needs,
+            edge=self.edge,
         )
         if columns != self.columns:
             self.columns = columns
@@ -306,7 +323,7 @@ class Table(Widget):
         if not self.index.order:
             inside = y - (1 if self.index.roomy else 0)
             line = self.empty_lines[inside] if 0 <= inside < len(self.empty_lines) else ()
-            return to_strip((Span(" " * EDGE), *line), self.ink, width)
+            return to_strip((Span(" " * self.edge), *line), self.ink, width)
         at = self.index.at(self.top + y)
         if at is None:
             return Strip.blank(width, self.ink.style("text"))
@@ -319,13 +336,15 @@ class Table(Widget):
         known = self.ages.get(group)
         title = group.title if known is None else f"{group.title} {age(known)} ago"
         count = self.index.counts.get(group, 0)
-        return spans(" " * EDGE, Span(title, "strong" if loud else "muted", loud), Span(f"  {count}", "muted"))
+        return spans(" " * self.edge, Span(title, "strong" if loud else "muted", loud), Span(f"  {count}", "muted"))
 
     def _paint(self, key: Key) -> Painted:
         row = self.index.rows[key]
         cells = self.spec.cells(row, self.scene)
         fresh = key in self._fresh
-        return Painted(cells, self.spec.mood(row, self.scene), fresh, self.scene.production(row.place))
+        return Painted(
+            cells, self.spec.mood(row, self.scene), fresh, self.spec.grouped and self.scene.production(row.place)
+        )
 
     def _row(self, key: Key) -> Strip:
         here, marked = self.active and key == self.cursor, key in self.marks
@@ -342,12 +361,15 @@ class Table(Widget):
         ground = "cursor" if here else "background"
         glyph, role = painted.mood
         mark = glyphs.marked if marked else glyphs.cursor if here else " "
-        segments = [
-            Segment(glyphs.production if painted.production else " ", ink.style("production", ground)),
-            Segment(mark, ink.style("accent", ground, reverse=here and marked)),
-            Segment(f" {glyph} ", ink.style(role, ground)),
-        ]
-        x = EDGE
+        pointer = Segment(mark, ink.style("accent", ground, reverse=here and marked))
+        if self.edge == NARROW_EDGE:
+            lead = pointer if here or marked else Segment(glyph, ink.style(role, ground))
+            segments = [lead, Segment(" ", ink.style("text", ground))]
+        else:
+            gutter = glyphs.production if painted.production else " "
+            segments = [Segment(gutter, ink.style("production", ground)), pointer]
+            segments.append(Segment(f" {glyph} ", ink.style(role, ground)))
+        x = self.edge
         for column in self.columns:
             cell = painted.cells[column.number]
             bold = cell.bold or (painted.bold and column.column.name == "name")
@@ -378,4 +400,5 @@ def _shorten(text: str, room: int, column: Placed, mark: str) -> str:
         return text
     if column.column.cut == "never":
         return "IPv6" if ":" in text else mark
-    return (cut_middle if column.column.cut == "middle" else cut_end)(text, max(0, room), mark)
+    cut = {"middle": cut_middle, "head": cut_tail}.get(column.column.cut, cut_end)
+    return cut(text, max(0, room), mark)
