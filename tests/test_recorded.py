@@ -93,7 +93,9 @@ def differences(real: Any, ours: Any, where: str = "") -> list[str]:
 
 # What Glance itself tells of every image, and Nova of a snapshot; any other key is a property that somebody chose.
 OF_IMAGES = set(
-    ["id", "name", "status", "visibility", "owner", "size", "virtual_size", "disk_format", "container_format", "min_disk", "min_ram", "protected", "os_hidden", "checksum", "os_hash_algo", "os_hash_value", "tags", "created_at", "updated_at", "self", "file", "schema", "stores", "direct_url", "image_type", "instance_uuid", "base_image_ref", "user_id", "made"]
+    "id name status visibility owner size virtual_size disk_format container_format min_disk min_ram protected"
+    " os_hidden checksum os_hash_algo os_hash_value tags created_at updated_at self file schema stores direct_url"
+    " image_type instance_uuid base_image_ref user_id made".split()
 )
 
 

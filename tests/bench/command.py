@@ -1,8 +1,8 @@
 """What one listing of many servers costs as a whole command, beside the peers, in turn and in one run.
 
-`python tests/bench/command.py [SERVERS] [RUNS]` starts an embedded cloud in a process of its own, and runs `novadeck server
-list` and `openstack server list --long -n` (from the venv of `make clients`) A B A B; CPU is user and system time of the
-whole process, as the kernel counts it. The peer runs fewer times: one run of it takes a minute.
+`python tests/bench/command.py [SERVERS] [RUNS]` starts an embedded cloud in a process of its own, and runs `novadeck
+server list` and `openstack server list --long -n` (from the venv of `make clients`) A B A B; CPU is user and system
+time of the whole process, as the kernel counts it. The peers run fewer times: one run of them takes a minute.
 """
 
 import json

@@ -1,6 +1,8 @@
 """python-openstackclient, unmodified: the commands that a person types.
 
-One process runs them all, since each would spend two seconds on its imports. `python openstack_flow.py CLOUD IMAGE SMALL MEDIUM NETWORK EXTERNAL` prints one JSON object: {command: what came of it}.
+One process runs them all, since each would spend two seconds on its imports. The interpreter that runs it has the
+client beside it: `python openstack_flow.py CLOUD IMAGE SMALL MEDIUM NETWORK EXTERNAL` prints one JSON object,
+{command: what came of it}.
 """
 
 import contextlib

@@ -88,19 +88,21 @@ def life() -> None:
     refused("server show (gone)", exceptions.NotFoundException, lambda: compute.get_server(server.id))
 
 
+REST = (("stop", "start", "SHUTOFF"), ("pause", "unpause", "PAUSED"), ("suspend", "resume", "SUSPENDED"))
+
+
+def rest_and_back(server, verb: str, back: str, status: str):
+    server = act(verb, lambda: getattr(compute, f"{verb}_server")(server), server, status)
+    soft = f"reboot soft while {status}"
+    refused(soft, exceptions.ConflictException, lambda: compute.reboot_server(server, "SOFT"))
+    return act(back, lambda: getattr(compute, f"{back}_server")(server), server, "ACTIVE")
+
+
 def everything(server, image, flavors, net) -> None:
     server = act("reboot soft", lambda: compute.reboot_server(server, "SOFT"), server, "ACTIVE")
     server = act("reboot hard", lambda: compute.reboot_server(server, "HARD"), server, "ACTIVE")
-    for verb, back, status in (
-        ("stop", "start", "SHUTOFF"),
-        ("pause", "unpause", "PAUSED"),
-        ("suspend", "resume", "SUSPENDED"),
-    ):
-        server = act(verb, lambda verb=verb: getattr(compute, f"{verb}_server")(server), server, status)
-        refused(
-            f"reboot soft while {status}", exceptions.ConflictException, lambda: compute.reboot_server(server, "SOFT")
-        )
-        server = act(back, lambda back=back: getattr(compute, f"{back}_server")(server), server, "ACTIVE")
+    for verb, back, status in REST:
+        server = rest_and_back(server, verb, back, status)
     server = act("resize", lambda: compute.resize_server(server, flavors[medium].id), server, "VERIFY_RESIZE")
     assert server.flavor["original_name"] == medium
     server = act("revert", lambda: compute.revert_server_resize(server), server, "ACTIVE")

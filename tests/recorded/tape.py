@@ -12,13 +12,30 @@ from typing import Any
 
 import aiohttp
 
-UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|\b[0-9a-f]{32}\b|\b[0-9a-f]{56}\b")
+UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|\b[0-9a-f]{32}\b|\b[0-9a-f]{56}\b")
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z?")
 FLAVOR = re.compile(r"'flavorRef': '[^']*'")
 URL = re.compile(r"https?://[^/\s\"]+")
 SECRETS = {"adminPass", "private_key", "public_key", "user_data", "OS-EXT-SRV-ATTR:user_data"}
 KEPT_HEADERS = ("location", "openstack-api-version", "x-openstack-nova-api-version", "vary", "content-type")
-SHAPES = ["2.1", "2.3", "2.9", "2.16", "2.19", "2.26", "2.47", "2.63", "2.69", "2.71", "2.73", "2.75", "2.90", "2.96", "2.98", "2.100"]
+SHAPES = [
+    "2.1",
+    "2.3",
+    "2.9",
+    "2.16",
+    "2.19",
+    "2.26",
+    "2.47",
+    "2.63",
+    "2.69",
+    "2.71",
+    "2.73",
+    "2.75",
+    "2.90",
+    "2.96",
+    "2.98",
+    "2.100",
+]
 
 
 def plain(value: Any, key: str = "") -> Any:
