@@ -16,7 +16,7 @@ from console.cli.parse import Given, UsageError
 from console.cli.report import done, shown
 from console.cli.voice import asked, asked_secret, complain, say, someone_there
 from console.errors import ActionRefused, ConsoleError
-from console.model.place import Row
+from console.model.place import Place, Row
 from console.model.server import Server
 
 if TYPE_CHECKING:
@@ -128,9 +128,18 @@ async def perform(
         "progress": Progress(),
     }
     if action.creates:
-        return [await ops.perform(action, None, **options, **told)]
+        return [await ops.perform(action, await only_place(ops), **options, **told)]
     found: list[Outcome] = await ops.perform(action, list(rows), **options, **told)
     return found
+
+
+async def only_place(ops: "Console") -> Place:
+    """The one place to make something new at, logged in. Raises `UsageError` where there are several."""
+    await asyncio.gather(*(ops.fleet.ready(place) for place in ops.places[:1]))
+    if len(ops.places) == 1:
+        return ops.places[0]
+    there = ", ".join(map(str, ops.places))
+    raise UsageError(f"It can be made at {there}.", hint="Choose one by --os-cloud and --os-region-name.")
 
 
 class Progress:
@@ -144,9 +153,10 @@ class Progress:
         if step.phase not in ("seen", "rung") or not step.text:
             return
         who = str(step.key.id if step.key else step.name)
+        rung = f"{step.detail.name} {step.detail.state}: " if step.phase == "rung" and step.detail else ""
         if self._last.get(who) != step.text:
             self._last[who] = step.text
-            say(f"{step.name}: {step.text}")
+            say(f"{step.name}: {rung}{step.text}")
 
 
 def report(action: "Action", outcomes: "Sequence[Outcome]", given: Given) -> int:

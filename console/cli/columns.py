@@ -162,21 +162,20 @@ def fields(row: Row) -> dict[str, Any]:
     import msgspec
 
     known = msgspec.structs.asdict(row).items()
-    found = {
-        name: msgspec.to_builtins(value, builtin_types=(dt.datetime,))
-        for name, value in known
-        if name not in ("record", "key", "place")
-    }
+    found = {name: _unpacked(value) for name, value in known if name not in ("record", "key", "place")}
     if isinstance(row, Server):
-        found = {
-            "id": row.id,
-            "name": row.name,
-            "status": row.status,
-            "power": row.power,
-            "address": row.address,
-            **found,
-        }
-        found["addresses"] = addresses(row)
+        first = {"id": row.id, "name": row.name, "status": row.status, "power": row.power, "address": row.address}
+        found = {**first, **found, "addresses": addresses(row)}
+        found["security_groups"] = None if row.security_groups is None else [one.name for one in row.security_groups]
     elif isinstance(row, Image):
         found = {"id": row.id, "name": row.name, "status": row.status, **found}
     return {**found, "cloud": row.place.cloud, "region": row.place.region}
+
+
+def _unpacked(value: Any) -> Any:
+    """A model's inner object as a mapping of what it tells."""
+    import msgspec
+
+    if isinstance(value, msgspec.Struct):
+        return {name: _unpacked(inner) for name, inner in msgspec.structs.asdict(value).items() if inner is not None}
+    return [_unpacked(inner) for inner in value] if isinstance(value, list) else value

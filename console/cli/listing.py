@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from console.cli import reach
 from console.cli.acting import named_servers
 from console.cli.columns import FIXED_COLUMNS, Names, chosen, fields, ordered, server_columns, sheet
+from console.cli.narrowing import listed
 from console.cli.output import Column, write, write_objects, write_one
 from console.cli.parse import Given, UsageError
 from console.cli.search import matches
@@ -81,14 +82,16 @@ def find(given: Given) -> int:
 
 async def _servers(given: Given) -> int:
     columns = wanted(server_columns({}, {}), given)
-    filters = {name: given.options[name] for name in ("name", "status", "image", "flavor") if name in given.options}
+    filters: dict[str, Any] = {
+        name: given.options[name] for name in ("name", "status", "image", "flavor") if name in given.options
+    }
     if "status" in filters:
         filters["status"] = filters["status"].upper()
     async with reach.reach(given) as ops:
         names = (
             asyncio.create_task(_names(ops, "images"), name="names of images") if _needs_names(columns, given) else None
         )
-        found = await ops.servers.list(**filters)
+        found = await listed(ops, filters)
         image_names = await names if names is not None else {}
         flavor_names = await _names(ops, "flavors") if _flavors_missing(found.rows, columns, given) else {}
     return printed(ops, found, given, server_columns(image_names, flavor_names))

@@ -50,7 +50,7 @@ def write_one(values: Mapping[str, Any], form: str, stream: TextIO | None = None
     """Print one thing: its fields below each other, or one object."""
     out = stream or sys.stdout
     if form in ("table", "value", "csv"):
-        rows = [(key, value) for key, value in values.items() if value is not None]
+        rows = [(key, value) for key, value in values.items() if value not in (None, "", [], {})]
         plain = (
             Sheet(("field", "value"), rows) if form != "value" else Sheet(("value",), [(v,) for v in values.values()])
         )

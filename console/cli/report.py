@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from console.actions import ACTIONS
 from console.cli.columns import chosen
 from console.cli.output import Column, Sheet
 from console.cli.voice import sentence
@@ -20,11 +21,19 @@ def columns(waited: bool) -> tuple[Column, ...]:
         Column("place", lambda o: str(o.place)),
         Column("action", lambda o: o.action),
         Column("result", lambda o: "failed" if o.error else "done" if waited else "accepted", cut=False),
-        Column("status", lambda o: o.row.status if waited and isinstance(o.row, Server) else None),
+        Column("status", lambda o: _status(o) if waited else None),
         Column("seconds", lambda o: None if o.took is None else round(o.took, 1)),
         Column("request_id", lambda o: o.request_id or None),
         Column("error", lambda o: sentence(o.error) if o.error else None, long=True),
     )
+
+
+def _status(outcome: "Outcome") -> str | None:
+    """The server's status at the end; what was deleted has none any more."""
+    ends = ACTIONS[outcome.action].ends
+    if outcome.ok and ends is not None and ends.gone:
+        return "gone"
+    return outcome.row.status if isinstance(outcome.row, Server) else None
 
 
 def done(outcome: "Outcome", waited: bool) -> dict[str, Any]:

@@ -8,6 +8,7 @@ program's. Clouds and their logins are in neither: they stay where OpenStack's o
 import os
 import re
 import tomllib
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,7 +30,7 @@ class Paths:
 
     config: Path = field(default_factory=lambda: platformdirs.user_config_path(APP, appauthor=False))
     state: Path = field(default_factory=lambda: platformdirs.user_state_path(APP, appauthor=False))
-    runtime: Path = field(default_factory=lambda: platformdirs.user_runtime_path(APP, appauthor=False))
+    runtime: Path = field(default_factory=lambda: _runtime_folder())
 
     @property
     def config_file(self) -> Path:
@@ -50,6 +51,13 @@ class Paths:
     def timeline_file(self) -> Path:
         """What changed when."""
         return self.state / "timeline.sqlite"
+
+
+def _runtime_folder() -> Path:
+    """The folder that is gone after a restart; where the system names none it is below /tmp, and nobody is warned."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return platformdirs.user_runtime_path(APP, appauthor=False)
 
 
 class SshSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
