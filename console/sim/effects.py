@@ -272,3 +272,13 @@ def attached(region: Region, server: Server, job: Job) -> None:
 @effect
 def detached(region: Region, server: Server, job: Job) -> None:
     region.cinder.detached(server, job.given["volume"])
+
+
+@effect
+def attaching(region: Region, server: Server, job: Job) -> None:
+    region.cinder.become(job.given["volume"], "attaching")
+
+
+@effect
+def detaching(region: Region, server: Server, job: Job) -> None:
+    region.cinder.become(job.given["volume"], "detaching")

@@ -28,6 +28,20 @@ class Machine:
             job.action.events.append(Event(life.event, self.clock.time(), host=server.host))
         self._take(server, job, life, 0, server.motion)
 
+    def aside(self, server: Server, job: Job) -> None:
+        """Do something beside the server's life, such as connecting a volume: no task state, nothing it ends."""
+        life = LIVES[job.life]
+        if job.action is not None:
+            job.action.events.append(Event(life.event, self.clock.time(), host=server.host))
+        effects.EFFECTS[f"{job.life}ing"](self.region, server, job)
+
+        def done() -> None:
+            if not server.deleted:
+                effects.EFFECTS[f"{job.life}ed"](self.region, server, job)
+            self.finish(server, job)
+
+        self.clock.after(sum(self.seconds(server, step.wait) for step in life.steps), done)
+
     def resume(self, server: Server, job: Job, index: int) -> None:
         """Go on with a life that began before the cloud did, at this step."""
         server.motion += 1

@@ -5,9 +5,11 @@ from __future__ import annotations
 from console.sim.clock import Clock
 from console.sim.machine import Machine
 from console.sim.nova_actions import Actions
+from console.sim.nova_admin import Administration
 from console.sim.nova_api import Nova
 from console.sim.nova_resources import Resources
 from console.sim.nova_servers import Servers
+from console.sim.nova_volumes import Plugs
 from console.sim.region import Region
 from console.sim.trouble import Trouble
 
@@ -15,6 +17,6 @@ from console.sim.trouble import Trouble
 def nova_service(region: Region, machine: Machine, clock: Clock, trouble: Trouble) -> Nova:
     """A Nova with all its routes."""
     nova = Nova(region, machine, clock, trouble)
-    for part in (Servers, Actions, Resources):
+    for part in (Servers, Actions, Resources, Plugs, Administration):
         part(nova)
     return nova
