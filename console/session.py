@@ -20,7 +20,7 @@ from console.core.health import Health
 from console.core.lane import Account, Connect
 from console.core.settings import Paths, Saved, Settings, load_saved, load_settings, save
 from console.core.store import Store
-from console.core.watch import Batch
+from console.core.watch import Batch, Watch
 from console.errors import ConfigError, WaitTimeout
 from console.model.flavor import Flavor
 from console.model.image import Image
@@ -73,7 +73,8 @@ class Console:
         self.images = Collection(Image, fleet, store, clock)
         self.flavors = Collection(Flavor, fleet, store, clock)
         self.keypairs = Collection(KeyPair, fleet, store, clock)
-        self._group: asyncio.TaskGroup | None = None
+        self._remembered: list[Watch[Any]] = [store.watch(Server), store.watch(Image)]
+        self._tasks: list[asyncio.Task[None]] = []
 
     def of(self, kind: type[R]) -> Collection[R]:
         """The collection of a noun."""
@@ -171,35 +172,28 @@ class Console:
 
     def start(self, group: asyncio.TaskGroup) -> None:
         """Begin everything that runs by itself, as tasks of this group."""
-        self._group = group
         self.fleet.start(group)
-        self._own = [
-            group.create_task(self._remember(kind), name=f"timeline of {kind.__name__}") for kind in (Server, Image)
-        ]
+        for watch in self._remembered:
+            self._tasks.append(group.create_task(self._remember(watch), name="timeline"))
 
     def stop(self) -> None:
-        """End it."""
+        """End it, after what is left was written."""
         self.fleet.stop()
-        for task in self._own:
-            task.cancel()
-
-    def later(self, work: Any, name: str) -> "asyncio.Task[Any]":
-        """Run this as a task that ends with the console at the latest."""
-        assert self._group is not None
-        task = self._group.create_task(work, name=name)
-        self._own.append(task)
-        task.add_done_callback(lambda done: self._own.remove(done) if done in self._own else None)
-        return task
+        for watch in self._remembered:
+            watch.close()
+        for task in self._tasks:
+            if not self.fleet.watched.is_set():
+                task.cancel()
 
     async def close(self) -> None:
-        """Write what is left."""
+        """Let go of the files."""
         if "timeline" in self.__dict__:
             await self.timeline.close()
 
-    async def _remember(self, kind: type[Row]) -> None:
+    async def _remember(self, watch: Watch[Any]) -> None:
         """Put what changes into the timeline, from the moment at which anybody watches."""
         await self.fleet.watched.wait()
-        async for batch in self.store.watch(kind):
+        async for batch in watch:
             await self.timeline.write(batch)
 
 

@@ -43,7 +43,7 @@ class Watch(Generic[R]):
         self._news.set()
 
     def close(self) -> None:
-        """End the iteration; a reader that waits ends at once."""
+        """End the iteration; a reader gets what is left, and ends."""
         self._closed = True
         self._news.set()
 
@@ -51,13 +51,14 @@ class Watch(Generic[R]):
         return self
 
     async def __anext__(self) -> Batch[R]:
-        while not self._closed:
+        while True:
             batch = self._take()
             if batch is not None:
                 return batch
+            if self._closed:
+                raise StopAsyncIteration
             self._news.clear()
             await self._news.wait()
-        raise StopAsyncIteration
 
     def _take(self) -> Batch[R] | None:
         moved, self._moved = self._moved, {}

@@ -1,0 +1,358 @@
+"""One console over real HTTP: what is opened, what is not waited for, and what goes wrong in one sentence."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from small_cloud import SmallAccount, SmallCloud, connect
+
+import console
+from console.core.clock import Clock
+from console.core.settings import Paths, Saved, save
+from console.errors import ConfigError, NotFound, Unauthorized, Unreachable, WaitTimeout
+from console.model.image import Image
+from console.model.place import Key, Place
+from console.model.server import Server
+from console.session import choose
+from console.sim.estate import Estate
+from console.testing import MovedClock
+
+
+@pytest.fixture
+def paths(tmp_path: Path) -> Paths:
+    return Paths(tmp_path / "config", tmp_path / "state", tmp_path / "runtime")
+
+
+@pytest.fixture
+async def estate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Estate]:
+    """The embedded cloud, and no cloud but it in this test's environment."""
+    for name in os.environ:
+        if name.startswith(("OS_", "NOVADECK_")):
+            monkeypatch.delenv(name)
+    async with Estate(servers=28, guests=0) as estate:
+        monkeypatch.setenv("OS_CLIENT_CONFIG_FILE", str(estate.write_clouds_yaml(tmp_path)))
+        yield estate
+
+
+class Accounts:
+    """What a look at clouds.yaml gives, without one."""
+
+    def __init__(self, *accounts: Any, problems: tuple[ConfigError, ...] = ()) -> None:
+        self.accounts, self.problems = accounts, problems
+        self.looked_for: tuple[str, ...] = ()
+        self.names: tuple[str, ...] = ()
+
+
+async def until(watch: Any, done: Any) -> None:
+    """Follow a watch until this is true of what is known."""
+    async with asyncio.timeout(30):
+        async for _ in watch:
+            if done():
+                break
+    await watch.aclose()
+
+
+async def test_every_place_is_there_at_once_and_fills_by_itself(estate: Estate, paths: Paths) -> None:
+    async with console.open(["nimbus", "lab"], paths=paths) as ops:
+        assert [str(place) for place in ops.places] == ["nimbus/dfw", "nimbus/ord", "lab/ber"]
+        assert {health.state for health in ops.health.values()} == {"asking"}
+        await until(ops.servers.watch(), lambda: len(ops.servers.rows()) == 28)
+        assert {str(row.place) for row in ops.servers.rows()} == set(map(str, ops.places))
+        for place in ops.places:
+            await state_of(ops, place, "well")
+        assert ops.problems == ()
+
+
+async def test_a_user_and_an_admin_of_two_regions_show_each_server_once(estate: Estate, paths: Paths) -> None:
+    async with console.open(["nimbus", "nimbus-admin"], paths=paths, all_projects=True) as ops:
+        nova = [place.nova for cloud, place in estate.places if cloud.name == "nimbus"]
+        everything = {server.id for one in nova for server in one.servers.values()}
+        found = await ops.servers.list()
+        assert found.troubles == {}
+        assert len(found.rows) == len({row.id for row in found.rows}) == len(everything)
+        assert {row.place.cloud for row in found.rows} == {"nimbus-admin"}
+        mine = [row for row in found.rows if len(ops.store.ways(row.key)) == 2]
+        assert mine
+        assert {place.cloud for place in ops.store.ways(mine[0].key)} == {"nimbus", "nimbus-admin"}
+
+
+async def test_a_fine_region_is_complete_while_others_are_dead_and_slow(estate: Estate, paths: Paths) -> None:
+    estate.control.dead("dfw")
+    slow = estate.control.cause("hang", region="ord", service="compute")
+    async with console.open(["nimbus", "lab"], paths=paths) as ops:
+        fine = next(len(place.nova.servers) for _, place in estate.places if place.name == "ber")
+        await until(ops.servers.watch(), lambda: len(ops.servers.rows()) >= fine)
+        assert {str(row.place) for row in ops.servers.rows()} == {"lab/ber"}
+        await state_of(ops, Place("lab", "ber"), "well")
+        assert ops.health[Place("nimbus", "ord")].state == "asking"
+        assert slow.met > 0
+        estate.control.clear()
+
+
+async def test_a_region_that_is_killed_says_why_and_heals_by_itself(estate: Estate, paths: Paths) -> None:
+    async with console.open(["nimbus", "lab"], paths=paths) as ops:
+        dfw = Place("nimbus", "dfw")
+        watch = ops.servers.watch()
+        await until_first(watch)
+        await state_of(ops, dfw, "well")
+        before = len(ops.servers.rows())
+        estate.control.dead("dfw")
+        ops.wake(dfw)
+        await state_of(ops, dfw, "down")
+        assert ops.health[dfw].reason
+        assert len(ops.servers.rows()) >= before
+        assert not ops.health[Place("lab", "ber")].mute
+        estate.control.clear()
+        await state_of(ops, dfw, "well")
+        await watch.aclose()
+
+
+async def until_first(watch: Any) -> None:
+    """Begin to watch."""
+    assert (await anext(watch)).reset
+
+
+async def state_of(ops: console.Console, place: Place, wanted: str) -> None:
+    """Wait for a place's state."""
+    async with asyncio.timeout(30):
+        async for _ in ops.store.watch_health():
+            if wanted in (ops.health[place].state, "well" if ops.health[place].state == "slow" else ""):
+                return
+
+
+async def test_one_wrong_entry_hides_no_other(estate: Estate, paths: Paths) -> None:
+    async with console.open(["lab", "nowhere"], paths=paths) as ops:
+        assert [str(place) for place in ops.places] == ["lab/ber"]
+        assert "nowhere" in str(ops.problems[0])
+        assert (await ops.servers.list()).rows
+
+
+async def test_a_wrong_password_is_one_sentence_and_others_go_on(estate: Estate, paths: Paths, tmp_path: Path) -> None:
+    file = tmp_path / "clouds.yaml"
+    file.write_text(file.read_text().replace("nimbus-secret", "wrong"))
+    async with console.open(["nimbus", "lab"], paths=paths) as ops:
+        found = await ops.servers.list()
+        assert {row.place.cloud for row in found.rows} == {"lab"}
+        assert {type(error) for error in found.troubles.values()} == {Unauthorized}
+        assert ops.health[Place("nimbus", "dfw")].state == "refused"
+
+
+async def test_several_clouds_and_none_chosen_is_refused(estate: Estate, paths: Paths) -> None:
+    with pytest.raises(ConfigError, match="several clouds: nimbus, nimbus-admin, lab, lab-admin"):
+        async with console.open(paths=paths):
+            pass
+
+
+async def test_the_clouds_of_the_last_run_are_opened_again(
+    estate: Estate, paths: Paths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save(paths, Saved(clouds=["lab", "long gone"]))
+    async with console.open(paths=paths) as ops:
+        assert [str(place) for place in ops.places] == ["lab/ber"]
+    monkeypatch.setenv("OS_CLOUD", "nimbus")
+    async with console.open(paths=paths) as ops:
+        assert [place.cloud for place in ops.places] == ["nimbus", "nimbus"]
+
+
+@pytest.mark.parametrize(
+    ("names", "default", "last", "chosen"),
+    [
+        (["a", "b"], "b", ["a"], ["b"]),
+        (["a", "b"], None, ["a"], ["a"]),
+        (["a", "b"], None, ["gone"], None),
+        ([], None, [], []),
+    ],
+)
+def test_what_is_opened_when_nobody_names_a_cloud(
+    names: list[str], default: str | None, last: list[str], chosen: list[str] | None
+) -> None:
+    assert choose(names, default, last) == chosen
+
+
+async def test_no_cloud_at_all_opens_nothing_and_says_so(paths: Paths) -> None:
+    async with console.open(paths=paths, accounts=Accounts(), connect=connect) as ops:
+        assert ops.places == ()
+        with pytest.raises(ConfigError, match="no cloud is open"):
+            await ops.servers.list()
+
+
+async def test_an_error_in_the_body_comes_out_as_it_is(paths: Paths) -> None:
+    with pytest.raises(ZeroDivisionError):
+        async with console.open(paths=paths, accounts=Accounts(), connect=connect):
+            _ = 1 / 0
+
+
+async def test_a_bug_in_a_lane_ends_the_console_and_shows(paths: Paths) -> None:
+    cloud = SmallCloud(MovedClock())
+
+    async def broken(account: Any) -> Any:
+        raise ZeroDivisionError
+
+    with pytest.raises(ExceptionGroup) as group:
+        async with console.open(paths=paths, accounts=Accounts(SmallAccount(cloud, "a")), connect=broken):
+            await asyncio.sleep(30)
+    assert group.value.subgroup(ZeroDivisionError)
+
+
+async def test_nothing_runs_on_after_the_console_is_left(estate: Estate, paths: Paths) -> None:
+    before = asyncio.all_tasks()
+    async with console.open(["lab"], paths=paths) as ops:
+        await until(ops.servers.watch(), ops.servers.rows)
+    assert {task for task in asyncio.all_tasks() - before if task.get_name().startswith(("lane", "poll"))} == set()
+
+
+async def test_a_state_folder_that_cannot_be_written_is_told_and_does_no_harm(estate: Estate, paths: Paths) -> None:
+    paths.state.write_text("a file where the folder should be")
+    async with console.open(["lab"], paths=paths) as ops:
+        await until(ops.servers.watch(), ops.servers.rows)
+        await until(ops.images.watch(), ops.images.rows)
+        await ops.history(ops.servers.rows()[0].key)
+        (problem,) = ops.problems
+        assert str(paths.timeline_file) in str(problem)
+
+
+async def test_what_was_watched_is_remembered(estate: Estate, paths: Paths) -> None:
+    async with console.open(["lab"], paths=paths) as ops:
+        await until(ops.servers.watch(), ops.servers.rows)
+        key = ops.servers.rows()[0].key
+    async with console.open(["lab"], paths=paths) as ops:
+        assert [change.what for change in await ops.history(key)] == ["seen"]
+
+
+async def test_what_nobody_watched_leaves_no_trace(estate: Estate, paths: Paths) -> None:
+    async with console.open(["lab"], paths=paths) as ops:
+        assert (await ops.servers.list()).rows
+    assert not paths.state.exists()
+
+
+async def test_a_password_that_the_file_lacks_is_asked_for_once_for_all_regions(
+    estate: Estate, paths: Paths, tmp_path: Path
+) -> None:
+    file = tmp_path / "clouds.yaml"
+    file.write_text(file.read_text().replace("      password: nimbus-secret\n", ""))
+    questions: list[str] = []
+
+    async def ask(question: str) -> str:
+        questions.append(question)
+        return "nimbus-secret"
+
+    async with console.open(["nimbus"], paths=paths, ask=ask) as ops:
+        found = await ops.servers.list()
+        assert found.troubles == {}
+        assert found.rows
+    assert questions == ["The password for nimbus"]
+
+
+async def test_read_only_refuses_before_any_call(estate: Estate, paths: Paths) -> None:
+    async with console.open(["lab"], paths=paths, read_only=True) as ops:
+        await ops.servers.list()
+        server = next(row for row in ops.servers.rows() if row.status == "ACTIVE" and not row.task_state)
+        assert "read-only" in ops.verdict("server.reboot", server)
+        with pytest.raises(console.ActionRefused):
+            await ops.perform("server.reboot", server)
+
+
+async def test_an_act_goes_by_the_best_way_and_is_followed(estate: Estate, paths: Paths) -> None:
+    estate.clock.speed = 20
+    async with console.open(["lab"], paths=paths) as ops:
+        await until(ops.servers.watch(), ops.servers.rows)
+        server = next(row for row in ops.servers.rows() if not ops.verdict("server.reboot", row))
+        outcome = await ops.perform("server.reboot", server, wait=True, timeout=60)
+        assert outcome.ok
+        assert [line["event"] for line in ops.audit.lines()] == ["asked", "accepted", "ended"]
+
+
+class Small:
+    """A console over one small cloud on a clock that is moved."""
+
+    def __init__(self, paths: Paths) -> None:
+        self.clock = MovedClock()
+        self.cloud = SmallCloud(self.clock)
+        self.accounts = Accounts(SmallAccount(self.cloud, "small"))
+        self.paths = paths
+
+    def open(self) -> Any:
+        return console.open(accounts=self.accounts, connect=connect, clock=self.clock, paths=self.paths)
+
+
+async def test_wait_until_reads_again_until_it_is_so(paths: Paths) -> None:
+    small = Small(paths)
+    small.cloud.server("s", "BUILD")
+    async with small.open() as ops:
+        server = await ops.servers.find("s")
+        seen: list[str] = []
+        waiting = asyncio.create_task(
+            console.wait_until(server, "status", ["ACTIVE", "ERROR"], callback=lambda row: seen.append(row.status))
+        )
+        await small.clock.advance(11)
+        assert not waiting.done()
+        small.cloud.server("s", "ACTIVE")
+        await small.clock.advance(5)
+        assert (await waiting).status == "ACTIVE"
+        assert seen == ["BUILD", "BUILD", "BUILD", "ACTIVE"]
+
+
+@pytest.mark.parametrize("given", [{"attempts": 3}, {"deadline": 12}])
+async def test_wait_until_ends_at_its_bounds_with_what_was_seen_last(paths: Paths, given: dict[str, Any]) -> None:
+    small = Small(paths)
+    small.cloud.server("s", "BUILD")
+    async with small.open() as ops:
+        server = await ops.servers.find("s")
+        waiting = asyncio.create_task(console.wait_until(server, "status", "ACTIVE", **given))
+        await small.clock.advance(30)
+        with pytest.raises(WaitTimeout, match="status is BUILD after 10 s, not ACTIVE") as error:
+            await waiting
+        assert error.value.last == "BUILD"
+        assert small.cloud.asked.count("server s") == 3
+
+
+async def test_wait_until_ends_when_it_is_gone(paths: Paths) -> None:
+    small = Small(paths)
+    small.cloud.server("s", "BUILD")
+    async with small.open() as ops:
+        server = await ops.servers.find("s")
+        small.cloud.delete("s")
+        with pytest.raises(NotFound):
+            await console.wait_until(server, "status", "ACTIVE")
+        assert ops.servers.rows() == []
+
+
+async def test_wait_until_needs_the_console_to_be_open() -> None:
+    lost = Server(id="s", name="web-1", key=Key("", "", "server", "s"), place=Place("closed"))
+    with pytest.raises(ConfigError, match="web-1 came from a console that is no longer open"):
+        await console.wait_until(lost, "status", "ACTIVE")
+
+
+async def test_get_goes_by_another_way_when_the_best_one_is_silent(paths: Paths) -> None:
+    small = Small(paths)
+    silent = SmallAccount(small.cloud, "silent", privilege=2)
+    small.accounts.accounts = (*small.accounts.accounts, silent)
+    server = small.cloud.server("s")
+    async with small.open() as ops:
+        await ops.servers.list()
+        assert ops.store.best(server.key) == Place("silent", "one")
+        row = ops.servers.rows()[0]
+        lane = ops.fleet.lane(Place("silent", "one"))
+        lane.dialect, lane.error = None, Unauthorized("the token was revoked")
+        assert (await ops.servers.get(row)).place == Place("small", "one")
+
+
+async def test_a_place_that_was_down_is_asked_anew_by_a_list(paths: Paths) -> None:
+    small = Small(paths)
+    small.accounts.accounts[0].errors = [Unreachable("no route")]
+    small.cloud.server("s")
+    async with small.open() as ops:
+        await small.clock.settle()
+        assert ops.health[Place("small", "one")].state == "down"
+        assert [row.id for row in (await ops.servers.list()).rows] == ["s"]
+
+
+async def test_collections_are_found_by_their_noun(paths: Paths) -> None:
+    small = Small(paths)
+    async with small.open() as ops:
+        assert ops.of(Server) is ops.servers
+        assert ops.of(Image) is ops.images
+        assert isinstance(ops.clock, Clock)
