@@ -9,6 +9,7 @@ passed over unless the user's own settings say `verify: false`.
 import asyncio
 import ssl
 import time
+import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,6 +80,7 @@ class Transport:
         self._tls = tls or Tls()
         self._most_bytes = most_bytes
         self._client: aiohttp.ClientSession | None = None
+        self._proxies: dict[str, str | None] = {}
 
     def _session(self) -> aiohttp.ClientSession:
         if self._client is None or self._client.closed:
@@ -87,7 +89,6 @@ class Transport:
             )
             self._client = aiohttp.ClientSession(
                 connector=connector,
-                trust_env=True,
                 read_bufsize=1 << 20,
                 timeout=aiohttp.ClientTimeout(total=None),
                 cookie_jar=aiohttp.DummyCookieJar(),
@@ -96,6 +97,15 @@ class Transport:
                 max_field_size=65536,
             )
         return self._client
+
+    def _proxy(self, url: URL) -> str | None:
+        """The proxy that the environment names for this host, asked once: aiohttp's own way asks a thread each time."""
+        host = f"{url.scheme}://{url.raw_authority}"
+        if host not in self._proxies:
+            named = urllib.request.getproxies()
+            passed = urllib.request.proxy_bypass(url.raw_authority) if named else False
+            self._proxies[host] = None if passed else named.get(url.scheme) or named.get("all")
+        return self._proxies[host]
 
     async def send(self, request: Request, *, deadline: float) -> Reply:
         """The answer to one request within `deadline` seconds. Raises `Unreachable` or `BadReply`."""
@@ -117,8 +127,9 @@ class Transport:
 
     async def _exchange(self, request: Request, asked_at: float) -> Reply:
         url = URL(request.url, encoded=True)
-        async with self._session().request(
-            request.method, url, headers=request.headers, data=request.body, allow_redirects=False
+        client, proxy = self._session(), self._proxy(url)
+        async with client.request(
+            request.method, url, headers=request.headers, data=request.body, allow_redirects=False, proxy=proxy
         ) as response:
             body = await self._read(request, response)
             headers = {name.lower(): value for name, value in response.headers.items()}

@@ -22,7 +22,7 @@ class Glance:
 
     def __init__(self, service: Service, origin: Origin, *, region: str) -> None:
         self.service = service
-        self._images = Memo("images", Reader(GlanceImage, "image", origin, region=region), service.place)
+        self._images = Memo("images", Reader(GlanceImage, "image", origin, region=region).many, service.place)
 
     async def images(self, *, filters: Filters | None = None) -> AsyncIterator[Sequence[Image]]:
         """Pages of images: public ones, the project's own, and those shared with it and accepted."""
@@ -37,7 +37,7 @@ class Glance:
     async def image(self, id: str) -> Image:
         """One image, read now. Raises `NotFound`: a failed snapshot just goes away."""
         reply = await self.service.get(f"images/{id}")
-        row = self._images.row(reply.body.strip())
+        row = self._images.row(reply.body.strip(), alone=True)
         if row is None:
             refuse_body(reply, self.service.place, "something that is no image")
         return row

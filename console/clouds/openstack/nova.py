@@ -82,9 +82,9 @@ class Nova:
         self._user_id = user_id
         place = service.place
         times = ("created", "updated", "launched_at", "terminated_at")
-        self._servers = Memo("servers", Reader(NovaServer, "server", origin, region=region, naive=times), place)
-        self._flavors = Memo("flavors", Reader(NovaFlavor, "flavor", origin, region=region), place)
-        self._keypairs = Memo("keypairs", self._keypair, place)
+        self._servers = Memo("servers", Reader(NovaServer, "server", origin, region=region, naive=times).many, place)
+        self._flavors = Memo("flavors", Reader(NovaFlavor, "flavor", origin, region=region).many, place)
+        self._keypairs = Memo("keypairs", lambda records: filter(None, map(self._keypair, records)), place)
 
     def servers(
         self, *, changes_since: dt.datetime | None = None, filters: Filters | None = None, all_projects: bool = False
@@ -137,7 +137,7 @@ class Nova:
             record = bytes(getattr(_read_one(reply.body), name))
         except (msgspec.DecodeError, UnicodeDecodeError):
             record = b""
-        row = memo.row(record) if record else None
+        row = memo.row(record, alone=True) if record else None
         if row is None:
             refuse_body(reply, self.service.place, f"something that is no {name}")
         return row

@@ -10,7 +10,7 @@ A record that does not fit its shape loses the fields that do not fit, never its
 import datetime as dt
 import gc
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Generic, TypeVar
 
@@ -42,15 +42,27 @@ class Reader(Generic[R]):
 
     def __call__(self, record: bytes) -> R | None:
         """The row, or None for what has no id and so is none."""
-        row: R | None = None
-        if is_plain(record):
+        return next(iter(self.many((record,))), None)
+
+    def many(self, records: Iterable[bytes]) -> Iterator[R]:
+        """The rows of many records, those left out that are none; written as one loop because it runs the most."""
+        decode, naive = self._decode, self._naive
+        endpoint, region, kind, place = self._origin.endpoint, self._region, self._kind, self._origin.place
+        for record in records:
             try:
-                row = self._decode(record)
+                row = decode(record) if is_plain(record) else self._carefully(record)
             except (msgspec.DecodeError, UnicodeDecodeError):
-                row = None
-        if row is None:
-            row = self._carefully(record)
-        return None if row is None else self._signed(row, record)
+                row = self._carefully(record)
+            if row is None:
+                continue
+            force_setattr(row, "key", Key(endpoint, region, kind, row.id))
+            force_setattr(row, "place", place)
+            force_setattr(row, "record", record)
+            for name in naive:
+                value = getattr(row, name)
+                if value is not None and value.tzinfo is None:
+                    force_setattr(row, name, value.replace(tzinfo=dt.UTC))
+            yield row
 
     def _carefully(self, record: bytes) -> R | None:
         tree = _tree(record)
@@ -74,16 +86,6 @@ class Reader(Generic[R]):
         if "id" not in kept and isinstance(tree.get("id"), int):
             kept["id"] = str(tree["id"])
         return self._shape(**kept) if kept.get("id") else None
-
-    def _signed(self, row: R, record: bytes) -> R:
-        force_setattr(row, "key", Key(self._origin.endpoint, self._region, self._kind, row.id))
-        force_setattr(row, "place", self._origin.place)
-        force_setattr(row, "record", record)
-        for name in self._naive:
-            value = getattr(row, name)
-            if value is not None and value.tzinfo is None:
-                force_setattr(row, name, value.replace(tzinfo=dt.UTC))
-        return row
 
 
 def _tree(record: bytes) -> Any:
@@ -119,11 +121,12 @@ class _Order(Generic[R]):
 class Memo(Generic[R]):
     """The rows of one kind at one service as they were last told."""
 
-    def __init__(self, key: str, read: Callable[[bytes], R | None], place: str = "") -> None:
+    def __init__(self, key: str, read: Callable[[Iterable[bytes]], Iterable[R]], place: str = "") -> None:
         self.key = key  # the collection's name in a page: "servers"
         self.place = place
         self.read = read
         self.rows: dict[str, R] = {}
+        self._alone: set[str] = set()  # the ids of rows that came of a question for one thing
         self._orders: dict[str, _Order[R]] = {}
         self._split = _splitter(key)
 
@@ -131,20 +134,32 @@ class Memo(Generic[R]):
         """Begin to read one listing; listings that differ in what they ask for have different names."""
         return Turn(self, name, self._orders.get(name))
 
-    def row(self, record: bytes) -> R | None:
-        """The row of a record: the one we have, if its record is the same to the byte."""
-        row = self.read(record)
+    def row(self, record: bytes, *, alone: bool = False) -> R | None:
+        """The row of a record, `alone` or of a listing: the very one we have, where it says the same.
+
+        A thing asked for alone has a few fields more than in a listing, so that the two never agree to the byte;
+        there the fields decide. Between two of a kind any byte does, since a person may look at the record itself.
+        """
+        row = next(iter(self.read((record,))), None)
         if row is None:
             return None
         known = self.rows.get(row.id)
-        if known is not None and known.record == record:
+        if known is not None and (known.record == record or self._same(known, row, alone)):
             return known
         self.rows[row.id] = row
+        (self._alone.add if alone else self._alone.discard)(row.id)
         return row
 
-    def forget(self, id: str) -> None:
-        """Drop what is known of one row."""
-        self.rows.pop(id, None)
+    def first(self, records: Sequence[bytes]) -> tuple[list[bytes], list[R]]:
+        """The rows of records of which none can be known yet, beside those records that are rows."""
+        rows = list(self.read(records))
+        self.rows.update((row.id, row) for row in rows)
+        return [row.record for row in rows], rows
+
+    def _same(self, known: R, row: R, alone: bool) -> bool:
+        if (row.id in self._alone) == alone:
+            return False
+        return msgspec.structs.replace(row, record=known.record) == known
 
     def split(self, reply: Reply) -> tuple[list[bytes], dict[str, Any]]:
         """A page's records, and what stands beside them. Raises `BadReply`."""
@@ -159,6 +174,7 @@ class Memo(Generic[R]):
         self._orders[name] = order
         if whole:
             self.rows = {row.id: row for row in order.rows}
+            self._alone &= self.rows.keys()
 
 
 class Turn(Generic[R]):
@@ -170,6 +186,8 @@ class Turn(Generic[R]):
         self._old: _Order[R] = old or _Order()
         self._new: _Order[R] = _Order()
         self._new.head, self._new.separator = self._old.head, self._old.separator
+        self._moved = False  # whether any record was not the expected one
+        self._first = False  # whether nothing at all was known before
         self._at = 0  # the place in the old listing that is expected next
 
     def page(self, reply: Reply) -> tuple[list[R], str | None]:
@@ -185,7 +203,8 @@ class Turn(Generic[R]):
 
     def done(self, *, whole: bool = False) -> None:
         """The listing was read to its end."""
-        self._memo.keep(self._name, self._new, whole)
+        same = len(self._new.rows) == len(self._old.rows) == self._at and not self._moved
+        self._memo.keep(self._name, self._old if same else self._new, whole and not same)
 
     def _walk(self, page: bytes) -> dict[str, Any] | None:
         """Read a page along the old listing; None when it does not look like the pages before."""
@@ -235,6 +254,7 @@ class Turn(Generic[R]):
 
     def _meet(self, record: bytes) -> None:
         """A record that was not expected: new, changed, or moved up because those before it are gone."""
+        self._moved = True
         row = self._memo.row(record)
         if row is None:
             return
@@ -249,6 +269,13 @@ class Turn(Generic[R]):
     def _read_whole(self, reply: Reply) -> dict[str, Any]:
         records, beside = self._memo.split(reply)
         old = self._old
+        if not self._memo.rows or self._first:
+            self._first = True
+            told, rows = self._memo.first(records)
+            self._new.records += told
+            self._new.rows += rows
+            self._learn(reply.body, records)
+            return beside
         for record in records:
             if self._at < len(old.records) and old.records[self._at] == record:
                 self._new.records.append(record)
