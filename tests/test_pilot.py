@@ -1,0 +1,267 @@
+"""Keys on the real app over the embedded cloud: each is pressed as a user would, and the cloud is asked what came of it."""
+
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from screen_pilot import Deck, deck
+
+from console.model.image import Image
+from console.model.place import Place
+from console.tui.dialogs import Confirm, Pages, Palette, Pick
+
+
+@pytest.fixture
+async def fleet(tmp_path: Path) -> AsyncIterator[Deck]:
+    """28 servers in two clouds."""
+    async with deck(tmp_path) as found:
+        yield found
+
+
+def audited(found: Deck, action: str) -> list[str]:
+    """The events that the audit has of an action."""
+    lines = found.console.paths.audit_file.read_text().splitlines()
+    return [entry["event"] for entry in map(json.loads, lines) if entry["action"] == action]
+
+
+def steady(found: Deck, cloud: int = 1) -> str:
+    """The name of a server that runs, has its own disk and is not locked; of the cloud that is not production."""
+    name = list(found.estate.clouds)[cloud]
+    for row in found.rows.values():
+        calm = row.status == "ACTIVE" and not row.task_state and not row.locked and not row.boots_from_volume
+        if row.place.cloud == name and calm:
+            return row.name
+    raise AssertionError("no server runs")
+
+
+async def ended(found: Deck, title: str) -> None:
+    """Wait for the end of the operation of this title, which must be good."""
+    operations = found.app.main.operations
+    await found.until(lambda: any(o.title == title and not o.running for o in operations.all), f"{title} ends")
+    (operation,) = [o for o in operations.all if o.title == title]
+    assert not operation.failed, operation.message
+
+
+async def cloud_says(found: Deck, name: str) -> str:
+    """The server's status, asked from the cloud itself."""
+    return (await found.console.servers.get(found.rows[name])).status
+
+
+async def test_r_reboots(fleet: Deck) -> None:
+    name = steady(fleet)
+    await fleet.on(name)
+    await fleet.keys("r")
+    assert isinstance(await fleet.dialog(), Confirm)
+    await fleet.keys("enter")
+    await ended(fleet, "reboot")
+    assert await cloud_says(fleet, name) == "ACTIVE"
+    assert audited(fleet, "server.reboot") == ["asked", "accepted", "ended"]
+    history = await fleet.console.dialect(fleet.rows[name].place).instance_actions(fleet.rows[name].id)
+    assert "reboot" in [action["action"] for action in history]
+
+
+async def test_R_starts_a_server_that_is_off(fleet: Deck) -> None:
+    name = next(row.name for row in fleet.rows.values() if row.status == "SHUTOFF")
+    await fleet.on(name)
+    await fleet.keys("R")
+    await fleet.dialog()
+    await fleet.keys("enter")
+    await ended(fleet, "hard reboot")
+    assert await cloud_says(fleet, name) == "ACTIVE"
+
+
+async def test_f_resizes_and_C_confirms(fleet: Deck) -> None:
+    name = steady(fleet)
+    await fleet.on(name)
+    await fleet.keys("f")
+    picker = await fleet.dialog()
+    assert isinstance(picker, Pick)
+    assert picker.chosen is not None
+    assert any(not choice.fits for choice in picker.choices)
+    wanted = picker.chosen.value.name
+    await fleet.keys("enter")
+    await ended(fleet, "resize")
+    assert await cloud_says(fleet, name) == "VERIFY_RESIZE"
+    await fleet.until(lambda: fleet.rows[name].status == "VERIFY_RESIZE", "the row shows it")
+    await fleet.on(name)
+    assert fleet.text().splitlines()[-1].lstrip().startswith("C confirm")
+    await fleet.keys("C")
+    await fleet.dialog()
+    await fleet.keys("enter")
+    await ended(fleet, "confirm resize")
+    now = await fleet.console.servers.get(fleet.rows[name])
+    assert now.status == "ACTIVE"
+    assert now.flavor is not None
+    assert now.flavor.name == wanted
+
+
+async def test_V_reverts(fleet: Deck) -> None:
+    name = steady(fleet)
+    before = fleet.rows[name].flavor
+    await fleet.on(name)
+    await fleet.keys("f")
+    await fleet.dialog()
+    await fleet.keys("enter")
+    await ended(fleet, "resize")
+    await fleet.until(lambda: fleet.rows[name].status == "VERIFY_RESIZE", "the row shows it")
+    await fleet.on(name)
+    await fleet.keys("V")
+    await fleet.dialog()
+    await fleet.keys("enter")
+    await ended(fleet, "revert resize")
+    now = await fleet.console.servers.get(fleet.rows[name])
+    assert (now.status, now.flavor) == ("ACTIVE", before)
+
+
+async def test_i_makes_an_image(fleet: Deck) -> None:
+    name = steady(fleet)
+    await fleet.on(name)
+    await fleet.keys("i")
+    await fleet.dialog()
+    await fleet.keys("ctrl+u", *"kept-one", "enter")
+    await ended(fleet, fleet.app.main.operations.all[0].title)
+    found = await fleet.console.images.list()
+    (image,) = [image for image in found.rows if image.name == "kept-one"]
+    assert (image.status, image.server_id) == ("active", fleet.rows[name].id)
+    await fleet.until(
+        lambda: any(row.name == "kept-one" for row in fleet.console.store.rows(Image).values()), "the image is listed"
+    )
+
+
+async def test_t_checks_a_guest_over_ssh(tmp_path: Path) -> None:
+    async with deck(tmp_path, guests=1, servers=8, clouds=1, regions=1) as fleet:
+        house = fleet.estate.guests
+        ids = {guest.server.id for guest in getattr(house, "guests", {}).values()} if hasattr(house, "guests") else set()
+        names = [row.name for row in fleet.rows.values() if row.id in ids] or [steady(fleet, 0)]
+        await fleet.on(names[0])
+        await fleet.keys("t")
+        operations = fleet.app.main.operations
+        await fleet.until(lambda: operations.all and not operations.all[0].running, "the check ends")
+        report = next(iter(fleet.app.main.detail.reports.values()))
+        assert {rung.name for rung in report.rungs} >= {"address", "port"}
+        await fleet.keys("enter", "tab")
+        assert "Ready?" in fleet.text()
+
+
+async def test_D_deletes_in_production_only_when_the_name_is_typed(fleet: Deck) -> None:
+    name = steady(fleet, 0)
+    key = fleet.rows[name].key
+    await fleet.on(name)
+    await fleet.keys("D")
+    dialog = await fleet.dialog()
+    assert dialog.topic.edge == "production"
+    await fleet.keys("enter")
+    assert fleet.app.screen is dialog
+    await fleet.keys(*name, "enter")
+    await ended(fleet, "delete")
+    await fleet.until(lambda: fleet.console.store.get(key) is None, "the row is gone")
+
+
+async def test_D_outside_production_takes_enter_twice(fleet: Deck) -> None:
+    name = steady(fleet)
+    await fleet.on(name)
+    await fleet.keys("D")
+    dialog = await fleet.dialog()
+    await fleet.keys("enter")
+    assert fleet.app.screen is dialog
+    await fleet.keys("enter")
+    await ended(fleet, "delete")
+
+
+async def test_marked_servers_are_rebooted_together(fleet: Deck) -> None:
+    place = Place(list(fleet.estate.clouds)[1], next(r.place.region for r in fleet.rows.values()
+                                                     if r.place.cloud == list(fleet.estate.clouds)[1]))  # fmt: skip
+    names = [r.name for r in fleet.rows.values() if r.place == place and r.status == "ACTIVE" and not r.task_state
+             and not r.locked][:2]  # fmt: skip
+    for name in names:
+        await fleet.on(name)
+        await fleet.keys("space")
+    assert "2 marked" in fleet.text()
+    await fleet.keys("r")
+    dialog = await fleet.dialog()
+    assert dialog.topic.title == "Reboot 2 servers"
+    await fleet.keys("enter")
+    operations = fleet.app.main.operations
+    await fleet.until(lambda: len(operations.all) == 2 and not any(o.running for o in operations.all), "both end")
+    assert not any(o.failed for o in operations.all)
+
+
+async def test_a_refused_key_says_why_and_sends_nothing(fleet: Deck) -> None:
+    name = next(row.name for row in fleet.rows.values() if row.status == "VERIFY_RESIZE")
+    await fleet.on(name)
+    await fleet.keys("f")
+    assert "f resize: not while VERIFY_RESIZE. C confirms, V reverts." in fleet.text()
+    assert not fleet.app.main.operations.all
+    assert not fleet.console.paths.audit_file.exists()
+
+
+async def test_esc_in_a_dialog_sends_nothing(fleet: Deck) -> None:
+    await fleet.on(steady(fleet))
+    for key in ("r", "f", "i", "D"):
+        await fleet.keys(key)
+        await fleet.dialog()
+        await fleet.keys("escape")
+        await fleet.until(lambda: fleet.app.screen is fleet.app.main, "the dialog closes")
+    assert not fleet.app.main.operations.all
+
+
+async def test_a_server_made_elsewhere_appears_and_vanishes_by_itself(fleet: Deck) -> None:
+    name = steady(fleet)
+    row = fleet.rows[name]
+    dialect = fleet.console.dialect(row.place)
+    image = row.image_id
+    flavor = next(f for f in (await fleet.console.flavors.list()).rows if f.place == row.place and f.disk == 20)
+    made = await dialect.create_server("made-elsewhere", image_id=image, flavor_id=flavor.id)
+    await fleet.until(lambda: "made-elsewhere" in fleet.text(), "it appears")
+    assert made.id is not None
+    await dialect.delete_server(made.id)
+    await fleet.until(lambda: "made-elsewhere" not in fleet.text(), "it vanishes")
+
+
+async def test_n_builds_a_server(fleet: Deck) -> None:
+    await fleet.on(steady(fleet))
+    await fleet.keys("n")
+    await fleet.dialog()
+    await fleet.keys("enter")
+    await fleet.until(lambda: "called" in fleet.text(), "the name is asked for")
+    await fleet.keys(*"fresh-1", "enter")
+    for noun in ("image", "flavor", "key pair"):
+        await fleet.until(lambda noun=noun: f"{noun}:" in fleet.text(), f"the {noun} is asked for")  # type: ignore[misc]
+        await fleet.keys("enter")
+    await ended(fleet, "new server")
+    assert await cloud_says(fleet, "fresh-1") == "ACTIVE"
+
+
+async def test_filter_narrows_and_esc_clears(fleet: Deck) -> None:
+    await fleet.keys("slash", *"status:error", "enter")
+    shown = fleet.app.main.pane.table.index
+    assert {shown.rows[key].status for key in shown.order} == {"ERROR"}  # type: ignore[attr-defined]
+    await fleet.keys("escape")
+    assert len(shown.order) == len(fleet.rows)
+
+
+async def test_detail_shows_log_history_and_record(fleet: Deck) -> None:
+    name = steady(fleet)
+    await fleet.on(name)
+    await fleet.keys("enter")
+    assert "What it is" in fleet.text()
+    await fleet.keys("l")
+    await fleet.until(lambda: fleet.app.main.detail.logs and "login" in fleet.text().lower(), "the log is read")
+    await fleet.keys("h")
+    await fleet.until(lambda: "create" in fleet.text() and "req-" in fleet.text(), "the history is read")
+    await fleet.keys("y")
+    assert '"id":' in fleet.text()
+    await fleet.keys("escape")
+    assert "Servers" in fleet.text()
+
+
+async def test_help_and_palette_come_from_the_declarations(fleet: Deck) -> None:
+    await fleet.keys("question_mark")
+    assert isinstance(await fleet.dialog(), Pages)
+    assert "hard reboot" in fleet.text()
+    await fleet.keys("escape", "colon")
+    palette = await fleet.dialog()
+    assert isinstance(palette, Palette)
+    await fleet.keys(*"flavors", "enter")
+    await fleet.until(lambda: fleet.app.main.active == "flavors", "the pane is chosen")
