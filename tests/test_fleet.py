@@ -121,6 +121,19 @@ async def test_a_killed_cloud_heals_by_itself_and_the_other_goes_on() -> None:
     assert [account.logins for account in harbour.accounts] == [1, 1]
 
 
+async def test_images_that_fail_leave_the_servers_in_peace() -> None:
+    harbour = Harbour("a")
+    cloud = harbour.account("a").cloud
+    cloud.errors["images"] = Unreachable("glance is not there")
+    async with harbour.sailing(Server, Image) as fleet:
+        health = harbour.store.health[fleet.places[0]]
+        assert (health.state, health.reason) == ("well", "images: glance is not there")
+        cloud.errors = {"servers": Unreachable("nova is not there"), "changes": Unreachable("nova is not there")}
+        await harbour.clock.advance(70)
+        health = harbour.store.health[fleet.places[0]]
+        assert (health.state, health.reason) == ("down", "nova is not there")
+
+
 async def test_a_login_that_finds_nobody_is_tried_again_and_again() -> None:
     harbour = Harbour("a")
     harbour.account("a").errors = [Unreachable("name unknown")] * 8

@@ -159,6 +159,23 @@ async def test_a_server_that_is_out_of_sight_with_its_cell_stays(bench: Bench) -
         assert "b" in bench.shown
 
 
+async def test_a_server_whose_cell_is_down_keeps_what_was_known_of_it(bench: Bench) -> None:
+    async with bench.running():
+        bench.cloud.server("b", "UNKNOWN", name="", record=b"id and links", flavor=None)
+        bench.poller.wake(whole=True)
+        await bench.clock.advance(1)
+        row = next(row for row in bench.store.rows(Server).values() if row.id == "b")
+        assert (row.status, row.name) == ("UNKNOWN", "b")
+        watch = bench.store.watch(Server)
+        await anext(watch)
+        bench.poller.wake(whole=True)
+        await bench.clock.advance(1)
+        assert watch._take() is None
+        bench.cloud.server("b", "ACTIVE", name="b", record=b"all")
+        await bench.clock.advance(10)
+        assert bench.shown["b"] == "ACTIVE"
+
+
 async def test_a_cell_of_many_servers_is_asked_for_by_samples(bench: Bench) -> None:
     for number in range(200):
         bench.cloud.server(f"n{number}")
@@ -307,6 +324,18 @@ async def test_a_refused_login_ends_the_loop(bench: Bench) -> None:
     assert bench.health.state == "refused"
     assert bench.health.next_try is None
     assert bench.asked() == ["servers"]
+
+
+async def test_one_service_that_takes_no_token_is_asked_again_while_the_login_holds() -> None:
+    bench = Bench(Image, refused=lambda: False)
+    bench.cloud.image("debian")
+    async with bench.running():
+        bench.cloud.error = Unauthorized("a fresh token was refused", status=401)
+        await bench.clock.advance(200)
+        assert bench.health.reason == "a fresh token was refused"
+        bench.cloud.error = None
+        await bench.clock.advance(61)
+        assert bench.health.state == "well"
 
 
 async def test_a_reply_that_takes_long_makes_the_place_slow(bench: Bench) -> None:

@@ -62,6 +62,8 @@ class Collection(Generic[R]):
             if isinstance(answer, ConsoleError):
                 found.troubles[lane.place] = answer
                 continue
+            if len(lanes) == 1:
+                return Found(list(answer))
             for row in answer:
                 if row.key not in best or self._store.best(row.key) == lane.place:
                     best[row.key] = row
@@ -121,10 +123,15 @@ class Collection(Generic[R]):
                 return []
             asked_at = self._clock.monotonic()
             question = Question(filters=filters or None, all_projects=lane.asks_all_projects(dialect))
-            rows = [row async for page in self.kind.list(dialect, question) for row in page]
+            rows: list[R] = []
+            latency = 0.0
+            async for page in self.kind.list(dialect, question):
+                latency = latency or self._clock.monotonic() - asked_at
+                rows.extend(page)
         except CloudError as error:
             return error
         self._apply(lane.place, rows, asked_at, complete=not filters)
+        lane.pulse.answered(self.kind.name, latency, asked_at)
         return rows
 
     async def _read(self, dialect: Dialect, place: Place, id: str) -> R:

@@ -42,6 +42,7 @@ class Kind(Generic[R]):
     filters: frozenset[str] = frozenset()  # the filters that a cloud applies itself
     in_flight: Callable[[R], bool] = lambda row: False
     deleted: Callable[[R], bool] = lambda row: False
+    hollow: Callable[[R], bool] = lambda row: False  # whether the cloud knows no more of it now than that it is there
 
     @property
     def name(self) -> str:
@@ -73,6 +74,7 @@ KINDS: dict[type[Row], Kind[Any]] = {
         filters=frozenset({"name", "status", "image_id", "flavor_id"}),
         in_flight=lambda server: server.in_flight,
         deleted=deleted,
+        hollow=lambda server: server.word == "UNKNOWN" and not server.name,
     ),
     Image: Kind(
         row=Image,

@@ -120,6 +120,11 @@ class Lane:
         if entry is not None:
             entry.auth.retry()
 
+    def _login_refused(self) -> bool:
+        """Whether it is the login that was refused, and not one service that takes no token of it."""
+        entry = getattr(self.account, "entry", None)
+        return entry is None or bool(entry.auth.refused)
+
     def interest_changed(self) -> None:
         """Other kinds are wanted than before."""
         self._bell.ring()
@@ -207,6 +212,7 @@ class Lane:
                 place=self.place,
                 all_projects=row is Server and self.asks_all_projects(dialect),
                 seen=self._seen,
+                refused=self._login_refused,
             )
         return self.pollers[row]
 

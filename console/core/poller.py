@@ -13,6 +13,8 @@ from collections.abc import AsyncIterator, Callable, Iterable, Sequence, Set
 from operator import is_
 from typing import Generic, TypeVar, cast
 
+import msgspec
+
 from console.clouds.dialect import Dialect
 from console.core.clock import Bell, Clock
 from console.core.kinds import Kind, Question
@@ -46,12 +48,14 @@ class Poller(Generic[R]):
         place: Place | None = None,
         all_projects: bool = False,
         seen: Callable[[Sequence[R]], None] = lambda rows: None,
+        refused: Callable[[], bool] = lambda: True,
         chance: Callable[[], float] = random.random,
     ) -> None:
         self.kind, self.dialect, self.place = kind, dialect, place or dialect.origin.place
         self.all_projects = all_projects
         self.bell = Bell()
-        self._store, self._clock, self._pulse, self._seen, self._chance = store, clock, pulse, seen, chance
+        self._store, self._clock, self._pulse = store, clock, pulse
+        self._seen, self._refused, self._chance = seen, refused, chance
         self._whole_at = float("-inf")  # when the last complete listing was asked for
         self._stale = True  # ask for a complete listing, whatever the time
         self._changes_at = float("-inf")
@@ -130,7 +134,7 @@ class Poller(Generic[R]):
         if len(rows) == len(self._rows) and all(map(is_, rows, self._rows)):
             missed = self._apply(rows, asked_at, complete=True)
         else:
-            rows = [row for row in rows if not self.kind.deleted(row)]
+            rows = [self._mended(row) for row in rows if not self.kind.deleted(row)]
             missed = self._apply(rows, asked_at, complete=True)
             self._follow(rows, {})
             self._rows = rows
@@ -209,7 +213,7 @@ class Poller(Generic[R]):
 
     def _take(self, rows: Sequence[R], asked_at: float) -> None:
         """Rows that were asked for by themselves; those that the cloud calls deleted leave."""
-        self._apply([row for row in rows if not self.kind.deleted(row)], asked_at)
+        self._apply([self._mended(row) for row in rows if not self.kind.deleted(row)], asked_at)
         for row in rows:
             if self.kind.deleted(row):
                 self._store.remove(row.key, asked_at)
@@ -227,6 +231,13 @@ class Poller(Generic[R]):
         if any(self._moving.get(id) is not row for id, row in followed.items()):
             self._motion_at = self._clock.monotonic()
         self._moving = followed
+
+    def _mended(self, row: R) -> R:
+        """A row whose cell is down, with what was known of it before; only its state is unknown now."""
+        known = self._store.told(row, self.place) if self.kind.hollow(row) else None
+        if known is None:
+            return row
+        return msgspec.structs.replace(known, word="UNKNOWN", task_state=None, record=row.record)
 
     def _apply(self, rows: Sequence[R], asked_at: float, complete: bool = False) -> tuple[Row, ...]:
         return self._store.apply(
@@ -254,14 +265,14 @@ class Poller(Generic[R]):
         if isinstance(error, Forbidden) and self.all_projects:
             self.all_projects = False  # the role does not reach that far; the own project's are still ours to see
             return 0.0
-        if isinstance(error, Unauthorized):
+        if isinstance(error, Unauthorized) and self._refused():
             self._pulse.failed(self.kind.name, error, None)
             raise error
         self._failures += 1
         pause = min(CEILING, 2.0**self._failures) * (0.8 + 0.2 * self._chance())
         if isinstance(error, OverLimit):
             pause = max(1.0, error.retry_after) + self._chance()
-        elif isinstance(error, Forbidden):
+        elif isinstance(error, Forbidden | Unauthorized):  # this one service says no, and the login holds
             pause = CEILING
         self._due = now + pause
         self._pulse.failed(self.kind.name, error, self._due)

@@ -143,6 +143,12 @@ class Store:
         way = self._table(kind).ways.get(place)
         return way.rows.values() if way else ()  # type: ignore[return-value]
 
+    def told(self, row: R, place: Place) -> R | None:
+        """The row of the same id as this place told it last."""
+        table = self._tables.get(row.key.kind)
+        way = table.ways.get(place) if table else None
+        return way.rows.get(row.id) if way else None  # type: ignore[return-value]
+
     def ways(self, key: Key) -> tuple[Place, ...]:
         """The places that lead to this thing, the best one first."""
         table = self._tables.get(key.kind)
