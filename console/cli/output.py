@@ -165,15 +165,25 @@ def _table(sheet: Sheet, out: TextIO) -> Iterator[str]:
     """Columns two cells apart, without lines; numbers to the right."""
     if not sheet.rows:
         return
-    grid = [[text(value) for value in row] for row in sheet.rows]
-    heads = [name.upper().replace("_", " ") for name in sheet.ids]
-    widths = [max(map(cells, column)) for column in zip(heads, *grid, strict=True)]
+    values = list(zip(*sheet.rows, strict=True))
+    columns = [
+        [name.upper().replace("_", " "), *map(text, column)] for name, column in zip(sheet.ids, values, strict=True)
+    ]
+    widths = [max(map(cells, column)) for column in columns]
     if out.isatty():
         fixed = [name in sheet.fixed for name in sheet.ids]
         widths = fit(widths, fixed, shutil.get_terminal_size().columns)
-    right = [all(_number(row[at]) for row in sheet.rows) for at in range(len(heads))]
-    for line in [heads, *grid]:
-        yield "  ".join(_cell(*cell) for cell in zip(line, widths, right, strict=True)).rstrip() + "\n"
+    right = [all(map(_number, column)) for column in values]
+    padded = [_padded(*column) for column in zip(columns, widths, right, strict=True)]
+    for line in zip(*padded, strict=True):
+        yield "  ".join(line).rstrip() + "\n"
+
+
+def _padded(column: Sequence[str], width: int, right: bool) -> list[str]:
+    """A column's texts in exactly so many cells each."""
+    if not right and all(content.isascii() and len(content) <= width for content in column):
+        return [content.ljust(width) for content in column]
+    return [_cell(content, width, right) for content in column]
 
 
 def _number(value: Any) -> bool:

@@ -5,6 +5,7 @@ It never logs in everywhere unasked: clouds are those named, else OS_CLOUD, else
 
 import asyncio
 import gc
+import logging
 import os
 import time
 from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping, Sequence
@@ -26,6 +27,7 @@ STARTED = time.monotonic()
 
 def run(work: Coroutine[Any, Any, int]) -> int:
     """Run a command's work to its exit code; an error that a group of tasks wrapped is raised bare."""
+    logging.getLogger("console").addHandler(logging.NullHandler())  # what matters is said by the command itself
     # One command makes many rows and no circles among them: collecting would only look at them again and again.
     gc.freeze()
     gc.set_threshold(200_000, 50, 100)

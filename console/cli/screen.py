@@ -5,6 +5,7 @@ on the terminal, and remembers the answer. With no cloud at all the screen itsel
 """
 
 import gc
+import logging
 import os
 import sys
 import tempfile
@@ -145,6 +146,7 @@ def remember(names: Sequence[str], paths: Paths) -> None:
 def _show(given: Given, clouds: Sequence[str], paths: Paths) -> "ExitRequest | None":
     from console.tui.app import run as show
 
+    logging.getLogger("console").addHandler(logging.NullHandler())  # the screen has lanes for what a log would say
     settings = load_settings(paths)
     gc.freeze()
     request = show(_opener(given, clouds, paths, settings), settings, folders=[paths.config / "themes"], opening=clouds)
