@@ -69,7 +69,7 @@ class _Table(Generic[R]):
         self.rows: dict[Key, R] = {}
         self.ways: dict[Place, _Way] = {}
         self.holders: dict[Key, tuple[Place, ...]] = {}
-        self.watches: weakref.WeakSet[Watch[R]] = weakref.WeakSet()
+        self.watches: list[weakref.ref[Watch[R]]] = []  # one that nobody holds any more drops out by itself
 
     def way(self, place: Place) -> _Way:
         if place not in self.ways:
@@ -82,14 +82,18 @@ class _Table(Generic[R]):
             return
         self.rows[key] = row
         if before is None or not equal(before, row):
-            for watch in self.watches:
-                watch.note(key, before)
+            self._note(key, before)
 
     def hide(self, key: Key) -> None:
         before = self.rows.pop(key, None)
         self.holders.pop(key, None)
         if before is not None:
-            for watch in self.watches:
+            self._note(key, before)
+
+    def _note(self, key: Key, before: R | None) -> None:
+        for reference in self.watches:
+            watch = reference()
+            if watch is not None:
                 watch.note(key, before)
 
 
@@ -163,7 +167,7 @@ class Store:
         """A mailbox of what moves from now on; its first batch holds all that is known."""
         table = self._table(kind)
         watch = Watch(kind, table.rows)
-        table.watches.add(watch)
+        table.watches.append(weakref.ref(watch, table.watches.remove))
         return watch
 
     def watch_health(self) -> HealthWatch:
@@ -248,17 +252,17 @@ class Store:
 
     def _take_in(self, table: _Table[Any], way: _Way, listing: Listing) -> bool:
         """Take in what differs by identity; whether every row was taken."""
-        known = way.rows
+        known, touched, asked_at = way.rows, self._touched, listing.asked_at
         fresh = [row for row in listing.rows if known.get(row.id) is not row]
         whole = True
         for row in fresh:
-            if not self._newer(row.key, listing):
+            if touched and touched.get(row.key, asked_at) > asked_at:
                 whole = False
                 continue
-            if not listing.complete:
-                self._touched[row.key] = listing.asked_at
             known[row.id] = row
             self._merge(table, way, row, listing.place)
+        if not listing.complete:
+            touched.update((row.key, asked_at) for row in fresh if touched.get(row.key, asked_at) <= asked_at)
         return whole
 
     def _merge(self, table: _Table[Any], way: _Way, row: Row, place: Place) -> None:
