@@ -34,7 +34,7 @@ class Auth:
         self._token: Token | None = None
         self._got_at = 0.0
         self._not_before = 0.0
-        self._attempts = 0
+        self._attempts = 0  # that failed
         self._failure: CloudError | None = None
         self._refused: Unauthorized | None = None
 
@@ -93,11 +93,11 @@ class Auth:
             return await self._log_in()
 
     async def _log_in(self) -> Token:
-        self._attempts += 1
         self._failure = None
         try:
             token = await self._login()
         except CloudError as error:
+            self._attempts += 1
             self._failure = error
             if isinstance(error, Unauthorized):
                 self._refused = error

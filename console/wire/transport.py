@@ -13,7 +13,6 @@ import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import aiohttp
 from yarl import URL
@@ -165,8 +164,8 @@ class Transport:
 
 
 def _host(request: Request) -> str:
-    parts = urlsplit(request.url)
-    return clean(parts.netloc.rpartition("@")[2]) or clean(request.url)
+    authority = request.url.partition("://")[2].partition("/")[0].partition("?")[0]
+    return clean(authority.rpartition("@")[2]) or clean(request.url)
 
 
 def _explain(request: Request, error: Exception) -> CloudError:

@@ -19,7 +19,7 @@ from console.clouds.openstack.glance import Glance
 from console.clouds.openstack.neutron import Neutron
 from console.clouds.openstack.nova import Nova
 from console.clouds.openstack.service import Service, Spoken, Version, discover, not_offered
-from console.errors import Unauthorized
+from console.errors import BadReply, Unauthorized
 from console.model.flavor import Flavor
 from console.model.image import Image
 from console.model.keypair import KeyPair
@@ -158,7 +158,10 @@ class OpenStack:
 
 async def open_cloud(account: Account, transport: Transport, clock_now: Callable[[], dt.datetime]) -> OpenStack:
     """Log in, find the services and settle the versions. Raises a `CloudError`."""
-    return await _Opening(account, transport, clock_now).run()
+    try:
+        return await _Opening(account, transport, clock_now).run()
+    except ValueError as error:  # what is no URL in a catalog or an override
+        raise BadReply(f"the catalog lists an address that is none: {error}.", place=str(account.place)) from error
 
 
 class _Opening:
