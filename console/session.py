@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import cached_property, partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import msgspec
@@ -231,7 +232,12 @@ async def open(
         from console.clouds.connect import beside
         from console.clouds.connect import connect as log_in
 
-        fleet_parts: dict[str, Any] = {"connect": partial(log_in, clock_now=clock.now), "beside": beside}
+        files = CloudFiles(accounts.looked_for, regions)
+        fleet_parts: dict[str, Any] = {
+            "connect": partial(log_in, clock_now=clock.now),
+            "beside": beside,
+            "files": files,
+        }
     else:
         fleet_parts = {"connect": connect}
     fleet = Fleet(accounts.accounts, store, clock, settings, all_projects=all_projects, ask=ask, **fleet_parts)
@@ -250,6 +256,26 @@ async def open(
     await console.close()
     if failure is not None:
         raise failure
+
+
+class CloudFiles:
+    """The files that the accounts came from, to be looked at again after a login was refused."""
+
+    def __init__(self, looked_for: Sequence[str], regions: Sequence[str] | None) -> None:
+        self._regions = regions
+        named = [Path(text.rpartition("=")[2]) for text in looked_for]
+        found = [path for path in named if path.is_absolute()]
+        self._paths = [*found, *(path.with_name(f"secure{path.suffix}") for path in found)]
+
+    def stamp(self) -> tuple[int, ...]:
+        """When each of them was changed."""
+        return tuple(path.stat().st_mtime_ns if path.exists() else 0 for path in self._paths)
+
+    async def read(self, cloud: str) -> Sequence[Account]:
+        """What they say of this entry now."""
+        from console.clouds.accounts import find_accounts, in_thread
+
+        return (await in_thread(lambda: find_accounts([cloud], regions=self._regions))).accounts
 
 
 async def _look(clouds: Sequence[str] | None, regions: Sequence[str] | None, paths: Paths) -> AccountsFound:

@@ -166,6 +166,37 @@ async def test_a_refused_login_is_final_until_somebody_says_again() -> None:
         assert harbour.shown() == {"s"}
 
 
+class EditedFile:
+    """A file of accounts that somebody edits."""
+
+    def __init__(self, *accounts: SmallAccount) -> None:
+        self.accounts, self.edits, self.reads = accounts, 0, 0
+
+    def stamp(self) -> int:
+        return self.edits
+
+    async def read(self, cloud: str) -> Sequence[Any]:
+        self.reads += 1
+        return self.accounts
+
+
+async def test_a_refused_login_is_tried_again_when_its_file_has_changed() -> None:
+    harbour = Harbour("a")
+    harbour.account("a").errors = [Unauthorized("wrong password")]
+    mended = SmallAccount(harbour.account("a").cloud, "a")
+    file = EditedFile(mended)
+    async with harbour.sailing(Server, files=file) as fleet:
+        for _ in range(20):
+            await harbour.clock.advance(5)
+        assert (file.reads, mended.logins) == (0, 0)
+        file.edits += 1
+        async with asyncio.timeout(20):
+            while harbour.state("a") != "well":
+                await harbour.clock.advance(5)
+        assert (file.reads, mended.logins) == (1, 1)
+        assert fleet.lanes[0].account is mended
+
+
 async def test_a_login_that_ends_while_polling_is_final_too() -> None:
     harbour = Harbour("a")
     cloud = harbour.account("a").cloud

@@ -5,9 +5,9 @@ The fleet reads only. A kind is polled while somebody is interested in it, howev
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Protocol
 
 from console.clouds.dialect import Dialect
 from console.core.clock import Clock
@@ -18,6 +18,18 @@ from console.errors import ConfigError
 from console.model.place import Place, Row
 
 Beside = Callable[[Any], Sequence[Account]]
+
+LOOK = 5.0  # seconds between two looks at whether the files with the logins changed
+
+
+class Files(Protocol):
+    """Where the accounts came from."""
+
+    def stamp(self) -> Hashable:
+        """Something that differs when a file has changed; may block."""
+
+    async def read(self, cloud: str) -> Sequence[Account]:
+        """What the files say of this entry now; nothing where they are wrong."""
 
 
 class Fleet:
@@ -34,10 +46,11 @@ class Fleet:
         beside: Beside = lambda account: (),
         all_projects: bool | None = None,
         ask: Callable[[str], Awaitable[str]] | None = None,
+        files: Files | None = None,
     ) -> None:
         self._store, self._clock, self._settings = store, clock, settings
         self._connect, self._beside, self._all_projects = connect, beside, all_projects
-        self._ask = ask
+        self._ask, self._files = ask, files
         self._asking = asyncio.Lock()
         self.watched = asyncio.Event()  # set from the first moment at which anybody watches
         self._interest: Counter[type[Row]] = Counter()
@@ -57,6 +70,8 @@ class Fleet:
         self._group = group
         for lane in self.lanes:
             self._launch(lane)
+        if self._files is not None:
+            self._tasks.append(group.create_task(self._follow(self._files), name="clouds.yaml"))
 
     def stop(self) -> None:
         """End all lanes."""
@@ -88,8 +103,13 @@ class Fleet:
             lane.wake(whole=True)
 
     def retry(self, place: Place) -> None:
-        """Log in again, also where the login was refused."""
-        self.lane(place).retry()
+        """Log in again; where the login was refused, with what the files say now."""
+        lane = self.lane(place)
+        if lane.refused and self._files is not None and self._group is not None:
+            work = self._reopen(place.cloud, self._files)
+            self._tasks.append(self._group.create_task(work, name=f"reopen {place.cloud}"))
+        else:
+            lane.retry()
 
     def tell(self, place: Place, secrets: Mapping[str, str]) -> None:
         """Log in with what a person told, at this place and the other regions of its entry."""
@@ -138,6 +158,23 @@ class Fleet:
     def _launch(self, lane: Lane) -> None:
         if self._group is not None:
             self._tasks.append(self._group.create_task(lane.run(), name=f"lane {lane.place}"))
+
+    async def _reopen(self, cloud: str, files: Files) -> None:
+        accounts = {account.place: account for account in await files.read(cloud)}
+        for lane in self.lanes:
+            if lane.place.cloud == cloud and lane.refused:
+                lane.retry(accounts.get(lane.account.place))
+
+    async def _follow(self, files: Files) -> None:
+        """A login that was refused is tried again when the file that it came from has changed."""
+        before = await asyncio.to_thread(files.stamp)
+        while True:
+            await self._clock.sleep(LOOK)
+            now = await asyncio.to_thread(files.stamp)
+            if now != before:
+                before = now
+                for cloud in {lane.place.cloud for lane in self.lanes if lane.refused}:
+                    await self._reopen(cloud, files)
 
     async def _ask_person(self, lane: Lane) -> None:
         """Ask for what an entry lacks; one entry after the other, and each only once."""

@@ -105,9 +105,15 @@ class Lane:
             if whole or row in _TOUCHED_BY_ACTIONS:
                 poller.wake(whole=whole)
 
-    def retry(self) -> None:
-        """Log in again, also where the login was refused."""
+    @property
+    def refused(self) -> bool:
+        """Whether the login was refused, or cannot be tried, until somebody says again."""
+        return self.dialect is None and isinstance(self.error, Unauthorized)
+
+    def retry(self, account: Account | None = None) -> None:
+        """Log in again, also where the login was refused; with what `account` says, where it is given."""
         if self.dialect is None:
+            self.account = account or self.account
             self._allow_login()
             self.error = None
             self._tried.clear()

@@ -262,7 +262,7 @@ class Store:
             known[row.id] = row
             self._merge(table, way, row, listing.place)
         if not listing.complete:
-            touched.update((row.key, asked_at) for row in fresh if touched.get(row.key, asked_at) <= asked_at)
+            touched.update((row.key, asked_at) for row in listing.rows if touched.get(row.key, asked_at) <= asked_at)
         return whole
 
     def _merge(self, table: _Table[Any], way: _Way, row: Row, place: Place) -> None:
