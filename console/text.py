@@ -50,7 +50,7 @@ def clean_tree(value: Any) -> Any:
 
 def is_plain(body: bytes) -> bool:
     """Whether no string of this JSON text can hold a character that `clean` would touch."""
-    return b"\\" not in body and body.isascii()
+    return b"\\" not in body and b"\x7f" not in body and body.isascii()
 
 
 def cells(text: str) -> int:

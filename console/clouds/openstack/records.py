@@ -53,7 +53,7 @@ class Reader(Generic[R]):
                 row = decode(record) if is_plain(record) else self._carefully(record)
             except (msgspec.DecodeError, UnicodeDecodeError):
                 row = self._carefully(record)
-            if row is None:
+            if row is None or not row.id:
                 continue
             force_setattr(row, "key", Key(endpoint, region, kind, row.id))
             force_setattr(row, "place", place)
