@@ -147,6 +147,18 @@ class OpenStack:
         """Make an image of a server's disk."""
         return await self.nova.create_image(id, name, metadata=metadata)
 
+    async def delete_image(self, id: str) -> Accepted:
+        """Order an image's end."""
+        return await self.glance.delete_image(id)
+
+    async def networks(self, *, external: bool | None = None, name: str | None = None) -> list[dict[str, Any]]:
+        """The networks that the project may see."""
+        return await self.neutron.networks(external=external, name=name)
+
+    async def ports(self, server_id: str) -> list[dict[str, Any]]:
+        """The ports of one server."""
+        return await self.neutron.ports(server_id)
+
     async def instance_actions(self, id: str) -> list[dict[str, Any]]:
         """What was asked of a server, newest first."""
         return await self.nova.instance_actions(id)
@@ -247,7 +259,8 @@ class _Opening:
         return service
 
     def _project(self, address: Address, spoken: Spoken, access: Access) -> str:
-        if address.project or (spoken.highest is not None and spoken.highest >= _PROJECT_IN_PATH):
+        """What follows the version: what the catalog says, and where it gives no version what that version wants."""
+        if address.version or address.project or (spoken.highest or Version(0, 0)) >= _PROJECT_IN_PATH:
             return address.project
         return access.project_id
 

@@ -13,9 +13,10 @@ class Neutron:
     def __init__(self, service: Service) -> None:
         self.service = service
 
-    async def networks(self, **filters: Any) -> list[dict[str, Any]]:
-        """The networks that the project may see, cleaned."""
-        return await self._all("networks", filters)
+    async def networks(self, *, external: bool | None = None, name: str | None = None) -> list[dict[str, Any]]:
+        """The networks that the project may see, cleaned: all, or those that lead outside, or those that do not."""
+        outside = None if external is None else str(external).lower()
+        return await self._all("networks", {"router:external": outside, "name": name})
 
     async def ports(self, server_id: str) -> list[dict[str, Any]]:
         """The ports of one server, cleaned."""
