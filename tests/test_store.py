@@ -234,6 +234,15 @@ def test_gone_by_one_way_is_gone_by_those_asked_before(store: Store) -> None:
     assert set(shown(store)) == {"a"}
 
 
+def test_gone_by_one_way_stays_by_one_that_was_asked_since(store: Store) -> None:
+    row = server("a")
+    tell(store, row, at=1)
+    tell(store, server("a", place=ADMIN), at=2)
+    tell(store, row, at=5)
+    tell(store, at=4, place=ADMIN)
+    assert shown(store) == {"a": "ACTIVE member"}
+
+
 def test_a_forgotten_place_leaves_what_others_lead_to(store: Store) -> None:
     tell(store, server("a"), server("mine"))
     tell(store, server("a", place=ADMIN))
