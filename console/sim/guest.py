@@ -253,7 +253,10 @@ class GuestHouse:
             guest.place = (address, self.port)
         except OSError:
             host, port = guest.place if guest.place and guest.place[0] == "127.0.0.1" else ("127.0.0.1", 0)
-            listener = await self._open(guest, host, port, wanted)
+            try:
+                listener = await self._open(guest, host, port, wanted)
+            except OSError:  # while the guest was off, somebody else was given its port
+                listener = await self._open(guest, host, 0, wanted)
             guest.listeners.append(listener)
             guest.place = ("127.0.0.1", listener.sockets[0].getsockname()[1])
             guest.server.metadata["lab_ssh_at"] = f"127.0.0.1:{guest.place[1]}"
