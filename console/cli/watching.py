@@ -60,6 +60,7 @@ async def _follow(ops: "Console", kind: str, printer: "Printer") -> None:
     """Tell the changes of one kind: first know all that is there, then compare."""
     began = dt.datetime.now(dt.UTC)
     found = await collection(ops, kind).list()
+    say(f"watching {len(found.rows)} {kind}s of {len(ops.places) - len(found.troubles)} of {len(ops.places)} places")
     news = News(kind, {row.key: row for row in found.rows}, frozenset(found.troubles), began)
     async for batch in collection(ops, kind).watch():
         for change in news.of(batch):
