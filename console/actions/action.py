@@ -122,6 +122,7 @@ def stale(ground: Ground, place: Place) -> str:
 async def perform(
     ground: Ground,
     action: str | Action,
+    /,
     target: Row | Place | Sequence[Row] | None = None,
     *,
     wait: bool = False,

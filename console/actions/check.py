@@ -5,6 +5,7 @@ the host keys, and who may log in.
 """
 
 import asyncio
+import ipaddress
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -59,20 +60,31 @@ def _route(order: Order, server: Server, image_user: str | None) -> "Route":
     given = order.given
     users = [given["user"]] if "user" in given else [user for user in (image_user, _set(order, "user")) if user]
     key = given.get("identity") or _set(order, "key")
+    here, port = on_this_machine(server)
     return find_route(
         server.name,
-        candidates(server),
+        [here] if here else candidates(server),
         users=users,
-        port=given.get("port") or _set(order, "port"),
+        port=port or given.get("port") or _set(order, "port"),
         key=Path(key).expanduser() if key else None,
         key_name=server.key_name,
     )
 
 
 def _set(order: Order, name: str) -> Any:
-    """What the settings of this cloud say of ssh's user, port or key."""
+    """What the settings of this cloud say of ssh's user, port or key; None where they leave it to ssh's own."""
     cloud = order.ground.settings.clouds.get(order.place.cloud)
-    return getattr(cloud, f"ssh_{name}", None)
+    said = getattr(cloud.ssh, name) if cloud is not None else None
+    return None if said in ("", 22) else said
+
+
+def on_this_machine(server: Server) -> tuple[str, int | None]:
+    """Where a guest of the embedded cloud listens when its own address could not be had; never beyond loopback."""
+    host, _, port = (server.metadata or {}).get("lab_ssh_at", "").rpartition(":")
+    try:
+        return (host, int(port)) if ipaddress.ip_address(host).is_loopback else ("", None)
+    except ValueError:
+        return "", None
 
 
 def candidates(server: Server) -> Sequence[str]:

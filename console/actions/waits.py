@@ -9,6 +9,7 @@ server that is at rest right after the answer is done already; but a proxy's old
 show the state before. Where that state looks like the end, it counts only after motion was seen, or after `PATIENCE`.
 """
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NamedTuple
@@ -22,6 +23,7 @@ from console.errors import (
     NotFound,
     OverLimit,
     Unauthorized,
+    Unreachable,
     WaitTimeout,
 )
 from console.model.image import Image
@@ -29,6 +31,7 @@ from console.model.server import Server, deleted
 from console.model.status import Mood
 
 PATIENCE = 6.0  # seconds of an unmoved state after which it is believed
+READ_SECONDS = 60.0  # for one reading; the dialect's own deadline is mostly shorter
 RECORD_EVERY = 5.0  # seconds between two looks at the cloud's record of the order
 IMAGE_TASKS = ("image_", "shelving_image")
 
@@ -112,12 +115,12 @@ class Wait:
     ends: Ends
     accepted: Accepted
     timeout: float
-    every: float = 1.0  # seconds between two readings; more where many wait
     crowd: Callable[[], int] = lambda: 1
     before: Server | None = field(init=False)
     began: float = field(init=False)
     recorded: float = field(default=0.0, init=False)
     noted: str = field(default="", init=False)
+    step: float = field(default=0.15, init=False)  # seconds between two readings; more where many wait
 
     def __post_init__(self) -> None:
         self.before = self.order.row if isinstance(self.order.row, Server) else None
@@ -153,9 +156,12 @@ class Wait:
 
     async def _read(self) -> Server | None:
         try:
-            return await self.order.dialect.server(self.id)
+            async with asyncio.timeout(READ_SECONDS):
+                return await self.order.dialect.server(self.id)
         except NotFound:
             return None
+        except TimeoutError:
+            raise Unreachable("No answer.", place=str(self.order.place)) from None
 
     def _tell(self, now: Server | None) -> None:
         text = "gone" if now is None else now.status + (f" {now.task_state}" if now.task_state else "")
@@ -237,7 +243,8 @@ class Wait:
             raise WaitTimeout(
                 f"{self.order.name}: no {self._goal()} within {self.timeout:g} s; last seen: {state}.", last=state
             )
-        every = max(self.every if waited < 60 else 2 * self.every, self.crowd() / 10, least)
+        self.step = min(self.step * 1.5, 1.0 if waited < 60 else 2.0)
+        every = max(self.step, self.crowd() / 10, least)
         await clock.sleep(min(every, max(left, 0.01)))
 
 

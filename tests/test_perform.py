@@ -1,0 +1,333 @@
+"""The gate, over the embedded cloud: what is refused is never sent, what is sent is written down, ends are true."""
+
+import dataclasses
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from small_ground import SmallGround, ground_on
+
+from console.actions.action import ACTIONS, Outcome, Step, perform, refusal, verdict
+from console.actions.audit import Audit
+from console.core.health import Health
+from console.errors import (
+    ActionFailed,
+    ActionRefused,
+    AmbiguousName,
+    AuditError,
+    CloudError,
+    Conflict,
+    NotFound,
+    WaitTimeout,
+)
+from console.model.place import Place
+from console.model.server import Server
+from console.sim.estate import Estate
+
+SPEED = 30.0
+
+
+@pytest.fixture
+async def estate() -> AsyncIterator[Estate]:
+    """A small embedded estate that lives fast."""
+    async with Estate(servers=16, clouds=1, regions=1, guests=2, speed=SPEED) as estate:
+        yield estate
+
+
+@pytest.fixture
+async def ground(estate: Estate, tmp_path: Path) -> AsyncIterator[SmallGround]:
+    """The member's ground over it."""
+    file = estate.write_clouds_yaml(tmp_path)
+    name = next(iter(estate.clouds))
+    async with ground_on(file, tmp_path / "state", name) as ground:
+        await ground.refresh(ground.places[0])
+        yield ground
+
+
+def place(ground: SmallGround) -> Place:
+    return ground.places[0]
+
+
+def some(ground: SmallGround, status: str = "ACTIVE", **more: Any) -> Server:
+    """A server at rest in this status."""
+    for row in ground.store.rows(Server).values():
+        fits = all(getattr(row, name) == value for name, value in more.items())
+        if row.status == status and not row.task_state and not row.locked and fits:
+            return row
+    raise AssertionError(f"no server is {status}: {[row.status for row in ground.store.rows(Server).values()]}")
+
+
+async def test_create_to_delete_by_the_gate_alone(ground: SmallGround) -> None:
+    steps: list[Step] = []
+    where = place(ground)
+    flavors = [row async for page in ground.dialect(where).flavors() for row in page]
+    flavors.sort(key=lambda flavor: flavor.ram or 0)
+    images = [row async for page in ground.dialect(where).images() for row in page if not row.snapshot]
+    image = min(images, key=lambda image: (image.min_disk or 0, image.min_ram or 0))
+    networks = await network_ids(ground)
+    big, bigger = [flavor for flavor in flavors if "impossible" not in flavor.name][-2:]
+    made = await perform(
+        ground, "server.create", where, name="new-1", image=image.name, flavor=big.name, network=networks[:1],
+        wait=True, timeout=60, progress=steps.append,
+    )  # fmt: skip
+    assert made.row.status == "ACTIVE"
+    assert made.id == made.row.id
+    assert made.admin_pass is not None and made.admin_pass.reveal() not in ground.audit.path.read_text()
+    assert [step.phase for step in steps][:2] == ["asked", "accepted"] and steps[-1].phase == "ended"
+
+    async def do(action: str, /, **given: Any) -> Outcome:
+        row = await ground.dialect(where).server(made.id)
+        outcome = await perform(ground, action, row, wait=True, timeout=60, **given)
+        assert outcome.ok and outcome.request_id.startswith("req-")
+        return outcome
+
+    assert (await do("server.reboot")).row.status == "ACTIVE"
+    assert (await do("server.hard_reboot")).row.status == "ACTIVE"
+    assert (await do("server.resize", flavor=bigger.id)).row.status == "VERIFY_RESIZE"
+    assert (await do("server.confirm")).row.status == "ACTIVE"
+    assert (await do("server.resize", flavor=big)).row.status == "VERIFY_RESIZE"
+    reverted = (await do("server.revert")).row
+    assert reverted.status == "ACTIVE" and reverted.flavor.name == bigger.name
+    taken = await do("server.snapshot", name="{name} of {time}", metadata="purpose=test")
+    image_made = await ground.dialect(where).image(taken.id)
+    assert image_made.status == "active" and image_made.name.startswith("new-1 of 20")
+    assert (await do("server.delete")).ok
+    with pytest.raises(NotFound):
+        await ground.dialect(where).server(made.id)
+    assert set(ground.events()) == {"asked", "accepted", "ended"}
+    assert ground.woken
+
+
+async def test_a_resize_that_falls_back_is_a_failure(ground: SmallGround) -> None:
+    row = some(ground, image_id=some(ground).image_id)
+    flavors = [flavor async for page in ground.dialect(place(ground)).flavors() for flavor in page]
+    impossible = next(flavor for flavor in flavors if "impossible" in flavor.name)
+    with pytest.raises(ActionFailed, match="came to nothing: it is ACTIVE") as caught:
+        await perform(ground, "server.resize", row, flavor=impossible, wait=True, timeout=60)
+    assert "req-" in caught.value.hint
+
+
+async def network_ids(ground: SmallGround) -> list[str]:
+    """The networks that there are."""
+    dialect: Any = ground.dialect(place(ground))
+    return [network["id"] for network in await dialect.neutron.networks() if not network.get("router:external")]
+
+
+async def test_what_the_state_forbids_is_not_sent(ground: SmallGround) -> None:
+    row = some(ground, "SHUTOFF")
+    with pytest.raises(ActionRefused, match="Not while SHUTOFF") as caught:
+        await perform(ground, "server.reboot", row)
+    assert "R boots it" in caught.value.hint
+    assert ground.events() == []
+    assert verdict(ground, "server.reboot", row).startswith("Not while SHUTOFF.")
+    found = refusal(ground, "server.reboot", row)
+    assert found is not None and found.way_out
+
+
+async def test_what_the_cloud_refuses_after_all_is_written_down(ground: SmallGround) -> None:
+    row = some(ground)
+    await ground.dialect(place(ground)).delete_server(row.id)
+    while True:
+        try:
+            await ground.dialect(place(ground)).server(row.id)
+        except NotFound:
+            break
+    with pytest.raises(NotFound):
+        await perform(ground, "server.reboot", row)
+    asked, failed = ground.audit.lines()
+    assert (asked["event"], failed["event"]) == ("asked", "failed")
+    assert asked["order"] == failed["order"]
+    assert failed["error"] == "NotFound"
+    assert failed["request_id"].startswith("req-")
+    assert failed["target"] == {"kind": "server", "id": row.id, "name": row.name}
+
+
+@pytest.mark.parametrize("how", ["run", "settings", "environment"])
+async def test_read_only(ground: SmallGround, how: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    row = some(ground)
+    if how == "run":
+        ground.read_only = True
+    elif how == "settings":
+        ground.settings.clouds[place(ground).cloud] = SimpleNamespace(read_only=True)
+    else:
+        monkeypatch.setenv("NOVADECK_READ_ONLY", "1")
+    for name, action in ACTIONS.items():
+        if action.on is Server and not action.creates:
+            assert ("read" in verdict(ground, name, row).lower()) == (not action.reads), name
+    with pytest.raises(ActionRefused, match=r"(?i)read.only"):
+        await perform(ground, "server.reboot", row)
+    with pytest.raises(ActionRefused, match=r"(?i)read.only"):
+        await perform(ground, "server.create", place(ground), name="x", image="y", flavor="z")
+    assert ground.events() == []
+    assert (await ground.dialect(place(ground)).server(row.id)).status == "ACTIVE"
+
+
+async def test_a_lane_that_is_down_takes_no_orders(ground: SmallGround) -> None:
+    row = some(ground)
+    ground.store.set_health(place(ground), Health(state="down", reason="connection refused"))
+    assert "connection refused" in verdict(ground, "server.reboot", row)
+    with pytest.raises(ActionRefused, match="connection refused"):
+        await perform(ground, "server.reboot", row)
+    ground.dialects.clear()
+    assert "nothing there" in verdict(ground, "server.reboot", row)
+
+
+async def test_without_an_audit_nothing_is_sent(ground: SmallGround, tmp_path: Path) -> None:
+    row = some(ground)
+    (tmp_path / "file").touch()
+    ground.audit = Audit(tmp_path / "file" / "audit.ndjson")
+    with pytest.raises(AuditError, match="Nothing was sent"):
+        await perform(ground, "server.hard_reboot", row)
+    assert (await ground.dialect(place(ground)).server(row.id)).status == "ACTIVE"
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "words"),
+    [
+        ({"flavor": "no-such"}, NotFound, "no flavor 'no-such'"),
+        ({}, ActionRefused, "flavor is missing"),
+        ({"flavor": ""}, ActionRefused, "flavor is missing"),
+        ({"flavor": "m1", "colour": "red"}, ActionRefused, "'colour' is not asked for"),
+    ],
+)
+async def test_bad_values_for_a_resize(
+    ground: SmallGround, given: dict[str, str], error: type[Exception], words: str
+) -> None:
+    with pytest.raises(error, match=words):
+        await perform(ground, "server.resize", some(ground), **given)
+    assert ground.events() == []
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"name": "x" * 256}, "256 characters"),
+        ({"name": " x"}, "spaces at an end"),
+        ({"name": "x\x1b[2J"}, "cannot be seen"),
+        ({"name": "x", "metadata": "novalue"}, "no key=value"),
+        ({"name": "x", "metadata": {"ö": "1"}}, "metadata key"),
+        ({"name": "x", "metadata": {"k": "v" * 256}}, "256 characters"),
+    ],
+)
+async def test_bad_values_for_an_image(ground: SmallGround, given: dict[str, Any], words: str) -> None:
+    with pytest.raises(ActionRefused, match=words) as caught:
+        await perform(ground, "server.snapshot", some(ground), **given)
+    assert "\x1b" not in str(caught.value)
+    assert ground.events() == []
+
+
+async def test_a_name_that_fits_two_images(ground: SmallGround) -> None:
+    where = place(ground)
+    for _ in range(2):
+        await perform(ground, "server.snapshot", some(ground), name="twice", wait=True, timeout=60)
+        await ground.refresh(where)
+    with pytest.raises(AmbiguousName) as caught:
+        await perform(ground, "server.create", where, name="x", image="twice", flavor="1")
+    assert len(caught.value.candidates) == 2
+
+
+async def test_a_dry_run_sends_and_writes_nothing(ground: SmallGround) -> None:
+    row = some(ground)
+    flavors = [row async for page in ground.dialect(place(ground)).flavors() for row in page]
+    outcome = await perform(ground, "server.resize", row, flavor=flavors[0].id, dry_run=True)
+    assert (
+        outcome.plan == f"resize {row.name} ({row.id}) at {place(ground)}: flavor={flavors[0].name} ({flavors[0].id})"
+    )
+    assert ground.events() == []
+    assert (await ground.dialect(place(ground)).server(row.id)).status == "ACTIVE"
+
+
+async def test_many_rows_and_one_that_fails_hides_no_other(ground: SmallGround) -> None:
+    good = [row for row in ground.store.rows(Server).values() if row.status == "ACTIVE" and not verdict_of(ground, row)]
+    off = some(ground, "SHUTOFF")
+    ghost = dataclass_like(good[0], id="00000000-0000-0000-0000-000000000000", name="ghost")
+    outcomes = await perform(ground, "server.hard_reboot", [*good, ghost, off], wait=True, timeout=60, at_once=3)
+    assert [outcome.name for outcome in outcomes] == [*(row.name for row in good), "ghost", off.name]
+    bad = [outcome for outcome in outcomes if not outcome.ok]
+    assert [outcome.name for outcome in bad] == ["ghost"]
+    assert isinstance(bad[0].error, NotFound)
+    assert ground.events().count("asked") == len(outcomes)
+    assert ground.events().count("ended") == len(outcomes) - 1
+    assert all(json.loads(line) for line in ground.audit.path.read_text().splitlines())
+
+
+def verdict_of(ground: SmallGround, row: Server) -> str:
+    return verdict(ground, "server.hard_reboot", row)
+
+
+def dataclass_like(row: Server, **changes: Any) -> Server:
+    import msgspec
+
+    return msgspec.structs.replace(row, **changes, key=msgspec.structs.replace(row.key, id=changes["id"]))
+
+
+async def test_a_race_is_told_as_a_conflict(ground: SmallGround) -> None:
+    row = some(ground)
+    await ground.dialect(place(ground)).reboot(row.id)
+    with pytest.raises(Conflict):
+        await perform(ground, "server.resize", row, flavor="2")
+    assert ground.events() == ["asked", "failed"]
+
+
+async def test_a_confirm_that_came_too_late_is_no_error(ground: SmallGround) -> None:
+    where = place(ground)
+    row = some(ground, "VERIFY_RESIZE")
+    dialect = ground.dialect(where)
+    await dialect.confirm_resize(row.id)
+    while (await dialect.server(row.id)).status == "VERIFY_RESIZE":
+        await ground.clock.sleep(0.02)
+    outcome = await perform(ground, "server.confirm", row, wait=True, timeout=30)
+    assert outcome.ok and outcome.row.status == "ACTIVE"
+
+
+async def test_a_build_that_fails_tells_the_clouds_reason(estate: Estate, ground: SmallGround) -> None:
+    where = place(ground)
+    flavors = [row async for page in ground.dialect(where).flavors() for row in page]
+    impossible = next(row for row in flavors if "impossible" in row.name)
+    images = [row async for page in ground.dialect(where).images() for row in page if row.status == "active"]
+    with pytest.raises(ActionFailed, match="No valid host was found"):
+        await perform(
+            ground, "server.create", where, name="doomed", image=images[0], flavor=impossible, wait=True, timeout=60,
+            network=(await network_ids(ground))[:1],
+        )  # fmt: skip
+    assert ground.audit.lines()[-1]["ok"] is False
+
+
+async def test_a_server_that_never_leaves_build(estate: Estate, ground: SmallGround) -> None:
+    estate.control.trouble.add("build_hang")
+    where = place(ground)
+    images = [row async for page in ground.dialect(where).images() for row in page if row.status == "active"]
+    with pytest.raises(WaitTimeout) as caught:
+        await perform(
+            ground, "server.create", where, name="stuck", image=images[0], flavor="m1.large", wait=True, timeout=1.2,
+            network=(await network_ids(ground))[:1],
+        )  # fmt: skip
+    assert caught.value.last.startswith("BUILD")
+
+
+async def test_a_lost_reply_is_written_down_as_failed(estate: Estate, ground: SmallGround) -> None:
+    estate.control.trouble.add("reset", method="POST", path="/action")
+    with pytest.raises(CloudError):
+        await perform(ground, "server.reboot", some(ground))
+    assert ground.events() == ["asked", "failed"]
+
+
+async def test_check_a_guest_of_the_embedded_cloud(estate: Estate, ground: SmallGround, tmp_path: Path) -> None:
+    guests = [row for row in ground.store.rows(Server).values() if row.status == "ACTIVE"]
+    key = tmp_path / "key"
+    estate.key.write_private_key(key)
+    key.chmod(0o600)
+    reports = []
+    for row in guests:
+        reports.append((await perform(ground, "server.check", row, identity=str(key), deadline=5)).result)
+    ready = [report for report in reports if report.ready]
+    assert ready, [report.failed for report in reports]
+    assert {report.host_key.grade for report in ready} == {"console"}
+
+
+def test_the_declarations_are_frozen() -> None:
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        ACTIONS["server.reboot"].title = "x"  # type: ignore[misc]
