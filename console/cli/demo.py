@@ -8,6 +8,7 @@ import asyncio
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -23,9 +24,22 @@ from console.errors import ConsoleError
 KNOBS = ("servers", "clouds", "regions", "guests", "speed", "seed")
 
 
+SSH, HIGH_SSH = 22, 22022
+
+
 def knobs_of(given: Given) -> dict[str, Any]:
-    """What was asked of the estate; the rest is its own choice."""
-    return {name: given.options[name] for name in KNOBS if name in given.options}
+    """What was asked of the estate; the rest is its own choice, but for where its guests' sshd may listen."""
+    return {name: given.options[name] for name in KNOBS if name in given.options} | {"guest_port": guest_port()}
+
+
+def guest_port() -> int:
+    """Port 22 where this user may listen there, else one that everybody may have."""
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.255.255.254", SSH))
+        except OSError:
+            return HIGH_SSH
+    return SSH
 
 
 def serve_here(given: Given) -> int:
@@ -40,7 +54,9 @@ async def _serve_here(knobs: Mapping[str, Any]) -> int:
         loop.add_signal_handler(number, interrupted.set)
 
     async def told() -> None:
-        say("novadeck: serving the embedded cloud; interrupt to end it")
+        port = knobs.get("guest_port", SSH)
+        ssh = "" if port == SSH else f"; its guests' sshd is at port {port}"
+        say(f"novadeck: serving the embedded cloud{ssh}; interrupt to end it")
         await interrupted.wait()
 
     await serve(knobs, told)

@@ -50,11 +50,12 @@ def demo(given: Given) -> int:
 def _demo(given: Given) -> int:
     """The screen on the embedded cloud, with folders of its own that vanish afterwards."""
     _demand_terminal()
-    with tempfile.TemporaryDirectory(prefix="novadeck-demo-") as folder, beside(knobs_of(given)) as clouds_yaml:
+    knobs = knobs_of(given)
+    with tempfile.TemporaryDirectory(prefix="novadeck-demo-") as folder, beside(knobs) as clouds_yaml:
         paths = Paths(Path(folder, "config"), Path(folder, "state"), Path(folder, "runtime"))
         with _only(clouds_yaml):
             names = [name for name in _found().names if not name.endswith("-admin")]
-            _write_settings(paths, names, clouds_yaml.with_name("id_demo"))
+            _write_settings(paths, names, clouds_yaml.with_name("id_demo"), knobs["guest_port"])
             _show(given, reach.named_clouds(given) or names, paths)
     return Exit.DONE
 
@@ -78,12 +79,12 @@ def _only(clouds_yaml: Path) -> Iterator[None]:
         os.environ.update(kept)
 
 
-def _write_settings(paths: Paths, names: Sequence[str], key: Path) -> None:
-    """Settings for the embedded clouds: the key that their guests know, and the user's own theme."""
+def _write_settings(paths: Paths, names: Sequence[str], key: Path, port: int) -> None:
+    """Settings for the embedded clouds: the way into their guests, and the user's own theme."""
     import tomli_w
 
     own = load_settings()
-    told: dict[str, Any] = {"clouds": {name: {"ssh": {"key": str(key)}} for name in names}}
+    told: dict[str, Any] = {"clouds": {name: {"ssh": {"key": str(key), "port": port}} for name in names}}
     told |= {"theme": own.theme} if own.theme else {}
     paths.config.mkdir(parents=True)
     paths.config_file.write_text(tomli_w.dumps(told | {"ascii": own.ascii}))
