@@ -213,7 +213,7 @@ class _Search:
             self.problems.append(ConfigError(f"no cloud named {clean(name)} was found: {there}."))
             return
         try:
-            found = list(_regions(config, name))
+            found = _regions(config, name)
             accounts = [account for region in found for account in _of_region(region, name, regions)]
         except ConfigError as error:
             self.problems.append(error)
@@ -292,24 +292,36 @@ def _known_names(config: Any) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _regions(config: Any, name: str) -> Iterator[Any]:
+def _regions(config: Any, name: str) -> list[Any]:
     """The entry merged with its profile and its secrets, once for each region that it names."""
-    from keystoneauth1.exceptions.auth_plugins import MissingRequiredOptions
+    from keystoneauth1.exceptions.auth_plugins import OptionError
 
     alone = copy.copy(config)
     alone.cloud_config = {**config.cloud_config, "clouds": {name: copy.deepcopy(config.cloud_config["clouds"][name])}}
     if not isinstance(alone.cloud_config["clouds"][name], dict):
         raise ConfigError(f"cloud {clean(name)}: the entry is no mapping.")
-    try:
-        yield from alone.get_all()
-    except MissingRequiredOptions as error:
-        lacking = [option for option in error.options if option.dest]
-        if not all(option.secret for option in lacking):
-            told = ", ".join(option.dest for option in lacking)
-            raise ConfigError(f"cloud {clean(name)}: the entry lacks {told}.") from None
-        auth = alone.cloud_config["clouds"][name].setdefault("auth", {})
-        auth.update({option.dest: _ASKED for option in lacking})
-        yield from alone.get_all()
+    if found := alone.get_all():
+        return list(found)
+    try:  # the reader passes over what it cannot use; asked for by name, it says why
+        return [alone.get_one(name)]
+    except OptionError:
+        lacking = _lacking(alone, name)
+        if not lacking or not all(option.secret for option in lacking):
+            if told := ", ".join(option.dest for option in lacking if not option.secret):
+                raise ConfigError(f"cloud {clean(name)}: the entry lacks {told}.") from None
+            raise
+    alone.cloud_config["clouds"][name].setdefault("auth", {}).update({option.dest: _ASKED for option in lacking})
+    return list(alone.get_all())
+
+
+def _lacking(config: Any, name: str) -> list[Any]:
+    """The login options that an entry must have and has not."""
+    from keystoneauth1 import loading
+
+    entry = config.get_one(name, validate=False).config
+    told = {key.replace("-", "_") for key in (*entry, *(entry.get("auth") or {}))}
+    options: list[Any] = loading.get_plugin_loader(entry["auth_type"]).get_options()
+    return [option for option in options if option.required and option.dest not in told]
 
 
 def _of_region(region: Any, name: str, wanted: Sequence[str] | None) -> Iterator[Account]:
@@ -378,7 +390,7 @@ def _tls(region: Any, name: str) -> Tls:
     return Tls(True if verify is None else verify, cert)
 
 
-def _sentence(error: Exception) -> str:
+def _sentence(error: BaseException) -> str:
     """A foreign error as one sentence of ours."""
     text = clean(mask(" ".join(str(getattr(error, "message", "") or error).split())))[:300]
     return (text or type(error).__name__).rstrip(".") + "."
@@ -432,10 +444,11 @@ def _access(plugin: Any, keystone: Any) -> Access:
     )
 
 
-def _login_error(error: Exception, name: str, auth_url: str) -> CloudError:
+def _login_error(error: BaseException, name: str, auth_url: str) -> CloudError:
     """What keystoneauth says, in our words and our tree."""
     from keystoneauth1 import exceptions
 
+    error = _underneath(error, exceptions.ConnectionError)
     door = clean(re.sub(r"//[^/@]*@", "//", auth_url)) or "the identity service"
     status = int(getattr(error, "http_status", 0) or 0)
     facts: dict[str, Any] = {"place": name, "request_id": clean(str(getattr(error, "request_id", "") or ""))}
@@ -457,7 +470,15 @@ def _login_error(error: Exception, name: str, auth_url: str) -> CloudError:
     return CloudFault(f"the login plugin failed: {_sentence(error)}", **facts)
 
 
-def _cause(error: Exception) -> str:
+def _underneath(error: BaseException, kind: type[BaseException]) -> BaseException:
+    """The failed connection that a failed discovery came from, or the error itself."""
+    found: BaseException | None = error
+    while found is not None and not isinstance(found, kind):
+        found = found.__cause__ or found.__context__
+    return found or error
+
+
+def _cause(error: BaseException) -> str:
     """The system's own words at the bottom of a chain of wrapped errors."""
     text = str(error)
     for pattern in (r"\[Errno -?\d+\] ([^')\"]+)", r"(Connection (?:refused|reset[^')\"]*|aborted))"):
