@@ -2,12 +2,14 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 bin := .venv/bin
 
-.PHONY: help demo test test-openstack screenshots clean
+.PHONY: help demo test test-clients test-openstack clients bench screenshots clean
 
 help:
 	@echo "make demo             open the console on the embedded cloud (ARGS='--servers 500' ...)"
 	@echo "make test             style, types and tests"
 	@echo "make test-openstack   the flow tests on a real OpenStack, brought up for it (KEEP=1: left up)"
+	@echo "make test-clients     openstackclient, openstacksdk, libcloud and tempest on the embedded cloud"
+	@echo "make bench            what it costs, beside its peers (takes minutes)"
 	@echo "make screenshots      take the pictures for the README"
 	@echo "make clean            remove what the others have made"
 
@@ -23,11 +25,20 @@ test: .venv/.installed-test
 test-openstack: .venv/.installed-test
 	@KEEP='$(KEEP)' tests/openstack/run.sh $(bin)/pytest tests/openstack $(ARGS)
 
+test-clients: .venv/.installed-test .venv-clients/.installed
+	$(bin)/pytest tests/clients $(ARGS)
+
+clients: .venv-clients/.installed
+
+bench: .venv/.installed-test .venv-clients/.installed
+	$(bin)/python tests/bench/listing.py
+	$(bin)/python tests/bench/command.py
+
 screenshots: .venv/.installed-test
 	$(bin)/python screenshots/take.py
 
 clean:
-	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache *.egg-info
+	rm -rf .venv .venv-clients build dist .pytest_cache .mypy_cache .ruff_cache *.egg-info
 	find console tests screenshots -name __pycache__ -prune -exec rm -rf {} +
 
 .venv/bin/python:
@@ -41,3 +52,8 @@ clean:
 .venv/.installed-test: pyproject.toml | .venv/bin/python
 	$(bin)/python -m pip install --quiet --editable '.[test]'
 	@touch $@ .venv/.installed
+
+.venv-clients/.installed: tests/clients/requirements.txt
+	$(PYTHON) -m venv .venv-clients
+	.venv-clients/bin/python -m pip install --quiet --requirement $<
+	@touch $@
