@@ -131,16 +131,27 @@ class Poller(Generic[R]):
         self._stale = False
         self._whole_at = self._changes_at = asked_at
         self._window = self._cloud_time(asked_at)
-        if len(rows) == len(self._rows) and all(map(is_, rows, self._rows)):
-            missed = self._apply(rows, asked_at, complete=True)
-        else:
-            rows = [self._mended(row) for row in rows if not self.kind.deleted(row)]
-            missed = self._apply(rows, asked_at, complete=True)
-            self._follow(rows, {})
-            self._rows = rows
-            self._seen(rows)
+        rows, fresh = self._sifted(rows)
+        missed = self._apply(rows, asked_at, complete=True)
+        if fresh or len(rows) != len(self._rows):
+            present = {row.id for row in rows} if self._moving else frozenset()
+            self._follow(fresh, {id: row for id, row in self._moving.items() if id in present})
+            self._seen(fresh)
+        self._rows = rows
         if missed:
             await self._confirm(missed)
+
+    def _sifted(self, rows: list[R]) -> tuple[list[R], list[R]]:
+        """The rows of a complete list as they are to be told, and those of them that the last list did not have."""
+        if len(rows) == len(self._rows) and all(map(is_, rows, self._rows)):
+            return rows, []
+        known = set(map(id, self._rows))
+        fresh = [row for row in rows if id(row) not in known]
+        odd = {id(row) for row in fresh if self.kind.deleted(row) or self.kind.hollow(row)}
+        if odd:
+            rows = [self._mended(row) if id(row) in odd else row for row in rows if not self.kind.deleted(row)]
+            fresh = [row for row in rows if id(row) not in known]
+        return rows, fresh
 
     async def _changes(self, asked_at: float) -> None:
         if self._window is None:
