@@ -241,7 +241,8 @@ class Wait:
         if left <= 0:
             state = self.noted or "nothing was heard"
             raise WaitTimeout(
-                f"{self.order.name}: no {self._goal()} within {self.timeout:g} s; last seen: {state}.", last=state
+                f"{self.order.name}: {self._goal()} did not come within {self.timeout:g} s; last seen: {state}.",
+                last=state,
             )
         self.step = min(self.step * 1.5, 1.0 if waited < 60 else 2.0)
         every = max(self.step, self.crowd() / 10, least)
