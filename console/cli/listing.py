@@ -89,11 +89,11 @@ async def _servers(given: Given) -> int:
         filters["status"] = filters["status"].upper()
     async with reach.reach(given) as ops:
         names = (
-            asyncio.create_task(_names(ops, "images"), name="names of images") if _needs_names(columns, given) else None
+            asyncio.create_task(_names(ops, Image), name="names of images") if _needs_names(columns, given) else None
         )
         found = await listed(ops, filters)
         image_names = await names if names is not None else {}
-        flavor_names = await _names(ops, "flavors") if _flavors_missing(found.rows, columns, given) else {}
+        flavor_names = await _names(ops, Flavor) if _flavors_missing(found.rows, columns, given) else {}
     return printed(ops, found, given, server_columns(image_names, flavor_names))
 
 
@@ -108,10 +108,12 @@ def _flavors_missing(rows: Sequence[Server], columns: Sequence[Column], given: G
     return any(row.flavor is not None and not row.flavor.name for row in rows)
 
 
-async def _names(ops: "Console", kind: str) -> Names:
-    """The names of images or flavors by place and id; where a cloud does not tell them there are none."""
-    found: Found[Any] = await getattr(ops, kind).list()
-    return {(str(row.place), row.id): row.name for row in found.rows if row.name}
+async def _names(ops: "Console", kind: type[Row]) -> Names:
+    """The names of images or flavors as each place tells them; where a cloud does not tell them there are none."""
+    await ops.of(kind).list()
+    return {
+        (str(place), row.id): row.name for place in ops.places for row in ops.store.told_by(kind, place) if row.name
+    }
 
 
 async def _images(given: Given) -> int:
