@@ -249,6 +249,22 @@ async def test_what_an_entry_lacks_is_asked_for_once() -> None:
         assert harbour.state("a") == "well"
 
 
+@pytest.mark.parametrize("answer", ["", ConfigError("no terminal")])
+async def test_an_answer_that_nobody_gives_leaves_the_lane_in_need(answer: str | ConfigError) -> None:
+    harbour = Harbour("a")
+    account = harbour.account("a")
+    account.missing = ("password",)
+    account.errors = [Unauthorized("the entry lacks password.", fault="missing")]
+
+    async def ask(question: str) -> str:
+        if isinstance(answer, ConfigError):
+            raise answer
+        return answer
+
+    async with harbour.sailing(Server, ask=ask):
+        assert harbour.state("a") == "needs-secret"
+
+
 async def test_without_anybody_to_ask_the_lane_says_what_it_needs() -> None:
     harbour = Harbour("a")
     account = harbour.account("a")

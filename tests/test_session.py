@@ -2,6 +2,8 @@
 
 import asyncio
 import os
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -206,6 +208,13 @@ async def test_no_cloud_at_all_opens_nothing_and_says_so(paths: Paths) -> None:
         assert ops.places == ()
         with pytest.raises(ConfigError, match="no cloud is open"):
             await ops.servers.list()
+
+
+def test_looking_loads_no_face_and_nothing_to_log_in_with() -> None:
+    code = "import sys, console; console.open; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert "console.session" in loaded
+    assert {"textual", "rich", "asyncssh", "openstack", "keystoneauth1", "aiohttp"}.isdisjoint(loaded)
 
 
 async def test_an_error_in_the_body_comes_out_as_it_is(paths: Paths) -> None:

@@ -94,6 +94,22 @@ async def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path) -
     assert str(tmp_path / "state" / "t") in timeline.problem
 
 
+async def test_a_full_disk_is_one_sentence_and_what_was_written_stays(tmp_path: Path) -> None:
+    path, clock = tmp_path / "t", MovedClock()
+    await told(path, clock, batch(server("ACTIVE")))
+    timeline = Timeline(path, clock)
+    assert len(await timeline.history(KEY)) == 1
+    assert timeline._file is not None
+    pages = timeline._file.execute("PRAGMA page_count").fetchone()[0]
+    timeline._file.execute(f"PRAGMA max_page_count={pages}")
+    for turn in range(30):
+        await timeline.write(batch(server(f"TURN{turn}", task_state="x" * 1000)))
+    await timeline.close()
+    assert "full" in timeline.problem
+    history = await told(path, clock)
+    assert history[0][0] == "seen"
+
+
 async def test_a_file_that_is_no_database_is_one_sentence_and_stays_as_it_is(tmp_path: Path) -> None:
     path = tmp_path / "t"
     path.write_text("not a database" * 100)

@@ -14,7 +14,7 @@ from console.core.clock import Clock
 from console.core.lane import Account, Connect, Lane
 from console.core.settings import Settings
 from console.core.store import Store
-from console.errors import ConfigError
+from console.errors import ConfigError, ConsoleError
 from console.model.place import Place, Row
 
 Beside = Callable[[Any], Sequence[Account]]
@@ -177,11 +177,14 @@ class Fleet:
                     await self._reopen(cloud, files)
 
     async def _ask_person(self, lane: Lane) -> None:
-        """Ask for what an entry lacks; one entry after the other, and each only once."""
+        """Ask for what an entry lacks; one entry after the other, and each only once. No answer is an answer."""
         assert self._ask is not None
         async with self._asking:
-            given = {name: await self._ask(f"The {name} for {lane.place.cloud}") for name in lane.account.missing}
-            if given:
+            try:
+                given = {name: await self._ask(f"The {name} for {lane.place.cloud}") for name in lane.account.missing}
+            except ConsoleError:
+                return
+            if given and all(given.values()):
                 self.tell(lane.place, given)
 
     def _moved(self, lane: Lane, before: Place) -> None:
