@@ -9,13 +9,14 @@ cloud-init prints them.  Where port 22 of its own loopback address cannot be had
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import asyncssh
 
 from console.sim.clock import Clock
-from console.sim.console_log import CONSOLE_KEYS, boot_text, first_boot_text
+from console.sim.console_log import boot_text, first_boot_text
 from console.sim.records import Server
 from console.sim.shell import Seat, run
 
@@ -263,19 +264,24 @@ class GuestHouse:
             guest.server.stale()
 
     async def _open(self, guest: Guest, host: str, port: int, wanted: str) -> asyncssh.SSHAcceptor | asyncio.Server:
+        plug = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        try:
+            plug.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            plug.bind((host, port))
+        except OSError:
+            plug.close()
+            raise
         if wanted == "silent":
 
             async def mute(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
                 guest.open.add(writer.transport)
 
-            return await asyncio.start_server(mute, host, port, reuse_address=True)
+            return await asyncio.start_server(mute, sock=plug)
         return await asyncssh.listen(
-            host,
-            port,
+            sock=plug,
             server_factory=lambda: Login(guest),
             server_host_keys=guest.rescue_keys if guest.rescued else guest.keys,
             process_factory=lambda process: self._session(guest, process),
-            reuse_address=True,
             allow_scp=False,
             server_version="OpenSSH_9.2p1 Debian-2+deb12u2",
             login_timeout=30,
@@ -331,5 +337,3 @@ def guest_addresses(server: Server) -> list[str]:
     found += [extra.address for port in server.ports for extra in port.floating]
     return [address for address in found if address.startswith("127.")]
 
-
-__all__ = ["CONSOLE_KEYS", "Guest", "GuestHouse", "guest_addresses", "new_keys"]
