@@ -96,6 +96,19 @@ async def test_ways_to_find(estate: Estate) -> None:
             await ops.servers.get("11111111-1111-4111-8111-111111111111")
 
 
+@pytest.mark.parametrize("name", ["[bold]x[/]", "a/b", "../flavors", "x?y=1", "ü+ü", "100%", "web*", "(", "."])
+async def test_a_name_is_a_name_whatever_its_letters(name: str) -> None:
+    async with console.open() as ops:
+        with pytest.raises(console.NotFound, match="there is no server"):
+            await ops.servers.find(name)
+        place = ops.places[0]
+        image = await ops.images.list(places=[place], status="active")
+        flavor = await ops.flavors.list(places=[place])
+        given = {"name": name, "image": image.rows[0].id, "flavor": flavor.rows[0].id}
+        outcome = await ops.perform("server.create", place, network=["none"], **given)
+        assert (await ops.servers.find(name)).id == outcome.id
+
+
 async def test_rows_are_snapshots(estate: Estate) -> None:
     async with console.open() as ops:
         server = await ops.servers.find(a_name(estate))

@@ -1,6 +1,7 @@
 """One noun over all places: what is known now, what moves, and what the clouds say when asked."""
 
 import asyncio
+import re
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
@@ -17,6 +18,9 @@ from console.model.flavor import Flavor
 from console.model.place import Key, Place, Row
 
 R = TypeVar("R", bound=Row)
+
+_PLAIN = re.compile(r"[A-Za-z0-9_ :@-]+")  # means the same as a name and as a pattern
+_ID = re.compile(r"(?!\.+$)[A-Za-z0-9_. -]{1,255}")  # whatever is none of this is no id of any cloud
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +84,7 @@ class Collection(Generic[R]):
         if id is not None:
             return await self.get(id)
         sent = {key: value for key, value in by.items() if key in self.kind.filters}
-        if name is not None and "name" in self.kind.filters:
+        if name is not None and "name" in self.kind.filters and (_PLAIN.fullmatch(name) or not self.kind.patterns):
             sent["name"] = name
         answer = await self.list(**sent)
         rows = [row for row in answer.rows if _fits(row, name, contains, by)]
@@ -158,6 +162,8 @@ class Collection(Generic[R]):
 
     async def _by_id(self, id: str, found: Found[R]) -> Sequence[R]:
         """The rows of this id, each thing once; troubles are put into `found`."""
+        if not _ID.fullmatch(id):
+            return []
 
         async def one(lane: Lane) -> R | CloudError:
             try:

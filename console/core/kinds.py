@@ -40,6 +40,7 @@ class Kind(Generic[R]):
     changes: bool = False  # whether the cloud can list what changed since a moment
     confirm: bool = False  # whether a row that a listing misses must be asked for before it counts as gone
     filters: frozenset[str] = frozenset()  # the filters that a cloud applies itself
+    patterns: bool = False  # whether a cloud takes the name to filter by for a regular expression
     in_flight: Callable[[R], bool] = lambda row: False
     deleted: Callable[[R], bool] = lambda row: False
     hollow: Callable[[R], bool] = lambda row: False  # whether the cloud knows no more of it now than that it is there
@@ -72,6 +73,7 @@ KINDS: dict[type[Row], Kind[Any]] = {
         changes=True,
         confirm=True,
         filters=frozenset({"name", "status", "image_id", "flavor_id"}),
+        patterns=True,
         in_flight=lambda server: server.in_flight,
         deleted=deleted,
         hollow=lambda server: server.word == "UNKNOWN" and not server.name,
