@@ -177,7 +177,7 @@ async def test_a_lane_that_is_down_takes_no_orders(ground: SmallGround) -> None:
     assert "connection refused" in verdict(ground, "server.reboot", row)
     with pytest.raises(ActionRefused, match="connection refused"):
         await perform(ground, "server.reboot", row)
-    ground.dialects.clear()
+    await ground.dialects.pop(row.place).close()
     assert "nothing there" in verdict(ground, "server.reboot", row)
 
 
@@ -222,6 +222,21 @@ async def test_bad_values_for_an_image(ground: SmallGround, given: dict[str, Any
     with pytest.raises(ActionRefused, match=words) as caught:
         await perform(ground, "server.snapshot", some(ground), **given)
     assert "\x1b" not in str(caught.value)
+    assert ground.events() == []
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"network": "nowhere"}, "no network 'nowhere'. There are"),
+        ({"key_name": "nobody"}, "no key pair 'nobody'. There are demo."),
+        ({"image": "no-such"}, "no image 'no-such'"),
+    ],
+)
+async def test_names_that_nobody_has(ground: SmallGround, given: dict[str, str], words: str) -> None:
+    rest = {"name": "x", "image": (await small_image(ground)).id, "flavor": "2 GB Standard Instance"}
+    with pytest.raises(NotFound, match=words):
+        await perform(ground, "server.create", place(ground), **{**rest, **given})
     assert ground.events() == []
 
 
@@ -270,6 +285,33 @@ def dataclass_like(row: Server, **changes: Any) -> Server:
     return msgspec.structs.replace(row, **changes, key=msgspec.structs.replace(row.key, id=changes["id"]))
 
 
+async def test_two_hundred_marked_and_ten_requests_that_fail(tmp_path: Path) -> None:
+    async with Estate(servers=240, clouds=1, regions=1, guests=0, speed=SPEED) as estate:
+        file = estate.write_clouds_yaml(tmp_path)
+        async with ground_on(file, tmp_path / "state", next(iter(estate.clouds))) as ground:
+            await ground.refresh(place(ground))
+            rows = [row for row in ground.store.rows(Server).values() if row.status == "ACTIVE" and not row.locked]
+            rows = [row for row in rows if not row.task_state][:200]
+            estate.control.trouble.add("status", status=500, method="POST", path="/action", times=10)
+            outcomes = await perform(ground, "server.reboot", rows)
+    assert len(outcomes) == len(rows) == 200
+    assert [outcome.name for outcome in outcomes] == [row.name for row in rows]
+    assert sum(not outcome.ok for outcome in outcomes) == 10
+    lines = [json.loads(line) for line in ground.audit.path.read_text().splitlines()]
+    assert len(lines) == 400
+    assert [line["event"] for line in lines].count("accepted") == 190
+    assert len({line["order"] for line in lines}) == 200
+
+
+async def test_an_image_is_deleted(ground: SmallGround) -> None:
+    where = place(ground)
+    taken = await perform(ground, "server.snapshot", some(ground), name="golden", wait=True, timeout=60)
+    image = await ground.dialect(where).image(taken.id)
+    assert (await perform(ground, "image.delete", image)).ok
+    with pytest.raises(NotFound):
+        await ground.dialect(where).image(taken.id)
+
+
 async def test_a_race_is_told_as_a_conflict(ground: SmallGround) -> None:
     row = some(ground)
     await ground.dialect(place(ground)).reboot(row.id)
@@ -309,7 +351,7 @@ async def test_a_server_that_never_leaves_build(estate: Estate, ground: SmallGro
     with pytest.raises(WaitTimeout) as caught:
         await perform(
             ground, "server.create", where, name="stuck", image=image, flavor="2 GB Standard Instance",
-            network=(await network_ids(ground))[:1], wait=True, timeout=1.2,
+            network="private", wait=True, timeout=1.2,
         )  # fmt: skip
     assert caught.value.last.startswith("BUILD")
 

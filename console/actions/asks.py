@@ -49,6 +49,10 @@ async def _one(ask: Ask, value: Any, ground: Ground, place: Place) -> Any:
         return await look_up(Flavor, value, ground, place)
     if ask.kind == "image":
         return await look_up(Image, value, ground, place)
+    if ask.kind == "keypair":
+        return await _keypair(_text(ask, value), ground, place)
+    if ask.kind == "network":
+        return await _network(_text(ask, value), ground, place)
     if ask.kind == "metadata":
         return metadata(value)
     if ask.kind == "flag":
@@ -123,6 +127,30 @@ async def look_up(kind: type[Flavor] | type[Image], value: Any, ground: Ground, 
     if found := _named(kind, text, asked):
         return found
     raise NotFound(f"There is no {kind.__name__.lower()} {clean(text)!r}.", place=str(place), hint=_near(text, asked))
+
+
+async def _keypair(name: str, ground: Ground, place: Place) -> str:
+    """The name of a key pair that there is."""
+    asked = [row async for page in ground.dialect(place).keypairs() for row in page]
+    if name not in {row.name for row in asked}:
+        raise NotFound(f"There is no key pair {clean(name)!r}.", place=str(place), hint=_near(name, asked))
+    return name
+
+
+async def _network(text: str, ground: Ground, place: Place) -> str:
+    """A network's id from its name or id; "auto" and "none" are words of Nova's own."""
+    dialect = ground.dialect(place)
+    if text in ("auto", "none") or "network.list" not in dialect.verbs:
+        return text
+    known = await dialect.networks()
+    found = [str(one["id"]) for one in known if one.get("id") == text]
+    found = found or [str(one["id"]) for one in known if one.get("name") == text]
+    if len(found) > 1:
+        raise AmbiguousName(f"{len(found)} networks are called {clean(text)!r}.", candidates=found)
+    if not found:
+        names = ", ".join(sorted(str(one.get("name")) for one in known)[:6])
+        raise NotFound(f"There is no network {clean(text)!r}.", place=str(place), hint=f"There are {names}.")
+    return found[0]
 
 
 def _named(kind: type[Row], text: str, rows: Sequence[Any]) -> Any:

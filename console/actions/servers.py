@@ -26,7 +26,7 @@ REBOOTED = "Nova sets a task state before it answers, and clears it when the gue
         Ask("name", "text", "name", "what the server is called", required=True),
         Ask("image", "image", "image", "the image to boot, by name or id", required=True),
         FLAVOR,
-        Ask("network", "network", "network", "a network's id, or auto, or none", many=True),
+        Ask("network", "network", "network", "a network by name or id, or auto, or none", many=True),
         Ask("key_name", "keypair", "key pair", "the key pair that may log in"),
         Ask("metadata", "metadata", "metadata", "key=value", many=True),
         Ask("user_data", "file", "user data", "a file for cloud-init"),

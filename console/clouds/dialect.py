@@ -105,6 +105,12 @@ class Dialect(Protocol):
     async def create_image(self, id: str, name: str, *, metadata: Mapping[str, str] | None = None) -> Accepted:
         """Make an image of a server's disk; `id` of the answer is the image's."""
 
+    async def delete_image(self, id: str) -> Accepted:
+        """Order an image's end; one that is gone already is no error."""
+
+    async def networks(self, *, external: bool | None = None, name: str | None = None) -> list[dict[str, Any]]:
+        """The networks that the project may see, as the cloud tells them (cleaned)."""
+
     async def instance_actions(self, id: str) -> list[dict[str, Any]]:
         """What was asked of a server, newest first, as the cloud recorded it (cleaned)."""
 

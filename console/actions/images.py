@@ -1,0 +1,21 @@
+"""What can be done to an image."""
+
+from console.actions.declared import Order, action
+from console.clouds.dialect import Accepted
+from console.model.image import Image
+
+
+@action(
+    "image.delete",
+    title="delete image",
+    command="image delete",
+    on=Image,
+    key="D",
+    needs="image.delete",
+    confirm="Delete the image {name} for good?",
+    type_name=True,
+    reversible=False,
+)
+async def delete(order: Order) -> Accepted:
+    """Delete the image for good; servers that were made from it go on."""
+    return await order.dialect.delete_image(order.row.id)
