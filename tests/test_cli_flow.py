@@ -159,6 +159,18 @@ def test_find_and_console_log(shell: Shell) -> None:
     assert len(shell.ok("console", "log", "show", row["id"], "--lines", "2").splitlines()) <= 2
 
 
+def test_a_list_loads_neither_the_screen_nor_ssh_nor_the_actions(shell: Shell) -> None:
+    code = """if True:
+        import sys
+        from console.cli.main import main
+        main(["server", "list"])
+        print(*sys.modules, file=sys.stderr)"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    loaded = set(done.stderr.split())
+    assert "console.session" in loaded
+    assert loaded.isdisjoint({"textual", "rich", "asyncssh", "console.actions.action", "console.tui", "console.sim"})
+
+
 # Acting
 
 

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from console.cli import reach
 from console.cli.checking import checked
+from console.cli.naming import named
 from console.cli.output import write, write_objects, write_one
 from console.cli.parse import Given, UsageError
 from console.cli.report import done, shown
 from console.cli.voice import asked, asked_secret, complain, say, someone_there
-from console.errors import ActionRefused, ConsoleError
+from console.errors import ActionRefused
 from console.model.place import Place, Row
-from console.model.server import Server
 
 if TYPE_CHECKING:
     from console.actions.declared import Action, Outcome, Step
@@ -67,26 +67,6 @@ async def _act(given: Given) -> int:
 def _collection(ops: "Console", action: "Action") -> "Collection[Any]":
     found: Collection[Any] = getattr(ops, f"{action.on.__name__.lower()}s")
     return found
-
-
-async def named_servers(ops: "Console", names: Sequence[str]) -> list[Server]:
-    """The servers with these names or ids. Raises `NotFound` or `AmbiguousName`."""
-    found: list[Server] = await named(ops.servers, names)
-    return found
-
-
-async def named(collection: "Collection[Any]", names: Sequence[str]) -> list[Any]:
-    """The rows with these names or ids, each once; all are looked for before one that is missing is told."""
-    found = await asyncio.gather(*(collection.find(name) for name in dict.fromkeys(names)), return_exceptions=True)
-    errors = [error for error in found if isinstance(error, BaseException)]
-    for error in errors:
-        if not isinstance(error, ConsoleError):
-            raise error
-    if errors:
-        for error in errors[:-1]:
-            complain(error)  # type: ignore[arg-type]
-        raise errors[-1]
-    return list({row.key: row for row in found}.values())  # type: ignore[union-attr]
 
 
 def destroys(action: "Action") -> bool:

@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from console.cli import reach
-from console.cli.acting import named_servers
 from console.cli.columns import FIXED_COLUMNS, Names, chosen, fields, ordered, server_columns, sheet
+from console.cli.naming import named_servers
 from console.cli.narrowing import listed
 from console.cli.output import Column, write, write_objects, write_one
 from console.cli.parse import Given, UsageError

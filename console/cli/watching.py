@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from console.cli import reach
-from console.cli.acting import named_servers
 from console.cli.columns import fields, server_columns, sheet
+from console.cli.naming import named_servers
 from console.cli.output import iso, plain, text, to_json, write
 from console.cli.parse import Given, UsageError
 from console.cli.voice import say
