@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from textual.pilot import Pilot
+
 import console
 from console.core.settings import CloudSettings, Paths, Settings, SshSettings
 from console.model.server import Server
@@ -15,7 +17,6 @@ from console.sim.estate import Estate
 from console.tui.app import NovadeckApp
 from console.tui.dialogs import Dialog
 from console.tui.theme import UNICODE, Glyphs, load_theme
-from textual.pilot import Pilot
 
 PATIENCE = 30.0
 

@@ -18,7 +18,7 @@ from console.tui import resizing
 from console.tui.deck import Deck
 from console.tui.dialogs import AskText, Choice, Confirm, Dialog, Pick, Topic
 from console.tui.operations import Operation
-from console.tui.paint import EMPTY, Line, Span, age, byte_size, cut_middle, since, spans
+from console.tui.paint import EMPTY, Line, Span, age, byte_size, cut_middle, gigabytes, megabytes, since, spans
 from console.tui.screen import MainScreen
 
 Given = dict[str, Any]
@@ -109,7 +109,7 @@ class Acting:
         held = resizing.flavor_of(servers[0], flavors)
         now = []
         if held is not None and len(servers) == 1:
-            figures = f"{held.vcpus} vcpu, {held.ram} MB, {held.disk} GB"
+            figures = f"{held.vcpus} vcpu, {megabytes(held.ram)}, {gigabytes(held.disk)}"
             now = [spans(Span(f"{held.name} now: {figures}", "muted"))]
 
         def changes(flavor: Flavor) -> list[Line]:
@@ -117,7 +117,7 @@ class Acting:
 
         offered = resizing.choices(servers, flavors)
         ink = self.screen.ink
-        dialog = Pick(ink, deck.glyphs, topic, now, offered, resizing.HEADS, "resize to", changes, "flavor")
+        dialog = Pick(ink, deck.glyphs, topic, now, offered, resizing.heads(flavors), "resize to", changes, "flavor")
         self.screen.run_worker(self._add_limits(deck, dialog, servers, flavors), name="read limits", group="limits")
         found: Flavor | None = await self._show(dialog)
         return found
@@ -202,7 +202,7 @@ class Acting:
         heads: tuple[tuple[str, int, bool], ...] = (("name", 40, False), ("", 12, True))
         offered = _offer(rows, ask)
         if ask.kind == "flavor":
-            offered, heads = resizing.choices([], rows), resizing.HEADS
+            offered, heads = resizing.choices([], rows), resizing.heads(rows)
         lines = [spans(Span(ask.help, "muted"))]
         found = await self._show(Pick(ink, glyphs, topic, lines, offered, heads, f"{ask.title}:"))
         return found.name if isinstance(found, Row) and ask.kind == "keypair" else found

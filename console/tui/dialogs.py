@@ -322,7 +322,7 @@ class Pick(Dialog[Any]):
             text = cell.rjust(size) if right else cell.ljust(size)
             shade = role if n == 0 else ("text" if choice.fits or choice.current else "faint")
             found = spans(found, Span(text, shade, here and n == 0, ground))
-        found = spans(found, Span(f"     {choice.reason}", "muted", ground=ground))
+        found = spans(found, Span(f"   {choice.reason}", "muted", ground=ground))
         return spans(fit(found, self.room), Span(" " * max(0, self.room - width(found)), ground=ground))
 
     def answer(self) -> Line:

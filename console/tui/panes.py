@@ -255,7 +255,7 @@ SERVERS = PaneSpec(
         Column("name", 13, cut="middle", grows=32, gives=8),
         Column("status", 15, narrow=(79, 14)),
         Column("task", 22, narrow=(79, 21)),
-        Column("address", 17, cut="never", least=78),
+        Column("address", 17, cut="never", gives=12, least=78),
         Column("flavor", 11, cut="head", grows=24, gives=8, least=114),
         Column("image", 16, cut="head", grows=32, gives=10, least=114),
         Column("place", 10, cut="middle", grows=24, gives=6, least=98, places=True),

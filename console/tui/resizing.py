@@ -5,13 +5,21 @@ What we can know to be refused is said beforehand; what we cannot know is left t
 
 from collections.abc import Mapping, Sequence
 
+from rich.cells import cell_len
+
 from console.model.flavor import Flavor
 from console.model.quota import Limit
 from console.model.server import FlavorReference, Server
 from console.tui.dialogs import Choice
-from console.tui.paint import Line, Span, gigabytes, megabytes, spans
+from console.tui.paint import Line, Span, cut_tail, gigabytes, megabytes, spans
 
-HEADS = (("flavor", 20, False), ("vcpu", 5, True), ("ram", 9, True), ("disk", 9, True))
+PLENTY = 10_000  # a quota of which more than this is left is no quota worth telling
+
+
+def heads(flavors: Sequence[Flavor]) -> tuple[tuple[str, int, bool], ...]:
+    """The picker's columns: name, width, and whether it stands at the right."""
+    longest = max((cell_len(flavor.name) for flavor in flavors), default=8)
+    return ("flavor", min(30, max(12, longest)), False), ("vcpu", 6, True), ("ram", 9, True), ("disk", 9, True)
 
 
 def flavor_of(server: Server, flavors: Sequence[Flavor]) -> Flavor | None:
@@ -43,7 +51,7 @@ def choices(
         current = bool(now) and all(held is not None and held.id == flavor.id for held in now)
         reason = "this is what it has" if current else _against(servers, now, flavor, limits or {})
         fits = not current and not reason
-        cells = (flavor.name, str(flavor.vcpus or "—"), megabytes(flavor.ram), gigabytes(flavor.disk))
+        cells = (cut_tail(flavor.name, 30), str(flavor.vcpus or "—"), megabytes(flavor.ram), gigabytes(flavor.disk))
         found.append(Choice(flavor, cells, fits, reason or _fits(now, flavor, limits or {}), current))
     return found
 
@@ -81,7 +89,7 @@ def _quota(now: Sequence[Flavor | None], flavor: Flavor, limits: Mapping[str, Li
 
 def _fits(now: Sequence[Flavor | None], flavor: Flavor, limits: Mapping[str, Limit]) -> str:
     cores, ram = (limits[name].left if name in limits else None for name in ("cores", "ram"))
-    if cores is None or ram is None:
+    if cores is None or ram is None or cores > PLENTY:
         return "fits"
     cores -= sum(max(0, (flavor.vcpus or 0) - (held.vcpus or 0)) for held in now if held)
     ram -= sum(max(0, (flavor.ram or 0) - (held.ram or 0)) for held in now if held)
