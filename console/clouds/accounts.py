@@ -18,9 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-import platformdirs
-import yaml
-
+from console.clouds.files import broken_files, cloud_folders, looked_for, paths
 from console.errors import CloudError, CloudFault, ConfigError, Unauthorized, Unreachable
 from console.model.place import Place
 from console.text import clean
@@ -33,8 +31,6 @@ Given = TypeVar("Given")
 LOGIN_TIMEOUT = 10.0  # seconds, where the entry sets no api_timeout
 NO_TOKEN_LIFE = 10 * 365 * 86400.0
 _ASKED = "\0asked later"  # stands for a secret while the reader checks an entry
-_SUFFIXES = (".yaml", ".yml", ".json")
-_ENVIRONMENT = ("OS_CLIENT_CONFIG_FILE", "OS_CLIENT_SECURE_FILE", "OS_CLOUD", "OS_AUTH_URL")
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,14 +172,14 @@ class _Search:
     """One look at the files and variables."""
 
     def __init__(self) -> None:
-        folders = _folders()
-        self._files = {kind: _paths(kind, folders) for kind in ("clouds", "secure", "clouds-public")}
+        folders = cloud_folders()
+        self._files = {kind: paths(kind, folders) for kind in ("clouds", "secure", "clouds-public")}
         self.problems: list[ConfigError] = []
-        self.looked_for = tuple(_looked_for(self._files["clouds"]))
+        self.looked_for = tuple(looked_for(self._files["clouds"]))
 
     def run(self, names: Sequence[str] | None, regions: Sequence[str] | None) -> Accounts:
         """All that the contract of `find_accounts` promises."""
-        self.problems += _broken_files(self._files)
+        self.problems += broken_files(self._files)
         try:
             config = self._config()
         except Exception as error:
@@ -225,60 +221,6 @@ class _Search:
 
 def _ask_later(prompt: str | None = None) -> str:
     return _ASKED
-
-
-def _folders() -> list[Path]:
-    dirs = platformdirs.PlatformDirs("openstack", "OpenStack", multipath=True)
-    home = Path(os.environ.get("SNAP_REAL_HOME") or "~").expanduser()
-    named = [Path.cwd(), Path(dirs.user_config_dir), home / ".config" / "openstack"]
-    named += [Path(part) for part in dirs.site_config_dir.split(os.pathsep)] + [Path("/etc/openstack")]
-    return list(dict.fromkeys(named))
-
-
-def _paths(kind: str, folders: Sequence[Path]) -> list[str]:
-    return [str(folder / f"{kind}{suffix}") for folder in folders for suffix in _SUFFIXES]
-
-
-def _looked_for(paths: Sequence[str]) -> Iterator[str]:
-    for name in _ENVIRONMENT:
-        yield f"{name}={clean(os.environ[name])}" if os.environ.get(name) else name
-    yield from (path for path in paths if not path.endswith((".yml", ".json")))
-
-
-def _broken_files(files: Mapping[str, Sequence[str]]) -> Iterator[ConfigError]:
-    """The reader passes over a file that it cannot parse; a person wants to know which, and where it is wrong."""
-    overrides = {"clouds": "OS_CLIENT_CONFIG_FILE", "secure": "OS_CLIENT_SECURE_FILE"}
-    for kind, paths in files.items():
-        named = os.environ.get(overrides.get(kind, ""))
-        if named and not Path(named).exists():
-            yield ConfigError(f"{overrides[kind]} names {clean(named)}, and there is no such file.")
-        for path in [named, *paths] if named else paths:
-            if Path(path).is_file():
-                if (problem := _broken(Path(path))) is not None:
-                    yield problem
-                break
-
-
-def _broken(path: Path) -> ConfigError | None:
-    try:
-        tree = yaml.safe_load(path.read_text())
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        return ConfigError(f"{path}{where}: {clean(str(getattr(error, 'problem', None) or 'this is not YAML'))}.")
-    except (OSError, UnicodeDecodeError) as error:
-        return ConfigError(f"{path} cannot be read: {clean(getattr(error, 'strerror', None) or str(error))}.")
-    if tree is not None and not isinstance(tree, dict):
-        return ConfigError(f"{path}, line 1: this is no mapping with a 'clouds' section.")
-    return _broken_entries(path, tree or {})
-
-
-def _broken_entries(path: Path, tree: Mapping[str, Any]) -> ConfigError | None:
-    for section in ("clouds", "public-clouds"):
-        entries = tree.get(section, {})
-        if not isinstance(entries, dict):
-            return ConfigError(f"{path}: '{section}' is no mapping of names to clouds.")
-    return None
 
 
 def _known_names(config: Any) -> tuple[str, ...]:

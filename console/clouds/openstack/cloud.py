@@ -18,6 +18,7 @@ from console.clouds.openstack.catalog import (
 from console.clouds.openstack.glance import Glance
 from console.clouds.openstack.neutron import Neutron
 from console.clouds.openstack.nova import Nova
+from console.clouds.openstack.orders import Orders
 from console.clouds.openstack.service import Service, Spoken, Version, discover, not_offered
 from console.errors import BadReply, Unauthorized
 from console.model.flavor import Flavor
@@ -42,10 +43,11 @@ _VERBS = {
 }
 
 
-class OpenStack:
+class OpenStack(Orders):
     """The verbs of one account. Made by `open_cloud`, which finds and asks the services."""
 
     def __init__(self, origin: Origin, nova: Nova, glance: Glance | None, neutron: Neutron | None, **own: Any) -> None:
+        super().__init__(nova.service)
         self.origin = origin
         self.region: str = own["region"]
         self.pace: Pace = own["pace"]
@@ -56,7 +58,7 @@ class OpenStack:
         self._glance = glance
         self._neutron = neutron
         offered = {"compute": nova, "image": glance, "network": neutron}
-        self.verbs = frozenset(verb for kind, there in offered.items() if there for verb in _VERBS[kind])
+        self.verbs = self.offered() | {verb for kind, there in offered.items() if there for verb in _VERBS[kind]}
 
     @property
     def glance(self) -> Glance:

@@ -1,7 +1,6 @@
 """Servers, flavors, key pairs and limits of OpenStack Compute v2.1, and v2 without microversions."""
 
 import datetime as dt
-import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -9,6 +8,7 @@ import msgspec
 
 from console.clouds.dialect import Accepted, Filters
 from console.clouds.openstack.ordering import new_server
+from console.clouds.openstack.orders import accepted
 from console.clouds.openstack.records import Memo, Reader
 from console.clouds.openstack.service import Service, Version
 from console.clouds.openstack.shapes import NovaFlavor, NovaServer
@@ -18,7 +18,7 @@ from console.model.keypair import KeyPair
 from console.model.place import Key, Origin, Row
 from console.model.quota import Limit, Limits
 from console.model.server import Server
-from console.text import Secret, clean, clean_lines, clean_tree
+from console.text import Secret, clean_lines, clean_tree
 from console.wire.message import Reply, read_json, refuse_body, request_id
 
 R = TypeVar("R", bound=Row)
@@ -196,30 +196,30 @@ class Nova:
     async def delete_server(self, id: str) -> Accepted:
         """Order a server's end; one that is gone already is no error."""
         try:
-            return _accepted(await self.service.delete(f"servers/{id}"))
+            return accepted(await self.service.delete(f"servers/{id}"))
         except NotFound as error:
             return Accepted(error.request_id)
 
     async def reboot(self, id: str, *, hard: bool = False) -> Accepted:
         """Restart by the guest's own shutdown, or by the power."""
-        return _accepted(await self._act(id, "reboot", {"type": "HARD" if hard else "SOFT"}))
+        return accepted(await self._act(id, "reboot", {"type": "HARD" if hard else "SOFT"}))
 
     async def resize(self, id: str, flavor_id: str) -> Accepted:
         """Move to another flavor; it ends in VERIFY_RESIZE."""
-        return _accepted(await self._act(id, "resize", {"flavorRef": flavor_id}))
+        return accepted(await self._act(id, "resize", {"flavorRef": flavor_id}))
 
     async def confirm_resize(self, id: str) -> Accepted:
         """Keep the new flavor."""
-        return _accepted(await self._act(id, "confirmResize", None))
+        return accepted(await self._act(id, "confirmResize", None))
 
     async def revert_resize(self, id: str) -> Accepted:
         """Go back to the old flavor."""
-        return _accepted(await self._act(id, "revertResize", None))
+        return accepted(await self._act(id, "revertResize", None))
 
     async def create_image(self, id: str, name: str, *, metadata: Mapping[str, str] | None = None) -> Accepted:
         """Make an image of a server's disk; its id comes in the body, or (before 2.45) as the end of an address."""
         asked: dict[str, Any] = {"name": name} | ({"metadata": dict(metadata)} if metadata else {})
-        return _made_image(await self._act(id, "createImage", asked))
+        return accepted(await self._act(id, "createImage", asked))
 
     async def _act(self, id: str, action: str, asked: Any, *, most: Version | None = None) -> Reply:
         return await self.service.post(f"servers/{id}/action", {action: asked}, most=most)
@@ -228,21 +228,6 @@ class Nova:
 def _query(filters: Filters, names: Mapping[str, str]) -> list[tuple[str, Any]]:
     """A filter's value may be a list, which fits any of them; a server_id is nothing that servers are filtered by."""
     return [(names.get(name, name), value) for name, value in filters.items() if value is not None]
-
-
-def _accepted(reply: Reply, id: str | None = None) -> Accepted:
-    return Accepted(request_id(reply.headers), id)
-
-
-def _made_image(reply: Reply) -> Accepted:
-    try:
-        told = msgspec.json.decode(reply.body) if reply.body else {}
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        told = {}
-    id = told.get("image_id") if isinstance(told, dict) else None
-    if not isinstance(id, str):
-        id = re.split(r"[?#]", reply.headers.get("location", ""))[0].rstrip("/").rpartition("/")[2] or None
-    return _accepted(reply, clean(id) if id else None)
 
 
 def _limit(name: str, told: Mapping[str, Any], most: str, used: str | None, unit: str) -> Limit:

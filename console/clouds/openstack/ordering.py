@@ -4,6 +4,8 @@ import base64
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from console.text import Secret
+
 # Names that the console uses -> names that Nova uses, for what is passed on as it is.
 _PLAIN = {
     "flavor_id": "flavorRef",
@@ -42,15 +44,15 @@ def new_server(
         if key not in _PLAIN:
             raise TypeError(f"a server is not ordered with {key!r}")
         if value is not None:
-            server[_PLAIN[key]] = value
+            server[_PLAIN[key]] = value.reveal() if isinstance(value, Secret) else value
     if networks is not None:
         server["networks"] = networks if isinstance(networks, str) else [_network(network) for network in networks]
     if security_groups is not None:
         server["security_groups"] = [{"name": group} for group in security_groups]
     if user_data is not None:
-        server["user_data"] = _base64(user_data)
+        server["user_data"] = base64_text(user_data)
     if personality:
-        server["personality"] = [{"path": path, "contents": _base64(text)} for path, text in personality.items()]
+        server["personality"] = [{"path": path, "contents": base64_text(text)} for path, text in personality.items()]
     return {"server": server} | ({"os:scheduler_hints": dict(hints)} if hints else {})
 
 
@@ -58,5 +60,6 @@ def _network(network: str | Mapping[str, Any]) -> dict[str, Any]:
     return {"uuid": network} if isinstance(network, str) else dict(network)
 
 
-def _base64(text: str | bytes) -> str:
+def base64_text(text: str | bytes) -> str:
+    """What Nova wants user data and files wrapped in."""
     return base64.b64encode(text.encode() if isinstance(text, str) else text).decode("ascii")
