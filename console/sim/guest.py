@@ -336,4 +336,3 @@ def guest_addresses(server: Server) -> list[str]:
     found = [address for port in server.ports for _, address in port.fixed]
     found += [extra.address for port in server.ports for extra in port.floating]
     return [address for address in found if address.startswith("127.")]
-
