@@ -140,6 +140,11 @@ async def test_what_is_too_old_is_forgotten(tmp_path: Path) -> None:
     assert len(await told(path, clock, batch(server("REBOOT")))) == 2
     await clock.advance(7200)
     assert len(await told(path, clock)) == 1
+    await clock.advance(module.KEPT.total_seconds())
+    assert await told(path, clock) == []
+    file = sqlite3.connect(path)
+    assert file.execute("SELECT count(*) FROM last").fetchone() == (0,)
+    file.close()
 
 
 async def test_what_is_too_much_is_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

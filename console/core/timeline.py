@@ -7,10 +7,10 @@ sentence says so and the console goes on without. No write-ahead log, since home
 
 import asyncio
 import datetime as dt
-import json
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -27,6 +27,7 @@ T = TypeVar("T")
 VERSION = 1
 KEPT = dt.timedelta(days=90)
 MOST = 500_000  # changes
+AT_ONCE = 250  # rows, so that the event loop never waits long for its turn
 
 _SCHEMA = """
 CREATE TABLE changes (
@@ -88,7 +89,11 @@ class Timeline:
     async def write(self, batch: Batch[Any]) -> None:
         """Remember a batch: of a thing's first sight in this run only what differs from the last run's end."""
         at = self._clock.now().isoformat(timespec="milliseconds")
-        await self._off_loop(lambda file: self._write(file, at, batch.changed, batch.gone))
+        for start in range(0, len(batch.changed), AT_ONCE):
+            rows = batch.changed[start : start + AT_ONCE]
+            await self._off_loop(partial(self._write, at=at, changed=rows))
+        if batch.gone:
+            await self._off_loop(partial(self._write, at=at, gone=batch.gone))
 
     async def history(self, key: Key, last: int = 1000) -> list[Change]:
         """What is remembered of one thing, oldest first."""
@@ -139,9 +144,14 @@ class Timeline:
         oldest = (self._clock.now() - KEPT).isoformat(timespec="milliseconds")
         file.execute("DELETE FROM changes WHERE at < ?", (oldest,))
         file.execute("DELETE FROM changes WHERE number <= (SELECT max(number) FROM changes) - ?", (MOST,))
+        # Of what has no change left nothing is kept, or the memory of short-lived servers would grow for ever.
+        file.execute(
+            "DELETE FROM last WHERE NOT EXISTS"
+            " (SELECT 1 FROM changes WHERE changes.id = last.id AND changes.kind = last.kind)"
+        )
         file.execute("COMMIT")
 
-    def _write(self, file: sqlite3.Connection, at: str, changed: Sequence[Row], gone: Sequence[Key]) -> None:
+    def _write(self, file: sqlite3.Connection, at: str, changed: Sequence[Row] = (), gone: Sequence[Key] = ()) -> None:
         if self._read_only:
             return
         file.execute("BEGIN IMMEDIATE")
@@ -153,11 +163,11 @@ class Timeline:
 
     def _remember(self, file: sqlite3.Connection, at: str, row: Row) -> None:
         now = fields_of(row)
-        told = json.dumps(now, sort_keys=True)
+        told = _text(now)
         known = file.execute(f"SELECT fields FROM last WHERE {_SAME}", _identity(row.key)).fetchone()
         if known is not None and known[0] == told:
             return
-        before = json.loads(known[0]) if known else {}
+        before = msgspec.json.decode(known[0]) if known else {}
         differ = {name: (before.get(name), value) for name, value in now.items() if before.get(name) != value}
         what = "changed" if known else "seen"
         _add(file, at, row.key, row.name, str(row.place), what, differ)
@@ -192,15 +202,19 @@ def _identity(key: Key) -> tuple[str, str, str, str]:
     return key.endpoint, key.region, key.kind, key.id
 
 
+def _text(fields: dict[str, Any]) -> str:
+    return msgspec.json.encode(fields).decode()
+
+
 def _add(file: sqlite3.Connection, at: str, key: Key, name: str, place: str, what: str, fields: Any) -> None:
     file.execute(
         "INSERT INTO changes (at, endpoint, region, kind, id, name, place, what, fields)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (at, *_identity(key), name, place, what, json.dumps(fields)),
+        (at, *_identity(key), name, place, what, _text(fields)),
     )
 
 
 def _change(key: Key, at: str, name: str, place: str, what: str, fields: str) -> Change:
-    pairs: Iterable[tuple[str, list[Any]]] = json.loads(fields).items()
+    pairs: Iterable[tuple[str, list[Any]]] = msgspec.json.decode(fields).items()
     moved = {field: (pair[0], pair[1]) for field, pair in pairs}
     return Change(dt.datetime.fromisoformat(at), key, name, place, what, moved)
