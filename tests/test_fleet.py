@@ -210,7 +210,11 @@ async def test_a_login_that_ends_while_polling_is_final_too() -> None:
         await harbour.clock.advance(3600)
         assert cloud.asked == []
         cloud.error = None
+        cloud.gate.clear()
         fleet.retry(fleet.places[0])
+        await harbour.clock.settle()
+        assert harbour.state("a") == "asking"
+        cloud.gate.set()
         await harbour.clock.settle()
         assert harbour.state("a") == "well"
         assert cloud.asked == ["servers", "images"]
@@ -222,7 +226,12 @@ async def test_only_what_somebody_watches_is_asked_for() -> None:
     async with harbour.sailing() as fleet:
         await harbour.clock.advance(100)
         assert cloud.asked == []
+        assert harbour.state("a") == "well"
+        cloud.gate.clear()
         with fleet.interest(Server), fleet.interest(Server):
+            await harbour.clock.settle()
+            assert harbour.state("a") == "asking"
+            cloud.gate.set()
             await harbour.clock.settle()
             assert cloud.asked == ["servers"]
         cloud.asked.clear()

@@ -1,6 +1,6 @@
 """The library as its readers are told of it: the examples run, on the embedded cloud."""
 
-import asyncio
+import inspect
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -127,4 +127,4 @@ def test_every_promised_name_is_there() -> None:
     assert dir(console) == console.__all__
     with pytest.raises(AttributeError):
         _ = console.no_such_name
-    assert asyncio.iscoroutinefunction(console.wait_until)
+    assert inspect.iscoroutinefunction(console.wait_until)

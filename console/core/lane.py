@@ -187,7 +187,7 @@ class Lane:
             self._moved(self, before)
         self._store.admit(place, Standing(dialect.origin.privilege, self._writable))
         self.dialect, self.error, self._failures = dialect, None, 0
-        self.pulse.connected(dialect)
+        self.pulse.connected(dialect, asking=bool(self._wanted()))
         self._tried.set()
 
     async def _serve(self, dialect: Dialect) -> None:
@@ -199,6 +199,7 @@ class Lane:
                 for row in wanted:
                     if row not in tasks:
                         poller = self._poller(row, dialect)
+                        self.pulse.begun()
                         tasks[row] = group.create_task(self._poll(poller), name=f"poll {self.place} {row.__name__}")
                 for row in [row for row in tasks if row not in wanted]:
                     tasks.pop(row).cancel()

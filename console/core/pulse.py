@@ -37,11 +37,18 @@ class Pulse:
         self._since = clock.monotonic()
         self.tell()
 
-    def connected(self, dialect: Dialect) -> None:
-        """The login was granted; nothing was listed yet."""
+    def connected(self, dialect: Dialect, *, asking: bool = True) -> None:
+        """The login was granted; nothing was listed yet, and nothing will be where nobody is `asking`."""
         self._dialect = dialect
+        self._asking = asking
         self._errors.clear()
         self.tell()
+
+    def begun(self) -> None:
+        """A kind is asked for from now on."""
+        if not self._latency and not self._asking:
+            self._asking = True
+            self.tell()
 
     def answered(self, kind: str, latency: float, asked_at: float) -> None:
         """A question about this kind was answered; `latency` is the first reply's, in seconds."""
