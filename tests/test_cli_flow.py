@@ -293,7 +293,7 @@ def test_watch_tells_what_others_do(shell: Shell) -> None:
 
 
 def _soon(there: Any) -> bool:
-    for _ in range(40):
+    for _ in range(160):
         if there():
             return True
         time.sleep(0.25)

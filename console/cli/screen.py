@@ -51,6 +51,7 @@ def _demo(given: Given) -> int:
     """The screen on the embedded cloud, with folders of its own that vanish afterwards."""
     _demand_terminal()
     knobs = knobs_of(given)
+    say("novadeck: starting the embedded cloud")
     with tempfile.TemporaryDirectory(prefix="novadeck-demo-") as folder, beside(knobs) as clouds_yaml:
         paths = Paths(Path(folder, "config"), Path(folder, "state"), Path(folder, "runtime"))
         with _only(clouds_yaml):
