@@ -12,7 +12,7 @@ from console.model.server import Server
 
 KINDS = {"text", "flag", "secret", "file", "number", "choice", "flavor", "image", "keypair", "network", "metadata"}
 EVERY = pytest.mark.parametrize("action", ACTIONS.values(), ids=list(ACTIONS))
-DEADLY = ("server.delete", "image.delete")
+DEADLY = ("server.delete", "server.force_delete", "server.rebuild", "image.delete")
 
 
 @EVERY
@@ -21,7 +21,7 @@ def test_it_can_be_found_by_name_help_and_command(action: Action) -> None:
     assert noun == action.on.__name__.lower() and verb.isidentifier()
     assert action.title and action.title == action.title.strip()
     assert action.help.endswith(".") and len(action.help) < 100
-    assert action.command[0] == noun
+    assert action.command[0] in (noun, "console")
     assert (action.run.__doc__ or "").strip().startswith(action.help)
 
 

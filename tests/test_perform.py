@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import yaml
 from small_ground import SmallGround, ground_on
 
 from console.actions.action import ACTIONS, Outcome, Step, perform, refusal, verdict
@@ -310,6 +311,92 @@ async def test_an_image_is_deleted(ground: SmallGround) -> None:
     assert (await perform(ground, "image.delete", image)).ok
     with pytest.raises(NotFound):
         await ground.dialect(where).image(taken.id)
+
+
+VERBS: list[tuple[str, str | None, dict[str, Any]]] = [
+    ("server.stop", "SHUTOFF", {}),
+    ("server.start", "ACTIVE", {}),
+    ("server.pause", "PAUSED", {}),
+    ("server.unpause", "ACTIVE", {}),
+    ("server.suspend", "SUSPENDED", {}),
+    ("server.resume", "ACTIVE", {}),
+    ("server.rescue", "RESCUE", {}),
+    ("server.unrescue", "ACTIVE", {}),
+    ("server.shelve", "SHELVED_OFFLOADED", {}),
+    ("server.unshelve", "ACTIVE", {}),
+    ("server.lock", None, {"reason": "payday"}),
+    ("server.unlock", None, {}),
+    ("server.set", None, {"name": "renamed", "description": "for a test"}),
+    ("server.metadata", None, {"metadata": ["role=web", "tier=1"]}),
+    ("server.metadata", None, {"remove": ["tier"]}),
+    ("server.tags", None, {"tag": ["one", "two"]}),
+    ("server.backup", "ACTIVE", {"name": "{name}-daily", "rotation": 2}),
+    ("server.rebuild", "ACTIVE", {"image": "debian-12"}),
+    ("server.password", "ACTIVE", {"password": "N0t-a-secret"}),
+    ("server.force_delete", None, {}),
+]
+
+
+async def test_every_verb_to_its_end(ground: SmallGround) -> None:
+    where = place(ground)
+    made = await perform(
+        ground, "server.create", where, name="all-verbs", image="debian-12", flavor="2 GB Standard Instance",
+        network="private", wait=True, timeout=60,
+    )  # fmt: skip
+    for name, status, given in VERBS:
+        row = await ground.dialect(where).server(made.id)
+        outcome = await perform(ground, name, row, wait=True, timeout=60, **given)
+        assert outcome.ok, name
+        assert status is None or outcome.row.status == status, name
+        if name == "server.lock":
+            locked = await ground.dialect(where).server(made.id)
+            assert "payday" in verdict(ground, "server.reboot", locked)
+        if name == "server.tags":
+            changed = await ground.dialect(where).server(made.id)
+            assert (changed.name, changed.metadata, changed.tags) == ("renamed", {"role": "web"}, ["one", "two"])
+        if name == "server.rescue":
+            assert outcome.admin_pass is not None
+    assert "N0t-a-secret" not in ground.audit.path.read_text()
+    with pytest.raises(NotFound):
+        await ground.dialect(where).server(made.id)
+
+
+async def test_only_an_administrator_resets_a_state(ground: SmallGround, estate: Estate, tmp_path: Path) -> None:
+    row = some(ground)
+    with pytest.raises(ActionRefused, match="Only an administrator"):
+        await perform(ground, "server.reset_state", row)
+    name = next(name for name in json_names(tmp_path) if name.endswith("-admin"))
+    async with ground_on(tmp_path / "clouds.yaml", tmp_path / "admin", name) as admin:
+        here = await admin.dialect(admin.places[0]).server(row.id)
+        assert (await perform(admin, "server.reset_state", here, state="error")).ok
+        assert (await admin.dialect(admin.places[0]).server(row.id)).status == "ERROR"
+        assert (await perform(admin, "server.reset_state", here)).ok
+        assert (await admin.dialect(admin.places[0]).server(row.id)).status == "ACTIVE"
+
+
+def json_names(folder: Path) -> list[str]:
+    """The entries of the clouds.yaml in this folder."""
+    return list(yaml.safe_load((folder / "clouds.yaml").read_text())["clouds"])
+
+
+async def test_a_key_pair_is_made_here(ground: SmallGround, tmp_path: Path) -> None:
+    where = place(ground)
+    file = tmp_path / "new-key"
+    await perform(ground, "keypair.create", where, name="mine", private_key=str(file))
+    assert file.stat().st_mode & 0o777 == 0o600
+    with pytest.raises(ActionRefused, match="exists already"):
+        await perform(ground, "keypair.create", where, name="another", private_key=str(file))
+    second = tmp_path / "second"
+    with pytest.raises(Conflict):
+        await perform(ground, "keypair.create", where, name="mine", private_key=str(second))
+    assert file.exists() and not second.exists()
+    with pytest.raises(ActionRefused, match="holds a private key"):
+        await perform(ground, "keypair.create", where, name="another", public_key=str(file))
+    with pytest.raises(ActionRefused, match="cannot be read"):
+        await perform(ground, "keypair.create", where, name="another", public_key=str(tmp_path / "missing"))
+    pairs = {row.name: row async for page in ground.dialect(where).keypairs() for row in page}
+    assert (await perform(ground, "keypair.delete", pairs["mine"])).ok
+    assert "mine" not in {row.name async for page in ground.dialect(where).keypairs() for row in page}
 
 
 async def test_a_race_is_told_as_a_conflict(ground: SmallGround) -> None:

@@ -98,7 +98,9 @@ def _refusal_at(ground: Ground, action: Action, row: Row, place: Place) -> Refus
         return legal.refusal(action.name, row, **known)
     if isinstance(row, Image):
         return legal.image_refusal(action.name, row, **known)
-    return Refusal(closed) if closed else None
+    if reason := closed or known["stale"]:
+        return Refusal(reason)
+    return Refusal(f"Your role at {place} only reads.") if dialect.origin.privilege < 1 else None
 
 
 def read_only(ground: Ground, place: Place) -> str:

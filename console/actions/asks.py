@@ -68,6 +68,8 @@ async def _one(ask: Ask, value: Any, ground: Ground, place: Place) -> Any:
 
 def _text(ask: Ask, value: Any) -> str:
     text = value.name if isinstance(value, Row) else str(value)
+    if ask.choices:
+        text = next((choice for choice in ask.choices if choice.lower() == text.lower()), text)
     if ask.choices and text not in ask.choices:
         raise ActionRefused(f"{ask.title} {clean(text)!r} is none of {', '.join(ask.choices)}.")
     if len(text) > ask.most:
@@ -82,8 +84,8 @@ def _number(ask: Ask, value: Any) -> int:
         number = int(value)
     except (TypeError, ValueError):
         raise ActionRefused(f"{ask.title} {clean(str(value))!r} is no whole number.") from None
-    if number < 0:
-        raise ActionRefused(f"{ask.title} cannot be below 0.")
+    if number < ask.least:
+        raise ActionRefused(f"{ask.title} cannot be below {ask.least}.")
     return number
 
 

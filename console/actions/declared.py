@@ -33,6 +33,7 @@ class Ask:
     default: Any = None
     many: bool = False  # may be given several times
     most: int = 255  # characters, for a text
+    least: int = 0  # for a number
     choices: tuple[str, ...] = ()
 
     @property

@@ -241,6 +241,8 @@ def _of_state(verb: str, rule: Rule, server: Server, privilege: int) -> Refusal 
         return _wrong_state(verb, vm or "", task, server)
     if _busy(verb, rule, task):
         return _wrong_task(task or "", server)
+    if verb == "server.backup" and server.boots_from_volume:
+        return Refusal(f"{server.name} boots from a volume, and Nova makes no backups of volumes.", "i makes an image.")
     if rule.host and server.host_id == "":
         return Refusal(f"{server.name} is on no host now, so it has no console.")
     return None

@@ -174,6 +174,7 @@ class Wait:
             return await self._image_over(now, seen)
         say = judge(self.ends, self.before, now, seen, self._flavor())
         if say == "done":
+            await self._doubt(now)
             return True
         if say == "gone":
             raise ActionFailed(f"{self.order.name} was deleted while we waited for {self._goal()}.")
@@ -184,6 +185,12 @@ class Wait:
         if say == "fell back":
             raise ActionFailed(f"{self._fell(now)} The cloud gives no reason.", hint=self._ask())
         return False
+
+    async def _doubt(self, now: Server | None) -> None:
+        """An end that looks like the state before may hide a failure, which then only the record tells."""
+        same = now is not None and self.before is not None and now.status == self.before.status
+        if same and not self.ends.gone and await self._record_failed(force=True):
+            raise ActionFailed(f"{self._fell(now)} The cloud's record of it says Error.", hint=self._ask())
 
     async def _image_over(self, now: Server, seen: Seen) -> bool:
         image = await self._image()

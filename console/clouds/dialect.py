@@ -108,11 +108,41 @@ class Dialect(Protocol):
     async def delete_image(self, id: str) -> Accepted:
         """Order an image's end; one that is gone already is no error."""
 
+    async def act(self, verb: str, id: str, **given: Any) -> Accepted:
+        """Order one of the other verbs of a server: "server.start", "server.rebuild" with image_id ..."""
+
+    async def update_server(self, id: str, **given: str) -> Accepted:
+        """Change a server's name, description, hostname or access addresses."""
+
+    async def set_metadata(self, id: str, metadata: Mapping[str, str], *, replace: bool = False) -> Accepted:
+        """Add to a server's metadata, or make it what is given."""
+
+    async def delete_metadata(self, id: str, key: str) -> Accepted:
+        """Take one key out of a server's metadata; one that is not there is no error."""
+
+    async def set_tags(self, id: str, tags: Sequence[str]) -> Accepted:
+        """Make a server's tags what is given."""
+
+    async def remote_console(self, id: str, kind: str = "novnc") -> str:
+        """The address of a server's console for a browser; whoever has it is in."""
+
+    async def create_keypair(self, name: str, public_key: str | None = None) -> Accepted:
+        """Take in a public key, or have a pair made where the cloud still does that."""
+
+    async def delete_keypair(self, name: str) -> Accepted:
+        """Forget a key pair; one that is gone already is no error."""
+
     async def networks(self, *, external: bool | None = None, name: str | None = None) -> list[dict[str, Any]]:
         """The networks that the project may see, as the cloud tells them (cleaned)."""
 
     async def instance_actions(self, id: str) -> list[dict[str, Any]]:
         """What was asked of a server, newest first, as the cloud recorded it (cleaned)."""
 
+    async def ports(self, server_id: str) -> list[dict[str, Any]]:
+        """The ports of one server, cleaned."""
+
+    async def zones(self) -> list[str]:
+        """The names of the availability zones that take servers."""
+
     async def close(self) -> None:
-        """Give back what the dialect holds; the transport is not its own."""
+        """Give back the connections."""

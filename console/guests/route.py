@@ -150,3 +150,13 @@ def _certificate(path: Path) -> asyncssh.SSHCertificate | None:
         return asyncssh.read_certificate(path.with_name(path.name + "-cert.pub"))
     except (OSError, ValueError):
         return None
+
+
+def new_key(path: Path, comment: str) -> str:
+    """Make a private key in a new file that its owner alone can read; its public line. Raises OSError. Blocks."""
+    key = asyncssh.generate_private_key("ssh-ed25519", comment=comment)
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with os.fdopen(file, "wb") as out:
+        out.write(key.export_private_key())
+    return key.export_public_key().decode().strip()
