@@ -5,8 +5,11 @@ It is for the odd replies of odd clouds: for a cloud that behaves there is the e
 """
 
 import json
+import ssl
+import subprocess
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 from aiohttp import web
@@ -121,14 +124,32 @@ def compute(lowest: str = "2.1", highest: str = "2.96", id: str = "v2.1") -> dic
     return {"version": {"id": id, "status": "CURRENT", "version": highest, "min_version": lowest}}
 
 
+def self_signed(folder: Path) -> tuple[Path, Path]:
+    """A certificate for 127.0.0.1 that nobody vouches for, and its key, in a folder."""
+    cert, key = folder / "cert.pem", folder / "key.pem"
+    command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=cloud"
+    extra = ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(cert)]
+    subprocess.run([*command.split(), *extra], check=True, capture_output=True)
+    return cert, key
+
+
+def tls_context(certificate: tuple[Path, Path]) -> ssl.SSLContext:
+    """What a server needs to show this certificate."""
+    made = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    made.load_cert_chain(*certificate)
+    return made
+
+
 @asynccontextmanager
-async def serving(prepare: Callable[[ScriptedCloud], None] | None = None) -> AsyncIterator[ScriptedCloud]:
+async def serving(
+    prepare: Callable[[ScriptedCloud], None] | None = None, context: ssl.SSLContext | None = None
+) -> AsyncIterator[ScriptedCloud]:
     """A scripted cloud that listens; without preparation it has all three services in region one."""
     cloud = ScriptedCloud()
     runner = web.ServerRunner(web.Server(cloud))
     await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    cloud.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context).start()
+    cloud.url = f"{'https' if context else 'http'}://127.0.0.1:{runner.addresses[0][1]}"
     if prepare is None:
         cloud.offer("compute", "/compute/v2.1")
         cloud.offer("image", "/image")

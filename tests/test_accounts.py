@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 import yaml
-from scripted_cloud import serving
+from scripted_cloud import self_signed, serving, tls_context
 
 from console.clouds.accounts import Accounts, cloud_names, find_accounts, in_thread
+from console.clouds.connect import connect
 from console.errors import CloudError, Unauthorized, Unreachable
 from console.wire.transport import Tls
 
@@ -252,6 +253,21 @@ async def test_a_keystone_that_is_not_there_is_unreachable_in_one_sentence(home:
     error = await login_error(home, "http://127.0.0.1:1/v3")
     assert isinstance(error, Unreachable)
     assert str(error) == "one: http://127.0.0.1:1/v3 cannot be reached: connection refused."
+
+
+async def test_an_untrusted_keystone_is_one_clear_sentence_and_its_authority_mends_it(home: Path) -> None:
+    certificate = self_signed(home)
+    async with serving(context=tls_context(certificate)) as cloud:
+        url = f"{cloud.url}/identity/v3"
+        error = await login_error(home, url)
+        assert isinstance(error, Unreachable)
+        assert error.message == f"the certificate of {url} is not trusted: self-signed certificate."
+        assert "cacert" in error.hint
+        for trust in ({"cacert": str(certificate[0])}, {"verify": False}):
+            clouds(home, one={"auth": AUTH | {"auth_url": url, "password": "right"}, "region_name": "one"} | trust)
+            (account,) = find_accounts().accounts
+            await (await connect(account)).close()
+    assert cloud.paths()[-1] == "GET /compute/v2.1/"
 
 
 async def test_a_plugin_that_needs_no_keystone_signs_by_its_own_headers(home: Path) -> None:

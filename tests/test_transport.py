@@ -4,13 +4,13 @@ import asyncio
 import gzip
 import socket
 import ssl
-import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 from aiohttp import web
+from scripted_cloud import self_signed, tls_context
 
 from console.errors import BadReply, CloudError, ConfigError, Unreachable
 from console.wire.message import Reply, Request
@@ -189,26 +189,15 @@ async def test_the_trace_tells_what_was_sent_without_secrets() -> None:
 @pytest.fixture(scope="session")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """A certificate for 127.0.0.1 that nobody vouches for, and its key."""
-    folder = tmp_path_factory.mktemp("tls")
-    cert, key = folder / "cert.pem", folder / "key.pem"
-    command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=cloud"
-    extra = ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(cert)]
-    subprocess.run([*command.split(), *extra], check=True, capture_output=True)
-    return cert, key
+    return self_signed(tmp_path_factory.mktemp("tls"))
 
 
 async def greet(request: web.Request) -> web.Response:
     return web.Response(text="hello")
 
 
-def context(certificate: tuple[Path, Path]) -> ssl.SSLContext:
-    made = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    made.load_cert_chain(*certificate)
-    return made
-
-
 async def test_an_untrusted_certificate_is_one_clear_sentence(certificate: tuple[Path, Path]) -> None:
-    async with serving(greet, context(certificate)) as url:
+    async with serving(greet, tls_context(certificate)) as url:
         error = await failing(url)
     assert isinstance(error, Unreachable)
     assert (error.fault, "is not trusted: self-signed certificate" in error.message) == ("tls", True)
@@ -218,13 +207,13 @@ async def test_an_untrusted_certificate_is_one_clear_sentence(certificate: tuple
 async def test_a_certificate_is_trusted_by_its_authority_or_by_the_users_own_word(
     certificate: tuple[Path, Path],
 ) -> None:
-    async with serving(greet, context(certificate)) as url:
+    async with serving(greet, tls_context(certificate)) as url:
         assert (await ask(url, tls=Tls(str(certificate[0])))).body == b"hello"
         assert (await ask(url, tls=Tls(False))).body == b"hello"
 
 
 async def test_our_own_certificate_is_shown_to_who_wants_one(certificate: tuple[Path, Path]) -> None:
-    picky = context(certificate)
+    picky = tls_context(certificate)
     picky.verify_mode = ssl.CERT_REQUIRED
     picky.load_verify_locations(certificate[0])
     own = Tls(str(certificate[0]), (str(certificate[0]), str(certificate[1])))
@@ -238,7 +227,8 @@ async def test_files_that_are_no_certificates_are_named(tmp_path: Path) -> None:
     rubbish.write_text("rubbish")
     for tls in (Tls(str(rubbish)), Tls(str(tmp_path / "none.pem")), Tls(True, str(rubbish))):
         with pytest.raises(ConfigError, match=r"\.pem cannot be used"):
-            await ask("https://127.0.0.1:1/", tls=tls)
+            tls.context()
+        assert "cannot be used" in (await failing("https://127.0.0.1:1/", tls=tls)).message
 
 
 async def test_plain_http_behind_https_is_told(certificate: tuple[Path, Path]) -> None:

@@ -120,6 +120,8 @@ class Transport:
             raise self._failed(request, _explain(request, error)) from error
         except CloudError as error:
             raise self._failed(request, error) from None
+        except ConfigError as error:  # found out here only, and no reason to take the other places down
+            raise self._failed(request, Unreachable(error.message, fault="tls")) from error
         if self.trace:
             self.trace(str(Exchange(request, reply)))
         return reply
