@@ -33,7 +33,11 @@ class Fault(Exception):
 
 @dataclass(slots=True)
 class Call:
-    """One request on its way through a service."""
+    """One request on its way through a service.
+
+    `plain` answers come from before the service proper (version documents, refused logins) and carry no request id;
+    `behind` ones come from behind the auth middleware.
+    """
 
     request: web.Request
     path: str
@@ -42,6 +46,8 @@ class Call:
     body: bytes = b""
     token: Token | None = None
     minor: int = 1
+    plain: bool = False
+    behind: bool = True
     names: dict[str, str] = field(default_factory=dict)
     headers: dict[str, str] = field(default_factory=dict)
 

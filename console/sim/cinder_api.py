@@ -62,7 +62,14 @@ class Cinder(Service):
             return reply(300, {"versions": [self._version()]})
         refused = self.admit(call)
         if refused is not None:
+            call.headers.clear()
+            call.behind = False
             return refused
+        if call.path == "/v3":
+            moved = {"Location": f"{self.base}/v3/", "Content-Type": "text/plain; charset=utf8"}
+            call.headers.clear()
+            call.behind = False
+            return web.Response(status=302, headers=moved)
         if path == "/v3":
             return reply(200, {"versions": [self._version()]})
         parts = path.split("/")
@@ -94,7 +101,8 @@ class Cinder(Service):
 
     def finish(self, call: Call, response: web.StreamResponse) -> None:
         super().finish(call, response)
-        response.headers["x-compute-request-id"] = call.request_id
+        if call.behind:
+            response.headers["x-compute-request-id"] = call.request_id
 
     def fault_reply(self, call: Call, fault: Fault) -> web.Response:
         kind = fault.kind or KINDS.get(fault.status, "computeFault")
@@ -402,7 +410,8 @@ class Cinder(Service):
         used = self._used(project)
         if str(call.first("usage")).lower() not in ("true", "1"):
             return reply(200, {"quota_set": {**self.quota, "id": project}})
-        rows = {k: {"limit": n, "in_use": used.get(k, 0), "reserved": 0} for k, n in self.quota.items()}
+        every = self.quota | {f"{k}___DEFAULT__": -1 for k in ("volumes", "gigabytes", "snapshots")}
+        rows = {k: {"limit": n, "in_use": used.get(k, 0), "reserved": 0} for k, n in every.items()}
         return reply(200, {"quota_set": {**rows, "id": project}})
 
     async def zones(self, call: Call) -> web.Response:

@@ -121,10 +121,15 @@ class Glance(Service):
 
     async def handle(self, call: Call) -> web.Response:
         here = call.path.strip("/")
+        call.plain = self.identity.token(call.request.headers.get("X-Auth-Token", "")) is None or here in (
+            "",
+            "versions",
+        )
         if here in ("", "versions"):
             return reply(300 if here == "" else 200, {"versions": self._versions()})
         if call.path == "/v2" and self.identity.token(call.request.headers.get("X-Auth-Token", "")):
-            return web.Response(status=302, headers={"Location": f"{self.base}/v2/"})
+            moved = {"Location": f"{self.base}/v2/", "Content-Type": "text/plain; charset=utf8"}
+            return web.Response(status=302, headers=moved)
         return await super().handle(call)
 
     def _versions(self) -> list[dict[str, Any]]:

@@ -117,7 +117,7 @@ class Keystone(Service):
 
     async def catalog(self, call: Call) -> web.Response:
         """GET /v3/auth/catalog."""
-        links = {"self": f"{self.base}/v3/auth/catalog", "previous": None, "next": None}
+        links = {"self": f"{self.base}/v3/auth/catalog"}
         return reply(200, {"catalog": self.identity.catalog(call.who.project_id), "links": links})
 
     def _listing(self, call: Call, key: str, rows: list[dict[str, Any]]) -> web.Response:

@@ -36,6 +36,7 @@ EXTENSIONS = {
 }
 QUOTA = {
     "network": 100, "subnet": 100, "subnetpool": -1, "port": 5000, "router": 10, "floatingip": 200,
+    "router_route": 30,
     "rbac_policy": 10, "security_group": 100, "security_group_rule": 100,
 }  # fmt: skip
 UNFILTERED = {"limit", "marker", "fields", "sort_key", "sort_dir", "page_reverse"}
@@ -92,7 +93,10 @@ class Neutron(Service):
         self.router.table(routes)
 
     async def handle(self, call: Call) -> web.Response:
-        if call.path.strip("/") == "":
+        call.plain = call.path.strip("/") == ""
+        if call.path == "/v2.0" and self.identity.token(call.request.headers.get("X-Auth-Token", "")):
+            return self.not_routed(call)
+        if call.plain:
             links = [{"rel": "self", "href": f"{self.base}/v2.0/"}]
             return reply(200, {"versions": [{"id": "v2.0", "status": "CURRENT", "links": links}]})
         if call.path.endswith(".json"):
@@ -171,13 +175,13 @@ class Neutron(Service):
 
     async def subnets(self, call: Call) -> web.Response:
         seen = self.store.visible(call.who.project_id, call.admin)
-        return self._list(call, "subnets", [views.subnet(s) for n in seen for s in n.subnets])
+        return self._list(call, "subnets", [views.subnet(s, n.external) for n in seen for s in n.subnets])
 
     async def subnet(self, call: Call) -> web.Response:
         for network in self.store.visible(call.who.project_id, call.admin):
             for found in network.subnets:
                 if found.id == call.names["id"]:
-                    return reply(200, {"subnet": views.subnet(found)})
+                    return reply(200, {"subnet": views.subnet(found, network.external)})
         raise Fault(404, f"Subnet {call.names['id']} could not be found.", kind="SubnetNotFound")
 
     async def routers(self, call: Call) -> web.Response:

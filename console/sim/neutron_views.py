@@ -27,6 +27,7 @@ def network(found: Network) -> dict[str, Any]:
         "ipv4_address_scope": None,
         "ipv6_address_scope": None,
         "router:external": found.external,
+        "qinq": False,
         "vlan_transparent": False,
         "description": "",
         "port_security_enabled": True,
@@ -38,7 +39,7 @@ def network(found: Network) -> dict[str, Any]:
     return record | ({"is_default": False} if found.external else {})
 
 
-def subnet(found: Subnet) -> dict[str, Any]:
+def subnet(found: Subnet, external: bool = False) -> dict[str, Any]:
     """A subnet."""
     block = ip_network(found.cidr)
     return {
@@ -58,6 +59,7 @@ def subnet(found: Subnet) -> dict[str, Any]:
         "host_routes": [],
         "dns_nameservers": [],
         "description": "",
+        "router:external": external,
         "service_types": [],
         "tags": [],
         "created_at": zulu(found.created),
@@ -154,6 +156,8 @@ def rule(found: Rule) -> dict[str, Any]:
         "remote_address_group_id": None,
         "normalized_cidr": found.prefix,
         "remote_group_id": found.remote_group,
+        "standard_attr_id": int(found.id[:6], 16),
+        "belongs_to_default_sg": None,
         "description": found.description,
         "tags": [],
         "created_at": zulu(found.created),

@@ -194,7 +194,7 @@ class Actions:
         image.visibility, image.disk_format, image.container_format = "private", None, None
         image.min_disk = server.flavor.disk
         image.properties = {
-            **({k: v for k, v in base.properties.items() if k.startswith("os_")} if base else {}),
+            **({k: v for k, v in base.properties.items() if k not in OWN} if base else {}),
             "base_image_ref": (base.properties.get("base_image_ref") or base.id) if base else "",
             "owner_user_name": call.who.user.name,
             "owner_project_name": call.who.project.name if call.who.project else "",
@@ -398,6 +398,7 @@ class Actions:
         return reply(200, {"console": {"type": kind, "url": f"http://127.0.0.1:6080/vnc_auto.html?token={server.id}"}})
 
 
+OWN = {"backup_type", "image_state", "bdm_v2", "root_device_name", "mappings", "block_device_mapping"}
 SIMPLE = {
     "os-stop": ("stop", "stop"),
     "os-start": ("start", "start"),

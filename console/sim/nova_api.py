@@ -57,6 +57,7 @@ class Nova(Service):
 
     async def handle(self, call: Call) -> web.Response:
         path = call.path.rstrip("/")
+        call.plain = not path.startswith("/v2")
         if path == "":
             return reply(200, {"versions": [self._version("v2.0"), self._version("v2.1")]})
         found = PROJECT.match(call.path)
@@ -67,6 +68,7 @@ class Nova(Service):
         if path in ("/v2", "/v2.1"):
             return reply(200, {"version": self._version("v2.0" if path == "/v2" else "v2.1", whole=True)})
         if not self.is_open(call) and (refused := self.admit(call)) is not None:
+            call.headers.clear()
             return refused
         call.path = found[2] or "/"
         return await self._routed(call)
@@ -80,7 +82,8 @@ class Nova(Service):
 
     def finish(self, call: Call, response: web.StreamResponse) -> None:
         super().finish(call, response)
-        response.headers["x-compute-request-id"] = call.request_id
+        if not call.plain:
+            response.headers["x-compute-request-id"] = call.request_id
 
     def fault_reply(self, call: Call, fault: Fault) -> web.Response:
         kind = fault.kind or KINDS.get(fault.status, "computeFault")
@@ -90,6 +93,7 @@ class Nova(Service):
         return reply(fault.status, {kind: body}, {"Content-Type": "application/json; charset=UTF-8"})
 
     def not_routed(self, call: Call) -> web.Response:
+        call.headers.clear()
         return html(404, "Not Found", "The resource could not be found.")
 
     def _choose_version(self, call: Call) -> None:

@@ -98,8 +98,9 @@ class Service:
         return reply(fault.status, {"error": {"code": fault.status, "message": fault.message}})
 
     def finish(self, call: Call, response: web.StreamResponse) -> None:
-        """Put on the headers that every answer has."""
-        response.headers["x-openstack-request-id"] = call.request_id
+        """Put on the headers that every answer has; one that came from before the service proper has few."""
+        if not call.plain:
+            response.headers["x-openstack-request-id"] = call.request_id
         response.headers["Date"] = self.clock.date_header()
         for name, value in call.headers.items():
             response.headers.setdefault(name, value)
