@@ -8,6 +8,8 @@ never makes an image and has nothing that runs.  This one
 * takes its time over a build, and fails one, when it is asked to: by the
   environment (LAB_BUILD_SECONDS, LAB_SNAPSHOT_SECONDS) or for one server by
   its metadata (lab_build_seconds=20, lab_fail=build, lab_fail=snapshot);
+  over everything else that it does to a server (LAB_TASK_SECONDS,
+  lab_task_seconds=20), so that its task states can be looked at;
 * sends a real, small image to Glance for a snapshot, through the same task
   states as the libvirt driver does;
 * shows the power state of a paused, suspended or rescued guest;
@@ -33,6 +35,10 @@ KEPT = (
     task_states.SHELVING,
     task_states.SHELVING_OFFLOADING,
 )
+
+
+def linger(instance):
+    time.sleep(float(knob(instance, "task_seconds", "0")))
 
 
 class LoopbackDriver(fake.FakeDriverWithoutFakeNodes):
@@ -63,6 +69,7 @@ class LoopbackDriver(fake.FakeDriverWithoutFakeNodes):
         self._arrive(instance, network_info, power_on, new=not shelved, files=injected_files)
 
     def destroy(self, context, instance, network_info, block_device_info=None, destroy_disks=True, *args, **kwargs):
+        linger(instance)
         self.instances.pop(instance.uuid, None)
         guest = Guest(instance.uuid)
         if guest.record.get("host") != self._host:
@@ -84,6 +91,7 @@ class LoopbackDriver(fake.FakeDriverWithoutFakeNodes):
             guest.boot(instance, network_info)
 
     def migrate_disk_and_power_off(self, context, instance, *args, **kwargs):
+        linger(instance)
         self._power(instance, power_state.SHUTDOWN, off=True)
 
     def finish_migration(
@@ -100,6 +108,7 @@ class LoopbackDriver(fake.FakeDriverWithoutFakeNodes):
         power_on=True,
         share_info=None,
     ):
+        linger(instance)
         self._arrive(instance, network_info, power_on)
 
     def finish_revert_migration(
@@ -112,7 +121,12 @@ class LoopbackDriver(fake.FakeDriverWithoutFakeNodes):
         power_on=True,
         share_info=None,
     ):
+        linger(instance)
         self._arrive(instance, network_info, power_on)
+
+    def live_migration(self, context, instance, *args, **kwargs):
+        linger(instance)
+        super().live_migration(context, instance, *args, **kwargs)
 
     def post_live_migration_at_destination(self, context, instance, network_info, *args, **kwargs):
         self._arrive(instance, network_info, boot=False)  # it never stopped
@@ -137,34 +151,46 @@ class LoopbackDriver(fake.FakeDriverWithoutFakeNodes):
             self._power(instance, power_state.RUNNING, boot=True)  # the lab was down since
 
     def reboot(self, context, instance, network_info, reboot_type, *args, **kwargs):
+        linger(instance)
         if instance.uuid not in self.instances and reboot_type.lower() == "hard":
             self._arrive(instance, network_info)
         else:
             self._power(instance, power_state.RUNNING, network_info, boot=True)
 
     def power_on(self, context, instance, network_info, *args, **kwargs):
+        linger(instance)
         self._power(instance, power_state.RUNNING, network_info, boot=True)
 
     def power_off(self, instance, timeout=0, retry_interval=0):
+        linger(instance)
         self._power(instance, power_state.SHUTDOWN, off=True)
 
     def pause(self, instance):
+        linger(instance)
         self._power(instance, power_state.PAUSED).signal(signal.SIGSTOP)
 
     def unpause(self, instance):
+        linger(instance)
         self._thaw(instance)
 
     def suspend(self, context, instance):
+        linger(instance)
         self._power(instance, power_state.SUSPENDED).signal(signal.SIGSTOP)
 
     def resume(self, context, instance, *args, **kwargs):
+        linger(instance)
         self._thaw(instance)
 
     def rescue(self, context, instance, network_info, *args, **kwargs):
+        linger(instance)
         self._power(instance, power_state.RUNNING, network_info, boot=True, disk="rescue")
 
     def unrescue(self, context, instance):
+        linger(instance)
         self._power(instance, power_state.RUNNING, boot=True)
+
+    def set_admin_password(self, instance, new_pass):
+        linger(instance)
 
     # ----------------------------------------------------------------- other
 
