@@ -217,6 +217,34 @@ def test_looking_loads_no_face_and_nothing_to_log_in_with() -> None:
     assert {"textual", "rich", "asyncssh", "openstack", "keystoneauth1", "aiohttp"}.isdisjoint(loaded)
 
 
+def test_a_place_that_falls_silent_prints_nothing_over_the_screen(tmp_path: Path) -> None:
+    code = """
+import asyncio, sys, console
+from small_cloud import SmallAccount, SmallCloud, connect
+from test_session import Accounts
+from console.testing import MovedClock
+
+async def main():
+    clock = MovedClock()
+    account = SmallAccount(SmallCloud(clock), "a")
+    account.errors = [console.Unreachable("no route to host")]
+    folder = console.Paths(*[__import__("pathlib").Path(sys.argv[1])] * 3)
+    async with console.open(accounts=Accounts(account), connect=connect, clock=clock, paths=folder) as ops:
+        await clock.settle()
+        assert ops.health[ops.places[0]].state == "down"
+
+asyncio.run(main())
+"""
+    here = str(Path(__file__).parent)
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)],
+        env={**os.environ, "PYTHONPATH": here},
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
 async def test_an_error_in_the_body_comes_out_as_it_is(paths: Paths) -> None:
     with pytest.raises(ZeroDivisionError):
         async with console.open(paths=paths, accounts=Accounts(), connect=connect):

@@ -13,6 +13,7 @@ from console.model.place import Place
 SLOW = 1.5  # seconds for one reply
 
 log = logging.getLogger("novadeck.health")
+log.addHandler(logging.NullHandler())  # a library prints nothing by itself, least of all over a screen
 
 
 def state_of(error: CloudError) -> State:
