@@ -214,11 +214,13 @@ async def open(
     ask: AskPerson | None = None,
     accounts: AccountsFound | None = None,
     connect: Connect | None = None,
+    trace: Callable[[str], None] | None = None,
 ) -> AsyncIterator[Console]:
     """Open these clouds of clouds.yaml, or the one that OS_CLOUD or the last run chose; waits for none of them.
 
     `ask` is asked for a password that is written nowhere. `accounts` and `connect` take the place of clouds.yaml and
-    of its login. Raises `ConfigError` where nothing tells which cloud, or the settings are wrong.
+    of its login; `trace` gets each exchange as one masked line. Raises `ConfigError` where nothing tells which cloud,
+    or the settings are wrong.
     """
     paths = paths or Paths()
     settings = settings or load_settings(paths)
@@ -234,7 +236,7 @@ async def open(
 
         files = CloudFiles(accounts.looked_for, regions)
         fleet_parts: dict[str, Any] = {
-            "connect": partial(log_in, clock_now=clock.now),
+            "connect": partial(log_in, clock_now=clock.now, trace=trace),
             "beside": beside,
             "files": files,
         }

@@ -159,6 +159,23 @@ def test_find_and_console_log(shell: Shell) -> None:
     assert len(shell.ok("console", "log", "show", row["id"], "--lines", "2").splitlines()) <= 2
 
 
+def test_all_projects_have_their_column(shell: Shell) -> None:
+    rows = shell.json("server", "list", "--os-cloud", "lab-admin", "--all-projects")
+    assert rows
+    assert all(row["project_id"] for row in rows)
+    own = shell.json("server", "list", "--os-cloud", "lab-admin")
+    assert len(own) < len(rows)
+
+
+def test_debug_traces_the_calls_and_masks_what_is_secret(shell: Shell) -> None:
+    out = shell.ok("server", "list", "--debug", "--timing", "-f", "json")
+    assert json.loads(out)
+    assert "GET http://127.0.0.1:" in shell.err
+    assert "X-Auth-Token: ••••" in shell.err
+    assert "lab-secret" not in shell.err
+    assert "s of CPU" in shell.err
+
+
 def test_a_list_loads_neither_the_screen_nor_ssh_nor_the_actions(shell: Shell) -> None:
     code = """if True:
         import sys

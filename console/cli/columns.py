@@ -26,8 +26,8 @@ def addresses(server: Server) -> dict[str, list[str]] | None:
     return {network: [address.addr for address in found] for network, found in server.addresses.items()}
 
 
-def server_columns(images: Names, flavors: Names) -> tuple[Column, ...]:
-    """A server's columns; the tables name images and flavors by (cloud/region, id)."""
+def server_columns(images: Names, flavors: Names, *, projects: bool = False) -> tuple[Column, ...]:
+    """A server's columns; the tables name images and flavors by (cloud/region, id). `projects` are compact, too."""
     return (
         Column("id", lambda s: s.id, cut=False),
         Column("name", lambda s: s.name),
@@ -45,7 +45,7 @@ def server_columns(images: Names, flavors: Names) -> tuple[Column, ...]:
         Column("zone", lambda s: s.zone, long=True),
         Column("host", lambda s: s.host, long=True),
         Column("locked", lambda s: s.locked, long=True),
-        Column("project_id", lambda s: s.project_id, long=True),
+        Column("project_id", lambda s: s.project_id, long=not projects),
         Column("metadata", lambda s: s.metadata, long=True),
         Column("tags", lambda s: s.tags, long=True),
         Column("created", lambda s: s.created, long=True),

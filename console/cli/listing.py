@@ -81,7 +81,7 @@ def find(given: Given) -> int:
 
 
 async def _servers(given: Given) -> int:
-    columns = wanted(server_columns({}, {}), given)
+    columns = wanted(server_columns({}, {}, projects=bool(given.get("all_projects"))), given)
     filters: dict[str, Any] = {
         name: given.options[name] for name in ("name", "status", "image", "flavor") if name in given.options
     }
@@ -94,7 +94,9 @@ async def _servers(given: Given) -> int:
         found = await listed(ops, filters)
         image_names = await names if names is not None else {}
         flavor_names = await _names(ops, Flavor) if _flavors_missing(found.rows, columns, given) else {}
-    return printed(ops, found, given, server_columns(image_names, flavor_names))
+    return printed(
+        ops, found, given, server_columns(image_names, flavor_names, projects=bool(given.get("all_projects")))
+    )
 
 
 def _needs_names(columns: Sequence[Column], given: Given) -> bool:

@@ -10,7 +10,6 @@ import os
 import time
 from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from console.cli.main import Exit, exit_code
@@ -101,15 +100,11 @@ async def reach(given: Given) -> AsyncIterator["Console"]:
 
 def options(given: Given) -> dict[str, Any]:
     """What the global options say to `console.open`."""
-    found: dict[str, Any] = {}
-    if given.get("debug"):
-        from console.clouds.connect import connect
-
-        found["connect"] = partial(connect, trace=say)
-    return found | {
+    return {
         "regions": given.get("os_region_name"),
         "all_projects": given.get("all_projects"),
         "read_only": bool(given.get("read_only")),
+        "trace": say if given.get("debug") else None,
     }
 
 

@@ -160,4 +160,4 @@ def _show(given: Given, clouds: Sequence[str], paths: Paths) -> "ExitRequest | N
 def _opener(given: Given, clouds: Sequence[str], paths: Paths, settings: Settings) -> Opener:
     import console
 
-    return lambda: console.open(clouds, settings=settings, paths=paths, **reach.options(given))
+    return lambda: console.open(clouds, settings=settings, paths=paths, **reach.options(given) | {"trace": None})
