@@ -34,6 +34,7 @@ class Cloud:
     witness: Witness  # as the member, in the first region
 
     image = "debian-12"
+    network = "private"
     tiny = "m1.tiny"
     small = "m1.small"
     medium = "m1.medium"

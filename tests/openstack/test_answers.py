@@ -1,12 +1,10 @@
 """Answers that a console must understand, asked of both clouds: codes, shapes and words as a real Nova gives them."""
 
-import asyncio
-
 import asyncssh
 import pytest
-import yaml
+from doings import ssh_address, until_listening, witness_of
 from ground import Cloud
-from witness import PATIENCE, Json, Witness
+from witness import Json
 
 NOBODY = "00000000-0000-0000-0000-000000000000"
 # What any member sees of a server at microversion 2.1, and what came later; the administrator sees more.
@@ -50,33 +48,6 @@ REFUSED_ACTIONS: list[tuple[int, Json]] = [
     (400, {"resize": {"flavorRef": NOBODY}}),
     (400, {"createImage": {}}),
 ]
-
-
-def witness_of(cloud: Cloud, entry: str, microversion: str = "2.96") -> Witness:
-    """Another pair of eyes, in the first region."""
-    entries = yaml.safe_load(cloud.clouds_yaml.read_text())["clouds"]
-    return Witness(entries[entry], cloud.regions[0], microversion)
-
-
-def ssh_address(record: Json) -> tuple[str, int]:
-    """Where a server's sshd is: port 22 of its address, or where the embedded cloud had to put it instead."""
-    (address,) = [address["addr"] for network in record["addresses"].values() for address in network]
-    host, _, port = record["metadata"].get("lab_ssh_at", f"{address}:22").rpartition(":")
-    return host, int(port)
-
-
-async def until_listening(host: str, port: int) -> None:
-    """Wait for sshd, which comes up after the console has shown its keys."""
-    async with asyncio.timeout(PATIENCE):
-        while True:
-            try:
-                _, writer = await asyncio.open_connection(host, port)
-            except ConnectionRefusedError:
-                await asyncio.sleep(0.1)
-            else:
-                writer.close()
-                await writer.wait_closed()
-                return
 
 
 async def test_refusals_have_the_status_codes_of_nova(cloud: Cloud) -> None:
