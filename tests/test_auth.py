@@ -96,6 +96,19 @@ async def test_a_refused_login_is_final_until_asked_again() -> None:
     assert not auth.refused
 
 
+async def test_each_who_meets_a_refusal_gets_an_error_of_his_own() -> None:
+    door = Door()
+    door.failure = Unauthorized("wrong password", request_id="req-1")
+    auth = Auth(door, clock=door.clock)
+    met = []
+    for place in ("lab/one", "lab/two"):
+        with pytest.raises(Unauthorized) as caught:
+            await auth.token()
+        caught.value.place = place
+        met.append(caught.value)
+    assert [str(error) for error in met] == ["lab/one: wrong password (req-1)", "lab/two: wrong password (req-1)"]
+
+
 async def test_those_who_waited_share_a_failure_and_the_next_one_asks_anew() -> None:
     door = Door()
     door.opened.clear()

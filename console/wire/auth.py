@@ -8,6 +8,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from console.errors import CloudError, Unauthorized
 
@@ -85,11 +86,11 @@ class Auth:
         attempts = self._attempts
         async with self._lock:
             if self._refused is not None:
-                raise self._refused.with_traceback(None)
+                raise _again(self._refused)
             if self._token is not None and self._token is not old:
                 return self._token
             if self._attempts != attempts and self._failure is not None:
-                raise self._failure.with_traceback(None)  # whoever waited shares the outcome, and asks no second time
+                raise _again(self._failure)  # whoever waited shares the outcome, and asks no second time
             return await self._log_in()
 
     async def _log_in(self) -> Token:
@@ -98,11 +99,21 @@ class Auth:
             token = await self._login()
         except CloudError as error:
             self._attempts += 1
-            self._failure = error
+            self._failure = _again(error)
             if isinstance(error, Unauthorized):
-                self._refused = error
+                self._refused = _again(error)
                 self._token = None
             raise
         self.adopt(token)
         self._not_before = 0.0
         return token
+
+
+Failure = TypeVar("Failure", bound=CloudError)
+
+
+def _again(error: Failure) -> Failure:
+    """The same failure as an object of its own: who raises it names his own place in it."""
+    found = type(error).__new__(type(error), *error.args)
+    found.__dict__.update(error.__dict__)
+    return found

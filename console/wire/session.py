@@ -97,7 +97,7 @@ class Session:
             except CloudError as error:
                 pause = _pause_before_resend(error, RESENDS - resends)
                 if not resends or pause is None or self._clock() + pause >= ends:
-                    error.place = error.place or self.place
+                    error.place = self.place or error.place
                     raise
             resends -= 1
             await self._sleep(pause)
