@@ -12,6 +12,7 @@ from typing import Any
 
 from console.core.health import Health
 from console.core.store import Listing, Store
+from console.errors import Unreachable
 from console.model.flavor import Flavor
 from console.model.image import Image
 from console.model.keypair import KeyPair
@@ -174,13 +175,16 @@ class StandIn:
             clouds={"prod": SimpleNamespace(production=True, read_only=False)}, keys={}, theme="nocturne", ascii=False
         )
         self.accounts = SimpleNamespace(looked_for=("./clouds.yaml",), names=())
-        self.fleet = SimpleNamespace(retry=lambda place: None, wake=lambda place: None)
+        self.fleet = SimpleNamespace(retry=lambda place: None, wake=lambda place: None, dialect=self._dialect)
         self.servers, self.images = Collection(self.store, Server), Collection(self.store, Image)
         self.flavors, self.keypairs = Collection(self.store, Flavor), Collection(self.store, KeyPair)
         self.refusals: dict[tuple[str, str], str] = {}
         for place in places:
             self.store.set_health(place, (health or {}).get(place, Health(state="well", rows_at=998.0)))
         self.put(rows)
+
+    def _dialect(self, place: Place) -> Any:
+        raise Unreachable("This is a stand-in.", place=str(place))
 
     @property
     def health(self) -> Any:

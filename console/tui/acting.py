@@ -14,15 +14,18 @@ from console.model.flavor import Flavor
 from console.model.image import Image
 from console.model.place import Key, Place, Row
 from console.model.server import Server
+from console.text import Secret
 from console.tui import resizing
 from console.tui.deck import Deck
-from console.tui.dialogs import AskText, Choice, Confirm, Dialog, Pick, Topic
+from console.tui.dialogs import AskText, Choice, Confirm, Dialog, Pages, Pick, Topic
 from console.tui.operations import Operation
 from console.tui.paint import EMPTY, Line, Span, age, byte_size, cut_middle, gigabytes, megabytes, since, spans
 from console.tui.screen import MainScreen
 
 Given = dict[str, Any]
 NOT_ASKED = object()
+NAMES = (("name", 40, False), ("", 12, True))  # the columns of a picker that has only names
+_TYPED = ("text", "secret", "metadata", "choice", "number")
 
 
 class Acting:
@@ -30,6 +33,22 @@ class Acting:
 
     def __init__(self, screen: MainScreen) -> None:
         self.screen = screen
+        self.secret: tuple[str, Secret] | None = None  # the last password that a cloud told, shown when asked for
+
+    def show_secret(self) -> None:
+        """Show the last password that a cloud told; it is kept nowhere else."""
+        if self.secret is None:
+            self.screen.refuse("No cloud has told a password in this run.")
+            return
+        name, secret = self.secret
+        ink, glyphs = self.screen.ink, self.screen.glyphs
+        lines = [
+            EMPTY,
+            spans(Span(secret.reveal(), "strong", True)),
+            EMPTY,
+            spans(Span("It is kept nowhere.", "muted")),
+        ]
+        self.screen.app.push_screen(Pages(ink, glyphs, Topic(f"The password of {name}"), lines))
 
     @property
     def deck(self) -> Deck | None:
@@ -83,12 +102,15 @@ class Acting:
         """All that must be told beforehand; None when it was called off."""
         given: Given = {}
         required = [ask for ask in action.asks if ask.required]
-        for ask in required:
+        optional = [ask for ask in action.asks if not (action.confirm or action.reads) and ask.kind in _TYPED]
+        for ask in required or optional:
             value = await self._ask_one(deck, action, ask, able)
             if value is None:
                 return None
-            given[ask.name] = value
-        if action.confirm and not required and not await self._confirm(deck, action, rows, able):
+            if value != "":
+                given[ask.name] = value
+        sure = required and action.reversible
+        if action.confirm and not sure and not await self._confirm(deck, action, rows, able):
             return None
         return given
 
@@ -96,12 +118,23 @@ class Acting:
         topic = self._topic(deck, action, able)
         if ask.kind == "flavor" and isinstance(able[0], Server):
             return await self._pick_flavor(deck, topic, [row for row in able if isinstance(row, Server)])
-        moment = dt.datetime.now(dt.UTC)
-        default = f"{able[0].name}-{moment:%Y%m%d-%H%M}" if len(able) == 1 else "{name}-{time}"
-        lines = [*_rows_lines(able, deck, deck.glyphs.of), EMPTY, spans(Span(ask.help, "muted"))]
-        does = f"{action.title} {_names(able)}"
-        ink = self.screen.ink
-        dialog = AskText(ink, deck.glyphs, topic, lines, does, label=ask.title, default=ask.default or default)
+        ink, glyphs, help = self.screen.ink, deck.glyphs, spans(Span(ask.help, "muted"))
+        if ask.kind in ("image", "choice"):
+            offered = [Choice(word, (word, "")) for word in ask.choices]
+            if ask.kind == "image":
+                offered = _offer(self._at(deck, Image, able[0].place), ask)
+            return await self._show(Pick(ink, glyphs, topic, [help], offered, NAMES, f"{action.title}:"))
+        dialog = AskText(
+            ink,
+            glyphs,
+            topic,
+            [*_rows_lines(able, deck, glyphs.of), EMPTY, help],
+            f"{action.title} {_names(able)}",
+            label=ask.title,
+            default=_default(action, ask, able),
+            secret=ask.kind == "secret",
+            required=ask.required,
+        )
         return await self._show(dialog)
 
     async def _pick_flavor(self, deck: Deck, topic: Topic, servers: list[Server]) -> Flavor | None:
@@ -199,7 +232,7 @@ class Acting:
         rows: list[Any] = self._offered(deck, ask, place)
         if not rows:
             return NOT_ASKED
-        heads: tuple[tuple[str, int, bool], ...] = (("name", 40, False), ("", 12, True))
+        heads: tuple[tuple[str, int, bool], ...] = NAMES
         offered = _offer(rows, ask)
         if ask.kind == "flavor":
             offered, heads = resizing.choices([], rows), resizing.heads(rows)
@@ -269,8 +302,11 @@ class Acting:
             self.screen.detail.draw()
         failed = report is not None and not report.ready
         message = "not ready" if failed else "ready" if report is not None else ""
+        if isinstance(outcome.result, str):
+            message = outcome.result
         if outcome.admin_pass:
-            message = "its password is in the palette: show the last password"
+            self.secret = (outcome.name, outcome.admin_pass)
+            message = "its password: find it in the command palette"
         operation.end(time.monotonic(), failed=failed, message=message)
 
     def _end(self, operations: Any, error: ConsoleError) -> None:
@@ -279,6 +315,17 @@ class Acting:
             operation.end(now, failed=True, message=str(error))
         self.screen.refuse(str(error))
         self.screen.draw_operations()
+
+
+def _default(action: Any, ask: Any, able: Sequence[Row]) -> str:
+    """What stands in the line before anything is typed."""
+    if ask.default is not None:
+        return str(ask.default)
+    if ask.name != "name":
+        return ""
+    if action.name == "server.set":
+        return able[0].name if len(able) == 1 else ""
+    return f"{able[0].name}-{dt.datetime.now(dt.UTC):%Y%m%d-%H%M}" if len(able) == 1 else "{name}-{time}"
 
 
 def _rung(operation: Operation, rung: Any, now: float) -> None:
@@ -309,7 +356,8 @@ def _rows_lines(rows: Sequence[Row], deck: Deck, glyph_of: Any, most: int = 8) -
         line = spans(Span(f"{glyph} ", role), Span(f"{cut_middle(row.name or row.id, 24):<26}", "strong"))
         for fact in facts:
             line = spans(line, Span(f"{fact:<18}", "text"))
-        found.append(spans(line, Span(f"{'' if made is None else age(made):>5}  ", "muted"), Span(special, "warn")))
+        line = spans(line, Span(f"{'' if made is None else age(made):>5}", "muted"))
+        found.append(spans(line, Span(f"  {special}", "warn")) if special else line)
     if len(rows) > most:
         found.append(spans(Span(f"  and {len(rows) - most} more", "muted")))
     return found
@@ -317,8 +365,12 @@ def _rows_lines(rows: Sequence[Row], deck: Deck, glyph_of: Any, most: int = 8) -
 
 def _warning(action: Any, rows: Sequence[Row]) -> list[Line]:
     """What it does, and whether it can be taken back."""
-    name = rows[0].name if len(rows) == 1 else f"these {len(rows)}"
-    found: list[Line] = [spans(Span(action.confirm.format(name=name), "text"))]
+    question = action.confirm.replace("{name}", rows[0].name if len(rows) == 1 else _names(rows))
+    if len(rows) > 1:
+        question = (
+            question.replace(" its disk ", " their disks ").replace(" it is ", " they are ").replace(" it ", " them ")
+        )
+    found: list[Line] = [spans(Span(question, "text"))]
     if not action.reversible:
         found.append(spans(Span("Nothing here can take it back.", "warn")))
     return found

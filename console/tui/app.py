@@ -6,6 +6,7 @@ shows its traceback. The embedded cloud is not started here: `run` gives an `Exi
 """
 
 import asyncio
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
@@ -17,11 +18,13 @@ from textual.app import App
 from console.errors import ConfigError, ConsoleError
 from console.tui.commands import Commands
 from console.tui.deck import Deck
+from console.tui.dialogs import AskText, Topic
 from console.tui.first import FirstRun
+from console.tui.paint import Span, spans
 from console.tui.screen import MainScreen
 from console.tui.theme import ASCII, UNICODE, Glyphs, Ink, Theme, choose_theme, load_theme, theme_files, wants_ascii
 
-OpenConsole = Callable[[], AbstractAsyncContextManager[Any]]
+OpenConsole = Callable[..., AbstractAsyncContextManager[Any]]
 
 
 @dataclass(frozen=True)
@@ -51,11 +54,12 @@ class NovadeckApp(App[ExitRequest | None]):
     ) -> None:
         super().__init__()
         self.animation_level = "none"
-        self.ink, self.glyphs = Ink(theme), glyphs
+        self.ink, self.glyphs = Ink(theme, ascii=glyphs is ASCII), glyphs
         self.failure: BaseException | None = None
         self._open_console, self._keys, self._folders = open_console, keys or {}, tuple(folders)
         self._opening = tuple(opening)
         self._leaving = asyncio.Event()
+        self._asking = asyncio.Lock()
         self.main = MainScreen(self.ink, glyphs, self._run, self._keys)
         self.main.opening = self._opening
         self.commands_of_screen = Commands(self.main, self.leave, self.next_theme)
@@ -79,7 +83,7 @@ class NovadeckApp(App[ExitRequest | None]):
         """Hold the console open for as long as the screen lives."""
         await asyncio.sleep(0)
         try:
-            async with self._open_console() as console:
+            async with self._opened() as console:
                 await self._show(console)
                 await self._leaving.wait()
         except ConfigError as error:
@@ -89,6 +93,26 @@ class NovadeckApp(App[ExitRequest | None]):
         except Exception as error:
             self.failure = error
             self.exit(return_code=1)
+
+    def _opened(self) -> AbstractAsyncContextManager[Any]:
+        """The console; where its opener wants to ask a person, it asks by a dialog."""
+        if "ask" in inspect.signature(self._open_console).parameters:
+            return self._open_console(ask=self.ask)
+        return self._open_console()
+
+    async def ask(self, question: str) -> str:
+        """Ask for a secret that no file holds, such as "The password for prod"; "" when it is refused."""
+        async with self._asking:
+            topic, hint = Topic(question), spans(Span("It is kept in memory only.", "muted"))
+            dialog = AskText(self.ink, self.glyphs, topic, [hint], "log in", secret=True, keeps="leave it closed")
+            answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+            def told(text: str | None) -> None:
+                if not answer.done():
+                    answer.set_result(text or "")
+
+            self.push_screen(dialog, told)
+            return await answer
 
     async def _show(self, console: Any) -> None:
         if not console.places:
@@ -111,6 +135,16 @@ class NovadeckApp(App[ExitRequest | None]):
         """Restore the terminal; what is open is closed behind it."""
         self._leaving.set()
         self.exit(None)
+
+    def _handle_exception(self, error: Exception) -> None:
+        """A bug ends the app; its traceback is the caller's to show, without the values that frames hold."""
+        bug = getattr(error, "error", error)
+        self.failure = self.failure or (bug if isinstance(bug, BaseException) else error)
+        self._return_code = 1
+        if self._exception is None:
+            self._exception = error
+            self._exception_event.set()
+        self._close_messages_no_wait()
 
     # themes --------------------------------------------------------------------------------------------------
 

@@ -47,6 +47,7 @@ class Commands:
             "refresh": self._refresh,
             "palette": self._palette,
             "help": self._help,
+            "secret": self.acting.show_secret,
             "theme": lambda: screen.say(f"Theme {self.next_theme()}."),
             "redraw": lambda: screen.app.refresh(repaint=True, layout=True),
             "quit": self._quit,

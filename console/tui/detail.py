@@ -17,6 +17,8 @@ from console.tui.sheet import Sheet
 from console.tui.theme import Glyphs, Ink
 
 TABS = ("Overview", "Readiness", "Console log", "History", "Metadata", "Raw")
+WIDE = 140  # from this width on the overview has log and history beside it
+SPLIT = 62
 LOG_EVERY = 5  # seconds between two readings of a log that is followed
 
 Read = Callable[[Row], Awaitable[Any]]
@@ -47,7 +49,7 @@ class Detail(Vertical):
 
     def on_mount(self) -> None:
         """The head takes its lines, the text the rest."""
-        self.query_one("#crumbs").styles.height = 4
+        self.query_one("#crumbs").styles.height = 5
         self.query_one("#sheet").styles.height = "1fr"
 
     @property
@@ -81,7 +83,7 @@ class Detail(Vertical):
         self.following = True
         self.sheet.top = 0
         self.draw()
-        self._read()
+        self.call_after_refresh(self._read)
 
     def next_tab(self, step: int = 1) -> None:
         """Show the next tab."""
@@ -121,13 +123,17 @@ class Detail(Vertical):
         self._ticks += 1
         if self.tab == "Overview":
             self.draw()
-        if self.tab == "Console log" and self.following and self._ticks % LOG_EVERY == 0:
+        follows = self.tab == "Overview" or (self.tab == "Console log" and self.following)
+        if follows and self._ticks % LOG_EVERY == 0:
             self._read()
 
     def _read(self) -> None:
-        reader = self._readers.get(self.tab)
-        if self.row is not None and reader is not None and not self.gone:
-            self.run_worker(self._read_one(self.row, self.tab, reader), name=f"read {self.tab}", group="detail")
+        """Read what this tab needs; the overview shows some of the log and of the history."""
+        wanted = ("Console log", "History") if self.tab == "Overview" and self.size.width >= WIDE else (self.tab,)
+        for tab in wanted:
+            reader = self._readers.get(tab)
+            if isinstance(self.row, Server) and reader is not None and not self.gone:
+                self.run_worker(self._read_one(self.row, tab, reader), name=f"read {tab}", group="detail")
 
     async def _read_one(self, row: Row, tab: str, reader: Read) -> None:
         kept: dict[Key, Any] = self.logs if tab == "Console log" else self.records
@@ -201,19 +207,34 @@ class Detail(Vertical):
             return head + (views.log_lines(kept) if kept and self.tab == "Console log" else [])
         if self.tab == "Console log":
             text = self.logs.get(row.key)
-            return [spans("  ", Span("asking …", "muted"))] if text is None else views.log_lines(text)
+            return [views.ASKING] if text is None else views.log_lines(text)
         if self.tab == "History":
             records = self.records.get(row.key)
-            return (
-                [spans("  ", Span("asking …", "muted"))]
-                if records is None
-                else views.history_lines(records, self.scene)
-            )
+            return [views.ASKING] if records is None else views.history_lines(records, self.scene)
         if self.tab == "Readiness":
             return views.report_lines(self.reports[row.key], self.scene)
         if self.tab == "Metadata":
             return views.metadata(row, self.scene)
-        return views.raw(row) if self.tab == "Raw" else views.overview(row, self.scene)
+        return views.raw(row) if self.tab == "Raw" else self._overview(row)
+
+    def _overview(self, row: Row) -> list[Line]:
+        """What it is; where there is room, its log and its history beside it."""
+        left, width = views.overview(row, self.scene), self.size.width
+        if width < WIDE or not isinstance(row, Server):
+            return left
+        text, records = self.logs.get(row.key), self.records.get(row.key)
+        log = views.log_lines(text)[-10:] if text is not None else [views.ASKING]
+        history = views.history_lines(records, self.scene)[:8] if records is not None else [views.ASKING]
+        right: list[Line] = []
+        if row.key in self.reports:
+            right += [*views.report_lines(self.reports[row.key], self.scene), ()]
+        right += [self._title("Console log", "l", width - SPLIT - 2), (), *log, (), ()]
+        right += [self._title("History", "h", width - SPLIT - 2), (), *history]
+        return views.beside(left, right, SPLIT, width - 2)
+
+    def _title(self, words: str, key: str, width: int) -> Line:
+        right = spans(Span(key, "accent", True), " all of it")
+        return spread(spans("  ", Span(words, "strong", True)), right, width)
 
 
 def joined(before: str, now: str) -> str:

@@ -77,6 +77,11 @@ class Dialog(ModalScreen[T], Generic[T]):
         return min(MOST, screen - 8) if screen >= 100 else screen - 2
 
     @property
+    def field(self) -> int:
+        """How many cells a line to type into has."""
+        return min(48, self.room - 14)
+
+    @property
     def rows(self) -> int:
         """How many lines there are for the dialog's middle."""
         return max(3, self.app.size.height - 8)
@@ -156,7 +161,7 @@ class Confirm(Dialog[bool]):
         found = list(self._lines)
         if self._typed:
             asks = spans("Type ", Span(self._typed, "strong", True), f" {self._asks}")
-            found += [EMPTY, asks, EMPTY, spans(" ", self.edit.spans("background"), " ")]
+            found += [EMPTY, asks, EMPTY, spans(self.edit.spans(room=self.field))]
         return found
 
     def answer(self) -> Line:
@@ -207,7 +212,7 @@ class AskText(Dialog[str]):
 
     def middle(self) -> list[Line]:
         """What is asked, and the line to type into."""
-        field = spans(Span(f"{self._label:<12}" if self._label else "", "muted"), self.edit.spans("background"))
+        field = spans(Span(f"{self._label:<12}" if self._label else "", "muted"), self.edit.spans(room=self.field))
         return [*self._lines, EMPTY, field]
 
     def answer(self) -> Line:
@@ -268,7 +273,9 @@ class Pick(Dialog[Any]):
         self.choices = list(choices)
         fitting = [n for n, choice in enumerate(self.choices) if choice.fits]
         same = [n for n in fitting if held is not None and self.choices[n].value == held]
-        self.at = (same or fitting or [-1])[0]
+        current = next((n for n, choice in enumerate(self.choices) if choice.current), -1)
+        larger = [n for n in fitting if n > current]
+        self.at = (same or larger or fitting or [-1])[0]
         self.topic = Topic(
             self.topic.title,
             self.topic.place,
@@ -407,7 +414,7 @@ class Palette(Dialog[str]):
         filler: list[Line] = [EMPTY] * (room - max(len(rows), 1))
         return [
             EMPTY,
-            spans(Span(": ", "accent", True), self.edit.spans("background")),
+            spans(Span(": ", "accent", True), self.edit.spans(room=self.field)),
             EMPTY,
             *(rows or none),
             *filler,

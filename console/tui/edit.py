@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from textual import events
 
-from console.tui.paint import Line, Span, spans
+from console.tui.paint import Line, Span, fit, spans, width
 
 
 @dataclass
@@ -53,12 +53,17 @@ class Edit:
             self.text = self.text[:at] + self.text[at + 1 :]
             self.at -= step
 
-    def spans(self, ground: str = "") -> Line:
-        """The text with its cursor, which stands still."""
+    def spans(self, ground: str = "background", room: int = 0) -> Line:
+        """The text with its cursor, which stands still; with `room`, as a field of so many cells."""
         text = "•" * len(self.text) if self.secret else self.text
-        here = text[self.at] if self.at < len(text) else " "
-        return spans(
-            Span(text[: self.at], "strong", ground=ground),
+        first = max(0, self.at - room + 2) if room else 0
+        text, at = text[first:], self.at - first
+        here = text[at] if at < len(text) else " "
+        after = text[at + 1 :]
+        line = spans(
+            Span(text[:at], "strong", ground=ground),
             Span(here, "strong", ground="cursor", underline=True),
-            Span(text[self.at + 1 :], "strong", ground=ground),
+            Span(after, "strong", ground=ground),
         )
+        pad = max(0, room - width(line))
+        return fit(spans(line, Span(" " * pad, ground=ground)), room) if room else line

@@ -74,7 +74,7 @@ class FirstRun(Screen[tuple[str, str]]):
 
     def _choices(self) -> list[Line]:
         if self.edit is not None:
-            field = spans(Span("clouds.yaml  ", "muted"), self.edit.spans("surface"))
+            field = spans(Span("clouds.yaml  ", "muted"), self.edit.spans("surface", 60))
             keys = spans(Span("enter", "accent", True), " open it     ", Span("esc", "accent", True), " back")
             return [field, EMPTY, keys]
         choices = (("d", "see a demo cloud"), ("o", "point at a clouds.yaml"), ("q", "quit"))

@@ -25,11 +25,12 @@ def lines(row: Sequence[Key], screen: Sequence[Key], total: int, *, mono: bool =
     gap = 3 if total >= 100 else 2
     row = sorted(row, key=lambda key: not key.first)
     left, right = list(row), list(screen)
-    while _size(left, gap) + _size(right, gap) + 2 * gap > total and (left or right):
+    while _size(left, gap) + _size(right, gap) + gap > total and (left or right):
         _drop(left, right)
     one, two = _line(left, gap, mono), _line(right, gap, mono)
-    room = total - 2 - width(one) - width(two)
-    return fit(spans("  " if total >= 100 else " ", one, " " * max(0, room), two), total)
+    margin = 2 if total >= 100 else 1
+    room = total - 2 * margin - width(one) - width(two)
+    return fit(spans(" " * margin, one, " " * max(0, room), two), total)
 
 
 def _drop(left: list[Key], right: list[Key]) -> None:

@@ -81,6 +81,7 @@ COMMANDS: tuple[Command, ...] = (
         "palette", (":", "ctrl+p"), "command", "Find anything that can be done by a word of it.", "Screen", 2, False
     ),
     Command("help", ("?",), "help", "This page.", "Screen", 4),
+    Command("secret", (), "last password", "Show the password that a cloud told last; it is kept nowhere.", "Screen"),
     Command("theme", ("T",), "next theme", "Change the theme.", "Screen"),
     Command("redraw", ("ctrl+l",), "redraw", "Draw the whole screen again.", "Screen", palette=False),
     Command("quit", ("q",), "quit", "Close what is open; else quit.", "Screen"),

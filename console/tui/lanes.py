@@ -155,6 +155,17 @@ class Header:
             line = spans(line, "  ", texts[number])
         return spread(spans(line, _rest(lanes, chosen)), spans(Span(time, "muted"), " "), shape.width)
 
+    def _sizes(self, lanes: Sequence[Lane], texts: Sequence[tuple[Line, Line]]) -> list[int]:
+        """How wide each lane is, or has been."""
+        for lane, (first, second) in zip(lanes, texts, strict=True):
+            widest = max(width(first), width(second))
+            if lane.state not in ("down", "refused"):  # a long reason goes again
+                self._widths[lane.name] = max(widest, self._widths.get(lane.name, 0))
+        return [
+            max(self._widths.get(lane.name, 0), width(one), width(two))
+            for lane, (one, two) in zip(lanes, texts, strict=True)
+        ]
+
     def _full(
         self,
         lanes: Sequence[Lane],
@@ -166,15 +177,14 @@ class Header:
         corner: Line,
         mono: bool,
     ) -> list[Line]:
-        texts = [full(lane, glyphs, mono) for lane in lanes]
-        sizes = []
-        for lane, (first, second) in zip(lanes, texts, strict=True):
-            size = max(width(first), width(second), self._widths.get(lane.name, 0))
-            self._widths[lane.name] = size
-            sizes.append(size)
-        left = max(len(title), len(under)) + 2
-        right = max(len(time) + 4, width(corner)) + 2
+        left, right = max(len(title), len(under)) + 2, max(len(time) + 4, width(corner)) + 2
         room = shape.width - left - right - 2
+        texts = [full(lane, glyphs, mono) for lane in lanes]
+        sizes = self._sizes(lanes, texts)
+        if sum(sizes) + 3 * len(sizes) > room:  # then only those in trouble keep their second line
+            quiet = [not lane.troubled for lane in lanes]
+            texts = [(one, () if calm else two) for (one, two), calm in zip(texts, quiet, strict=True)]
+            sizes = [max(width(one), width(two)) for one, two in texts]
         gap = 5 if sum(sizes) + 5 * len(sizes) <= room else 3
         chosen = _choose(lanes, [size + gap for size in sizes], room)
         one, two = spans("  ", Span(title, "strong", True)), spans("  ", Span(under, "muted"))

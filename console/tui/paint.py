@@ -107,7 +107,7 @@ def to_strip(line: Iterable[Span], ink: Ink, total: int, ground: str = "backgrou
     """The line as a strip of exactly `total` cells."""
     made = [
         Segment(
-            span.text,
+            ink.text(span.text),
             ink.style(span.role, span.ground or ground, bold=span.bold, underline=span.underline, strike=span.strike),
         )
         for span in line

@@ -386,9 +386,9 @@ class Table(Widget):
         blank = self.ink.style("text", ground)
         pad = room - cell_len(text) - cell_len(right)
         if column.column.align == "right":
-            segments += [Segment(" " * pad, blank), Segment(text, style), Segment(" " * gap, blank)]
+            segments += [Segment(" " * pad, blank), Segment(self.ink.text(text), style), Segment(" " * gap, blank)]
             return
-        segments.append(Segment(text, style))
+        segments.append(Segment(self.ink.text(text), style))
         if right:
             segments += [Segment(" " * pad, blank), Segment(right, self.ink.style(cell.right_role, ground))]
             pad = 0

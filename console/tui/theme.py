@@ -35,6 +35,9 @@ ROLES = (
 _SHIPPED = (Path(__file__).parent.parent / "themes", Path(__file__).parent.parent.parent / "themes")
 
 
+_PLAIN = str.maketrans("…—·→↑↓•━✓✕", "~-->^v.=+x")
+
+
 @dataclass(frozen=True)
 class Theme:
     """One palette; `kind` is "hex", "ansi" or "mono"."""
@@ -60,6 +63,8 @@ class Theme:
             dark=self.dark,
             ansi=plain,
             variables={
+                "ansi-background": "ansi_default",
+                "ansi-foreground": "ansi_default",
                 "ground": grounds["background"],
                 "ground-surface": grounds["surface"],
                 "ground-raised": grounds["raised"],
@@ -75,9 +80,13 @@ class Theme:
 class Ink:
     """Rich styles for a theme: one look-up per span, each style made once."""
 
-    def __init__(self, theme: Theme) -> None:
-        self.theme = theme
+    def __init__(self, theme: Theme, *, ascii: bool = False) -> None:
+        self.theme, self.ascii = theme, ascii
         self._made: dict[tuple[str, str, bool, bool, bool, bool], Style] = {}
+
+    def text(self, text: str) -> str:
+        """The text as this terminal can draw it: in ASCII mode our own marks become plain ones of the same width."""
+        return text.translate(_PLAIN) if self.ascii and not text.isascii() else text
 
     def change(self, theme: Theme) -> None:
         """Use another theme from now on."""

@@ -14,10 +14,11 @@ from console.model.place import Row
 from console.model.server import Server
 from console.model.status import Mood
 from console.text import clean_lines, clean_tree
-from console.tui.paint import Line, Span, age, byte_size, gigabytes, megabytes, since, spans
+from console.tui.paint import Line, Span, age, byte_size, fit, gigabytes, megabytes, since, spans, width
 from console.tui.panes import PANES, Scene, flavor_name, image_name
 
 Facts = list[tuple[str, Any]]
+ASKING: Line = (Span("  asking …", "muted"),)
 
 
 def spec_of(row: Row) -> Any:
@@ -160,6 +161,16 @@ def _flavor_facts(flavor: Flavor, scene: Scene) -> list[Facts]:
         [("public", None if flavor.public is None else "yes" if flavor.public else "no"), ("place", flavor.place)],
         [("extra specs", [f"{key} = {value}" for key, value in (flavor.extra_specs or {}).items()])],
     ]
+
+
+def beside(left: Sequence[Line], right: Sequence[Line], split: int, total: int) -> list[Line]:
+    """Two columns of lines as one; the second begins at `split`."""
+    found = []
+    for number in range(max(len(left), len(right))):
+        one = fit(left[number], split - 2) if number < len(left) else ()
+        two = right[number] if number < len(right) else ()
+        found.append(fit(spans(one, " " * (split - width(one)), two), total))
+    return found
 
 
 def metadata(row: Row, scene: Scene) -> list[Line]:
