@@ -56,7 +56,7 @@ async def test_an_action_goes_through_the_states_of_a_real_one(
         assert told["action"] == action.removeprefix("os-") and told["message"] is None
         path = f"/servers/{id}/os-instance-actions/{told['request_id']}"
         events = (await member.nova("GET", path)).body["instanceAction"]["events"]
-        assert [e["result"] for e in events] == ["Success"]
+        assert events and {e["result"] for e in events} == {"Success"}
 
 
 async def test_a_resize_moves_confirms_and_reverts() -> None:

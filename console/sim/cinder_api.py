@@ -76,7 +76,7 @@ class Cinder(Service):
         if parts[1] != "v3":
             return self.not_routed(call)
         own = len(parts) > 2 and len(parts[2]) == 32
-        if own and parts[2] != call.who.project_id and not call.admin:
+        if own and parts[2] != call.who.project_id:
             raise Fault(400, "Malformed request url")
         call.path = "/" + "/".join(parts[3 if own else 2 :])
         return await self._routed(call)
@@ -145,7 +145,7 @@ class Cinder(Service):
             "attached_at": naive(place.attached),
         }
 
-    def shown(self, volume: Volume, admin: bool) -> dict[str, Any]:
+    def shown(self, volume: Volume, admin: bool, fresh: bool = False) -> dict[str, Any]:
         """A volume as Cinder shows it."""
         connected = volume.status in ("in-use", "detaching")
         record = {
@@ -154,7 +154,7 @@ class Cinder(Service):
             "size": volume.size,
             "availability_zone": volume.zone,
             "created_at": naive(volume.created),
-            "updated_at": naive(volume.updated),
+            "updated_at": None if fresh else naive(volume.updated),
             "name": volume.name,
             "description": volume.description,
             "volume_type": "__DEFAULT__",
@@ -169,8 +169,9 @@ class Cinder(Service):
             "consistencygroup_id": None,
             "multiattach": volume.multiattach,
             "attachments": [self._attachment(volume, a, admin) for a in volume.attachments] if connected else [],
-            "os-vol-tenant-attr:tenant_id": volume.project_id,
         }
+        if not fresh:
+            record["os-vol-tenant-attr:tenant_id"] = volume.project_id
         if volume.image_metadata:
             record["volume_image_metadata"] = volume.image_metadata
         if admin:
@@ -249,7 +250,7 @@ class Cinder(Service):
             volume.bootable = True
             volume.image_metadata = {"image_id": image.id, "image_name": image.name or ""}
         self.store.make(volume)
-        return reply(202, {"volume": self.shown(volume, call.admin)})
+        return reply(202, {"volume": self.shown(volume, call.admin, fresh=True)})
 
     def _size(self, call: Call, body: dict[str, Any]) -> int:
         snapshot, image = body.get("snapshot_id"), body.get("imageRef")
@@ -264,10 +265,13 @@ class Cinder(Service):
             return self.store.snapshots[snapshot].size
         if size is None and body.get("source_volid") is not None:
             return self.store.volumes[body["source_volid"]].size
-        if not str(size).isdigit() or int(str(size)) < 1:
-            raise Fault(400, f"Invalid input received: Invalid volume size provided for create request: {size} (size "
-                             "argument must be an integer (or string representation of an integer) and greater than "
-                             "zero).")  # fmt: skip
+        if not str(size).lstrip("-").isdigit():
+            raise Fault(
+                400, f"Invalid input for field/attribute size. Value: {size}. {size!r} does not match '^[0-9]+$'"
+            )
+        if int(str(size)) < 1:
+            text = f"Invalid input for field/attribute size. Value: {size}. {size} is less than the minimum of 1"
+            raise Fault(400, text)
         return int(str(size))
 
     async def update(self, call: Call) -> web.Response:
@@ -361,7 +365,8 @@ class Cinder(Service):
         self._spend(call, "snapshots", len(mine), 1)
         made = self.store.snapshot(volume, body.get("name") or "")
         made.description, made.metadata = body.get("description"), body.get("metadata") or {}
-        return reply(202, {"snapshot": self._snapshot_row(made)})
+        row = {k: v for k, v in self._snapshot_row(made).items() if not k.startswith("os-")}
+        return reply(202, {"snapshot": row | {"updated_at": None}})
 
     async def drop_snapshot(self, call: Call) -> web.Response:
         found = self._snapshot(call)

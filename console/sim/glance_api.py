@@ -282,7 +282,9 @@ class Glance(Service):
             elif key != "id":
                 image.properties[key] = str(value)
         self.store.touch(image)
-        return reply(201, encoded(image), {"Location": f"{self.base}/v2/images/{image.id}"})
+        headers = {"Location": f"{self.base}/v2/images/{image.id}", "OpenStack-image-store-ids": "local"}
+        headers["OpenStack-image-import-methods"] = "glance-direct,web-download,copy-image"
+        return reply(201, encoded(image), headers)
 
     async def upload(self, call: Call) -> web.Response:
         image = self._own(call, "upload_image")
@@ -293,7 +295,7 @@ class Glance(Service):
 
     async def patch(self, call: Call) -> web.Response:
         if call.request.content_type != PATCH:
-            raise Fault(415, f"Unsupported media type: {call.request.content_type}")
+            raise Fault(415, f"Unsupported media type: {call.request.content_type}", headers={"Accept-Patch": PATCH})
         image = self._own(call, "modify_image")
         try:
             changes = msgspec.json.decode(call.body, type=list[dict[str, Any]])
@@ -353,7 +355,7 @@ class Glance(Service):
         if call.names["tag"] not in image.tags:
             image.tags.append(call.names["tag"])
         self.store.touch(image)
-        return reply(204)
+        return reply(204, None, {"Content-Type": "text/html; charset=UTF-8"})
 
     async def drop_tag(self, call: Call) -> web.Response:
         image = self._own(call, "modify_image")

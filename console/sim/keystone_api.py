@@ -7,7 +7,7 @@ from typing import Any
 
 from aiohttp import web
 
-from console.sim.call import Call, Fault, reply
+from console.sim.call import Call, Fault, html, reply
 from console.sim.clock import Clock
 from console.sim.identity import Identity, Project, Refused, Token, User
 from console.sim.service import Service
@@ -74,8 +74,7 @@ class Keystone(Service):
         return reply(401, body, {"WWW-Authenticate": f'Keystone uri="{self.base}/v3"'})
 
     def not_routed(self, call: Call) -> web.Response:
-        text = f"(https://docs.openstack.org/api/openstack-identity/3/): The resource could not be found: {call.path}."
-        return self.fault_reply(call, Fault(404, text))
+        return html(404, "Not Found", "The requested URL was not found on the server.")
 
     def _version(self) -> dict[str, Any]:
         media = "application/vnd.openstack.identity-v3+json"
@@ -208,14 +207,20 @@ class Keystone(Service):
         body = {
             "id": found.id,
             "name": found.name,
-            "description": found.description,
+            "description": found.description or None,
             "project_id": found.project.id,
             "expires_at": None,
-            "unrestricted": False,
+            "unrestricted": None,
             "system": None,
-            "roles": [{"id": self.identity.role_ids[r], "name": r, "domain_id": None} for r in found.roles],
+            "user_id": found.user.id,
+            "roles": [self._role(role) for role in found.roles],
+            "links": {"self": f"{self.base}/v3/users/{found.user.id}/application_credentials/{found.id}"},
         }
         return body | ({"secret": found.secret} if with_secret else {})
+
+    def _role(self, name: str) -> dict[str, Any]:
+        id = self.identity.role_ids[name]
+        return {"id": id, "name": name, "domain_id": None, "description": None, "options": {"immutable": True}}
 
     async def add_credential(self, call: Call) -> web.Response:
         """POST /v3/users/{user}/application_credentials."""

@@ -28,10 +28,11 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Life:
-    """A declared sequence; `event` is how the instance action's event is called on a host."""
+    """A declared sequence; `event` is how the instance action's event on a host is called, `around` are others."""
 
     steps: tuple[Step, ...]
     event: str = ""
+    around: tuple[str, ...] = ()
 
 
 def _power(task: str, wait: float, vm: str, power: int, guest: str) -> tuple[Step, ...]:
@@ -46,6 +47,8 @@ _MOVE = (
     Step(0.4, task="resize_finish", then="take_flavor"),
     Step(0.5, task=None, vm="resized", then="resized"),
 )
+
+_MOVE_EVENTS = ("cold_migrate", "conductor_migrate_server", "compute_resize_instance", "compute_finish_resize")
 
 LIVES: dict[str, Life] = {
     "create": Life(
@@ -77,8 +80,8 @@ LIVES: dict[str, Life] = {
         ),
         "compute_reboot_instance",
     ),
-    "resize": Life(_MOVE, "compute_prep_resize"),
-    "migrate": Life(_MOVE, "compute_prep_resize"),
+    "resize": Life(_MOVE, "compute_prep_resize", _MOVE_EVENTS),
+    "migrate": Life(_MOVE, "compute_prep_resize", _MOVE_EVENTS),
     "resize_failed": Life(
         (Step(0, task="resize_prep"), Step(0.6, task=None, then="refuse_resize")), "compute_prep_resize"
     ),
@@ -144,6 +147,7 @@ LIVES: dict[str, Life] = {
             Step("build", task=None, vm="active", power=RUNNING, then="rebuilt"),
         ),
         "compute_rebuild_instance",
+        ("rebuild_server",),
     ),
     "shelve": Life(
         (

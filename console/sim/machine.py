@@ -25,7 +25,8 @@ class Machine:
         server.motion += 1
         life = LIVES[job.life]
         if job.action is not None and life.event:
-            job.action.events.append(Event(life.event, self.clock.time(), host=server.host))
+            for name in (*life.around, life.event):
+                job.action.events.append(Event(name, self.clock.time(), host=server.host))
         self._take(server, job, life, 0, server.motion)
 
     def aside(self, server: Server, job: Job) -> None:

@@ -39,6 +39,10 @@ QUOTA = {
     "router_route": 30,
     "rbac_policy": 10, "security_group": 100, "security_group_rule": 100,
 }  # fmt: skip
+PAIRS_DENIED = (
+    "(rule:update_port and (rule:update_port:allowed_address_pairs and "
+    "(rule:update_port:allowed_address_pairs:ip_address))) is disallowed by policy"
+)
 UNFILTERED = {"limit", "marker", "fields", "sort_key", "sort_dir", "page_reverse"}
 KINDS = {
     400: "HTTPBadRequest",
@@ -254,7 +258,7 @@ class Neutron(Service):
         if pairs is None:
             return
         if not (call.admin or port.network.project_id == call.who.project_id):
-            raise Fault(403, "(rule:update_port and rule:update_port:allowed_address_pairs) is disallowed by policy")
+            raise Fault(403, PAIRS_DENIED)
         if len(pairs) > 10:
             raise Fault(400, "Exceeded maximum amount of address pairs 10.", kind="AddressPairsExhausted")
         if pairs and not port.port_security:
@@ -290,8 +294,8 @@ class Neutron(Service):
         body = self._body(call, "floatingip")
         network = self.store.networks.get(body.get("floating_network_id", ""))
         if network is None or not network.external:
-            raise Fault(400, f"Network {body.get('floating_network_id')} is not a valid external network",
-                        kind="BadRequest")  # fmt: skip
+            text = f"Network {body.get('floating_network_id')} is not a valid external network."
+            raise Fault(400, f"Bad floatingip request: {text}", kind="BadRequest")
         self._spend(call, "floatingip", len(self._mine(call, self.store.floating.values())))
         try:
             extra = self.store.add_floating(network, call.who.project_id, body.get("floating_ip_address"))
@@ -397,7 +401,7 @@ class Neutron(Service):
         made = Rule(
             self.place.ids.uuid(), group.id, group.project_id, body["direction"], body.get("ethertype") or "IPv4",
             self.clock.time(), body.get("protocol"), body.get("port_range_min"), body.get("port_range_max"),
-            body.get("remote_ip_prefix"), body.get("remote_group_id"), body.get("description"),
+            body.get("remote_ip_prefix"), body.get("remote_group_id"), body.get("description") or "",
         )  # fmt: skip
         for rule in group.rules:
             if rule.same() == made.same():
@@ -406,7 +410,8 @@ class Neutron(Service):
         self._spend(call, "security_group_rule", len(self._rules(call)))
         group.rules.append(made)
         group.revision += 1
-        return reply(201, {"security_group_rule": views.rule(made)})
+        row = {k: v for k, v in views.rule(made).items() if k not in ("standard_attr_id", "tags")}
+        return reply(201, {"security_group_rule": row})
 
     async def drop_rule(self, call: Call) -> web.Response:
         rule = self._rule(call)

@@ -14,7 +14,7 @@ from aiohttp import web
 from console.sim.call import Call, Fault, reply
 from console.sim.job import Job
 from console.sim.nova_api import Nova
-from console.sim.records import Image, Server
+from console.sim.records import Event, Image, Server
 from console.sim.wanted import checked_metadata, checked_name, invalid, visible
 
 Do = Callable[["Actions", Call, Server, Any], web.Response]
@@ -95,9 +95,11 @@ class Actions:
         given.setdefault("vm_state", server.vm_state)
         self.nova.machine.run(server, Job(life, action, given))
 
-    def note(self, call: Call, server: Server, name: str) -> None:
+    def note(self, call: Call, server: Server, name: str, event: str = "") -> None:
         """Note an action that is over at once."""
-        self.store.noted(server, name, call.who, call.request_id)
+        action = self.store.noted(server, name, call.who, call.request_id)
+        if event:
+            action.events.append(Event(event, action.start, action.start, "Success", server.host))
 
     # Reboot, power
 
@@ -259,7 +261,7 @@ class Actions:
 
     def _noted(self, call: Call, server: Server, name: str) -> web.Response:
         server.touch(self.nova.clock.time())
-        self.note(call, server, name)
+        self.note(call, server, name, f"api_{name}" if name in ("lock", "unlock") else "")
         return reply(202)
 
     # Rebuild, rescue, shelf
@@ -342,7 +344,7 @@ class Actions:
         try:
             return self.region.neutron.group(server.project_id, name).name
         except KeyError:
-            raise Fault(404, f"Security group {name} is not found for project {server.project_id}.") from None
+            raise Fault(404, f"Security group {name} is not found for project {server.project_id}") from None
 
     def _regroup(self, server: Server) -> None:
         ids = [self.region.neutron.group(server.project_id, name).id for name in server.security_groups]
@@ -391,7 +393,7 @@ class Actions:
         return reply(202)
 
     def reset_network(self, call: Call, server: Server, given: Any) -> web.Response:
-        raise Fault(410, "This API is no longer available.")
+        raise Fault(410, "This resource is no longer available. No forwarding address is given.")
 
     def vnc(self, call: Call, server: Server, given: Any) -> web.Response:
         kind = given.get("type") if isinstance(given, dict) else "novnc"

@@ -6,6 +6,7 @@ Server groups are here too, though every member may have them.
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from aiohttp import web
@@ -20,6 +21,8 @@ from console.sim.wanted import invalid
 
 CPU = {"arch": "x86_64", "model": "Nehalem", "vendor": "Intel", "features": ["pge", "clflush"],
        "topology": {"cores": 1, "threads": 1, "sockets": 4}}  # fmt: skip
+UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+OCTETS = ("octets", "errors", "drop", "packets", "rate")
 POLICIES = ("anti-affinity", "affinity", "soft-anti-affinity", "soft-affinity")
 
 
@@ -118,6 +121,8 @@ class Administration:
 
     async def hypervisor(self, call: Call) -> web.Response:
         self.nova.only_admin(call, "os-hypervisors:show")
+        if call.minor >= 53 and not UUID.fullmatch(call.names["id"]):
+            raise Fault(400, f"Invalid uuid {call.names['id']}")
         for host in self.store.hosts.values():
             if call.names["id"] in (host.hypervisor_id, str(host.number)):
                 return reply(200, {"hypervisor": self._hypervisor(host, call.minor, detail=True)})
@@ -269,7 +274,7 @@ class Administration:
     async def drop_aggregate(self, call: Call) -> web.Response:
         found = self._aggregate(call)
         if found.hosts:
-            raise Fault(400, f"Cannot remove host from aggregate {found.id}: Host aggregate is not empty.")
+            raise Fault(400, f"Cannot remove host from aggregate {found.id}. Reason: Host aggregate is not empty.")
         del self.store.aggregates[found.id]
         return reply(200)
 
@@ -286,7 +291,7 @@ class Administration:
             if host not in self.store.hosts:
                 raise Fault(404, f"Compute host {host} could not be found.")
             if host in found.hosts:
-                raise Fault(409, f"Cannot add host to aggregate {found.id}. Reason: Host already exists.")
+                raise Fault(409, f"Aggregate {found.id} already has host {host}.")
             found.hosts.append(host)
         elif verb == "remove_host":
             if host not in found.hosts:
@@ -294,7 +299,7 @@ class Administration:
             found.hosts.remove(host)
         else:
             raise Fault(400, f"There is no such action: {verb}")
-        found.updated = self.nova.clock.time()
+        found.updated = self.nova.clock.time() if verb == "set_metadata" else found.updated
         return reply(200, {"aggregate": self._shown(found, call.minor)})
 
     # Migrations, diagnostics
@@ -365,8 +370,13 @@ class Administration:
             "num_disks": 1,
             "cpu_details": [{"id": n, "time": up * 1_000_000, "utilisation": 4} for n in range(server.flavor.vcpus)],
             "memory_details": {"maximum": server.flavor.ram, "used": server.flavor.ram // 3},
-            "nic_details": [{"mac_address": p.mac, "rx_octets": 0, "tx_octets": 0} for p in server.ports],
-            "disk_details": [{"read_bytes": 0, "write_bytes": 0, "errors_count": 0}],
+            "nic_details": [
+                {"mac_address": p.mac, **{f"{way}_{what}": 0 for way in ("rx", "tx") for what in OCTETS}}
+                for p in server.ports
+            ],
+            "disk_details": [
+                {"read_bytes": 0, "read_requests": 0, "write_bytes": 0, "write_requests": 0, "errors_count": 0}
+            ],
         }
         return reply(200, body)
 

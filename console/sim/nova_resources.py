@@ -13,10 +13,12 @@ from aiohttp import web
 from console.sim import nova_views
 from console.sim.call import Call, Fault, reply
 from console.sim.clock import naive, parse
+from console.sim.neutron_store import Rule, SecurityGroup
 from console.sim.nova_api import Nova
 from console.sim.records import Flavor, KeyPair, Server
 from console.sim.wanted import checked_metadata, invalid
 
+HTML = {"Content-Type": "text/html; charset=UTF-8"}
 META_STATES = ("active", "paused", "suspended", "stopped")
 
 
@@ -320,13 +322,13 @@ class Resources:
         return reply(200, {"metadata": self.nova.server(call).metadata})
 
     async def merge_metadata(self, call: Call) -> web.Response:
-        server = self._changeable(call, "update_instance_metadata")
+        server = self._changeable(call, "update metadata")
         given = checked_metadata(call.json().get("metadata"), 10_000)
         self._set_metadata(call, server, server.metadata | given)
         return reply(200, {"metadata": server.metadata})
 
     async def replace_metadata(self, call: Call) -> web.Response:
-        server = self._changeable(call, "update_instance_metadata")
+        server = self._changeable(call, "update metadata")
         self._set_metadata(call, server, checked_metadata(call.json().get("metadata"), 10_000))
         return reply(200, {"metadata": server.metadata})
 
@@ -340,7 +342,7 @@ class Resources:
         return reply(200, {"meta": {call.names["key"]: self._item(call, server)}})
 
     async def put_item(self, call: Call) -> web.Response:
-        server = self._changeable(call, "update_instance_metadata")
+        server = self._changeable(call, "update metadata")
         given = call.json().get("meta")
         if not isinstance(given, dict) or list(given) != [call.names["key"]]:
             raise Fault(400, "Request body and URI mismatch")
@@ -348,7 +350,7 @@ class Resources:
         return reply(200, {"meta": given})
 
     async def drop_item(self, call: Call) -> web.Response:
-        server = self._changeable(call, "delete_instance_metadata")
+        server = self._changeable(call, "delete metadata")
         self._item(call, server)
         kept = {k: v for k, v in server.metadata.items() if k != call.names["key"]}
         self._set_metadata(call, server, kept)
@@ -386,22 +388,22 @@ class Resources:
     async def tag(self, call: Call) -> web.Response:
         server = self._tagged(call)
         if call.names["tag"] not in server.tags:
-            raise Fault(404, f"Server {server.id} has no tag '{call.names['tag']}'")
+            raise Fault(404, f"Instance {server.id} has no tag '{call.names['tag']}'")
         return reply(204)
 
     async def add_tag(self, call: Call) -> web.Response:
         server = self._taggable(call)
         if call.names["tag"] in server.tags:
-            return reply(204)
+            return reply(204, None, HTML)
         server.tags.append(call.names["tag"])
         server.stale()
         href = f"{self.views.root}/servers/{server.id}/tags/{call.names['tag']}"
-        return reply(201, None, {"Location": href})
+        return reply(201, None, {"Location": href, **HTML})
 
     async def drop_tag(self, call: Call) -> web.Response:
         server = self._taggable(call)
         if call.names["tag"] not in server.tags:
-            raise Fault(404, f"Server {server.id} has no tag '{call.names['tag']}'")
+            raise Fault(404, f"Instance {server.id} has no tag '{call.names['tag']}'")
         server.tags.remove(call.names["tag"])
         server.stale()
         return reply(204)
@@ -411,9 +413,16 @@ class Resources:
         rows = []
         for name in server.security_groups:
             group = self.nova.place.neutron.group(server.project_id, name)
+            rules = [self._old_rule(group, rule) for rule in group.rules if rule.direction == "ingress"]
             rows.append({"id": group.id, "name": group.name, "description": group.description,
-                         "tenant_id": group.project_id, "rules": []})  # fmt: skip
+                         "tenant_id": group.project_id, "rules": rules})  # fmt: skip
         return reply(200, {"security_groups": rows})
+
+    def _old_rule(self, group: SecurityGroup, rule: Rule) -> dict[str, Any]:
+        own = {"name": group.name, "tenant_id": group.project_id} if rule.remote_group else {}
+        return {"id": rule.id, "parent_group_id": group.id, "ip_protocol": rule.protocol, "from_port": rule.port_min,
+                "to_port": rule.port_max, "group": own,
+                "ip_range": {"cidr": rule.prefix} if rule.prefix else {}}  # fmt: skip
 
     # Consoles and zones
 

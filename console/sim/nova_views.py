@@ -205,7 +205,7 @@ class Views:
                 "OS-EXT-SRV-ATTR:launch_index": 0,
                 "OS-EXT-SRV-ATTR:ramdisk_id": "",
                 "OS-EXT-SRV-ATTR:reservation_id": server.reservation_id,
-                "OS-EXT-SRV-ATTR:root_device_name": "/dev/vda" if server.host else None,
+                "OS-EXT-SRV-ATTR:root_device_name": "/dev/vda" if server.launched else None,
                 "OS-EXT-SRV-ATTR:user_data": server.user_data,
             }
         return record

@@ -13,7 +13,7 @@ from console.sim.clock import zulu
 from console.sim.job import Job
 from console.sim.neutron_store import NoAddress
 from console.sim.nova_api import Nova
-from console.sim.records import Image, Port, Server
+from console.sim.records import Event, Image, Port, Server
 from console.sim.wanted import invalid, visible
 
 ATTACHABLE = ("active", "paused", "stopped", "resized", "soft-delete", "shelved", "shelved_offloaded")
@@ -77,7 +77,7 @@ class Plugs:
             if volume.id == call.names["volume"]:
                 found: Volume = volume
                 return found
-        raise Fault(404, f"volume_id not found: {call.names['volume']}")
+        raise Fault(404, f"Instance {server.id} is not attached to volume {call.names['volume']}")
 
     async def volumes(self, call: Call) -> web.Response:
         server = self.nova.server(call)
@@ -97,6 +97,9 @@ class Plugs:
         volume = self.region.cinder.volumes.get(body["volumeId"])
         if volume is None or not (call.admin or volume.project_id == call.who.project_id):
             raise Fault(404, f"Volume {body['volumeId']} could not be found.")
+        if volume.attachments:
+            places = ", ".join(a.server_id for a in volume.attachments)
+            raise Fault(400, f"Invalid volume: volume {volume.id} is already attached to instances: {places}")
         if volume.status != "available":
             raise Fault(400, f"Invalid volume: volume '{volume.id}' status must be 'available'. Currently in "
                              f"'{volume.status}' status.")  # fmt: skip
@@ -170,7 +173,7 @@ class Plugs:
         port = self._wanted_port(call, server, body)
         port.tag = body.get("tag") if call.minor >= 49 else None
         self.region.neutron.plug(port, server)
-        self.nova.store.noted(server, "attach_interface", call.who, call.request_id)
+        self._note(call, server, "attach_interface", None)
         return reply(200, {"interfaceAttachment": self._interface(port, call.minor)})
 
     def _wanted_port(self, call: Call, server: Server, body: dict[str, Any]) -> Port:
@@ -198,11 +201,19 @@ class Plugs:
 
     async def unplug(self, call: Call) -> web.Response:
         server = self.nova.server(call)
-        port = self._port(call, server)
         self._state(server, "detach_interface", PLUGGABLE, call)
-        self.nova.store.noted(server, "detach_interface", call.who, call.request_id)
+        port = next((p for p in server.ports if p.id == call.names["port"]), None)
+        self._note(call, server, "detach_interface", None if port is not None else "Error")
+        if port is None:
+            return reply(202)
         self.nova.clock.after(0.5, self._unplugging(port, server))
         return reply(202)
+
+    def _note(self, call: Call, server: Server, name: str, message: str | None) -> None:
+        action = self.nova.store.noted(server, name, call.who, call.request_id)
+        action.message = message
+        result = "Error" if message else "Success"
+        action.events.append(Event(f"compute_{name}", action.start, action.start, result, server.host))
 
     def _unplugging(self, port: Port, server: Server) -> Callable[[], None]:
         def done() -> None:

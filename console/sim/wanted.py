@@ -281,7 +281,7 @@ class Wanted:
         server.config_drive = "True" if body.get("config_drive") in (True, "true", "True") else ""
         server.user_data = body.get("user_data")
         server.pinned_zone = self._zone(body.get("availability_zone"))
-        server.hints = self.hints
+        server.hints = {k: v if isinstance(v, list) else [v] for k, v in self.hints.items()}
         server.reservation_id = reservation
         server.security_groups = self._groups(body.get("security_groups"))
         return server
