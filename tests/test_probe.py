@@ -129,7 +129,7 @@ async def test_every_rung_holds_and_the_console_vouches(sshd: Sshd) -> None:
     told: list[Rung] = []
     report = await probe(sshd.route(), Evidence("id", console_with(sshd.host_key)), told=told.append)
     assert report.ready, report
-    assert [rung.name for rung in told] == ["address", "port", "banner", "host key", "login"]
+    assert [rung.name for rung in told] == ["address", "port", "banner", "host key", "login", "cloud-init"]
     assert report.user == sshd.user
     assert report.banner.startswith("SSH-2.0-OpenSSH")
     assert report.host_key is not None and report.host_key.grade == "console"
@@ -215,7 +215,7 @@ async def test_the_right_user_is_found_after_a_wrong_one(sshd: Sshd) -> None:
     report = await probe(sshd.route(users=("nobody-there", sshd.user)), Evidence("id"))
     assert report.ready, report
     assert report.user == sshd.user
-    assert [rung.name for rung in report.rungs] == ["address", "port", "banner", "host key", "login"]
+    assert [rung.name for rung in report.rungs] == ["address", "port", "banner", "host key", "login", "cloud-init"]
 
 
 @needs_sshd
@@ -256,6 +256,71 @@ async def test_a_stale_agent_is_as_good_as_none(sshd: Sshd, tmp_path: Path) -> N
 
 
 @needs_sshd
+async def test_own_checks(sshd: Sshd) -> None:
+    sshd.start()
+    commands = ["echo one; printf 'two\\033[2J\\n'", "sh -c 'echo broken; exit 3'", "true"]
+    report = await probe(sshd.route(), Evidence("id"), checks=commands)
+    first, second, third = report.rungs[6:]
+    assert first.state == "ok" and "two" in first.text and "\x1b" not in first.text
+    assert second.state == "failed" and second.text.endswith("ends with 3: broken.")
+    assert third.state == "skipped"
+    assert not report.ready
+
+
+@needs_sshd
+async def test_a_check_that_does_not_end(sshd: Sshd) -> None:
+    sshd.start()
+    report = await probe(sshd.route(), Evidence("id"), checks=["exec sleep 600"], deadline=3)
+    assert failure(report).name == "check" and "did not end within" in failure(report).text
+
+
+@needs_sshd
+@pytest.mark.parametrize(
+    ("said", "code", "words", "holds"),
+    [
+        ('{"status": "done", "errors": []}', 0, "cloud-init is done", True),
+        ('{"status": "done", "errors": ["x"]}', 2, "some errors it got over", True),
+        ("status: done", 0, "cloud-init is done", True),
+        ('{"status": "running"}', 0, "in status running", False),
+        ('{"status": "error", "errors": ["no network\\u001b[2J"]}', 1, "in status error: no network", False),
+        ("nonsense", 0, "tells nothing", True),
+        ("", 127, "no cloud-init here", True),
+        ("[]", 0, "tells nothing", True),
+    ],
+)
+async def test_what_cloud_init_says(sshd: Sshd, said: str, code: int, words: str, holds: bool) -> None:
+    script = sshd.folder / "shell"
+    script.write_text(f"#!/bin/sh\ncat <<'END'\n{said}\nEND\nexit {code}\n")
+    script.chmod(0o755)
+    sshd.start(f"ForceCommand {script}")
+    report = await probe(sshd.route(), Evidence("id"))
+    rung = report.rungs[5]
+    assert rung.name == "cloud-init" and words in rung.text and "\x1b" not in rung.text
+    assert report.ready == holds
+
+
+@needs_sshd
+async def test_sshd_that_dies_in_the_middle(sshd: Sshd) -> None:
+    sshd.start()
+    kill = "kill -9 $PPID"
+    report = await probe(sshd.route(), Evidence("id"), checks=[kill, "true"], deadline=10)
+    assert failure(report).name == "check"
+    assert states(report)["login"] == "ok"
+
+
+@needs_sshd
+async def test_a_user_certificate_lets_in(sshd: Sshd) -> None:
+    authority = asyncssh.generate_private_key("ssh-ed25519")
+    (sshd.folder / "authority.pub").write_bytes(authority.export_public_key())
+    key = asyncssh.read_private_key(sshd.folder / "other")
+    certificate = authority.generate_user_certificate(key, "me", principals=[sshd.user])
+    certificate.write_certificate(sshd.folder / "other-cert.pub")
+    sshd.start(f"TrustedUserCAKeys {sshd.folder / 'authority.pub'}")
+    report = await probe(sshd.route("other"), Evidence("id"))
+    assert report.ready, report
+
+
+@needs_sshd
 async def test_fifty_at_once(sshd: Sshd) -> None:
     sshd.start("MaxStartups 200")
     route, evidence = sshd.route(), Evidence("id", console_with(sshd.host_key))
@@ -273,6 +338,7 @@ async def test_a_refused_port() -> None:
         "banner": "skipped",
         "host key": "skipped",
         "login": "skipped",
+        "cloud-init": "skipped",
     }
 
 

@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from console.actions.action import read_only
 from console.actions.declared import Ask, Order, action
-from console.errors import CloudError, Forbidden, Unauthorized
+from console.errors import ActionRefused, CloudError, Forbidden, Unauthorized
 from console.model.image import Image
 from console.model.server import Server
 from console.text import Secret
@@ -32,14 +33,17 @@ if TYPE_CHECKING:  # asyncssh takes a tenth of a second to import: only when a c
         Ask("port", "number", "port", "sshd's port"),
         Ask("identity", "text", "key", "a private key's file", most=4096),
         Ask("password", "secret", "password", "a password, where no key is let in"),
+        Ask("check", "text", "own check", "a command that must end with 0 in the guest", many=True, most=4096),
         Ask("deadline", "number", "deadline", "seconds for the whole ladder", default=30),
     ),
 )
 async def check(order: Order) -> "Report":
-    """Test address, port, banner, host key and login of the guest over SSH."""
+    """Test a guest over SSH: address, port, banner, host key, login, cloud-init."""
     from console.guests.hostkeys import Evidence, KnownHosts
     from console.guests.probe import probe
 
+    if order.given.get("check") and (closed := read_only(order.ground, order.place)):
+        raise ActionRefused(f"{closed} A command of yours might change the guest.")
     server = await order.dialect.server(order.row.id)
     route = await asyncio.to_thread(_route, order, server, await _image_user(order, server))
     own = KnownHosts(order.ground.paths.state / "known_hosts")
@@ -49,6 +53,7 @@ async def check(order: Order) -> "Report":
         route,
         evidence,
         password=password,
+        checks=order.given.get("check", ()),
         deadline=float(order.given["deadline"]),
         told=lambda rung: order.tell("rung", rung.text, row=server, detail=rung),
     )

@@ -1,12 +1,14 @@
 """Is this server ready? A ladder of rungs, each timed, that stops at the first that does not hold and says why.
 
-address -> port -> banner -> host key -> login. One connection serves all rungs: the banner is looked at while it is
-still in the socket, and then the same socket speaks SSH. It gets addresses, keys and evidence as arguments, fetches
-nothing, trusts no key silently, and leaves no socket or task behind, whatever happens.
+address -> port -> banner -> host key -> login -> cloud-init -> the caller's own commands. One connection serves all
+rungs: the banner is looked at while it is still in the socket, and then the same socket speaks SSH. It gets addresses,
+keys and evidence as arguments, fetches nothing, trusts no key silently, and leaves no socket or task behind, whatever
+happens.
 """
 
 import asyncio
-import errno
+import json
+import re
 import socket
 import time
 from collections.abc import Callable, Sequence
@@ -17,13 +19,15 @@ import asyncssh
 
 from console.errors import HostKeyChanged, ProbeFailed
 from console.guests.hostkeys import Evidence, Judgement, Theirs, theirs
+from console.guests.reach import agent_keys, first_socket, open_socket, read_banner
 from console.guests.route import Identity, Route
 from console.text import Secret, clean
 
-RUNGS = ("address", "port", "banner", "host key", "login")
+RUNGS = ("address", "port", "banner", "host key", "login", "cloud-init")
 PORT_SECONDS = 5.0
 BANNER_SECONDS = 6.0
 LOGIN_SECONDS = 20.0
+COMMAND_SECONDS = 20.0
 
 # The quick ones first, and none taken away: an old guest must still be reached.
 KEX = "mlkem768x25519-sha256,curve25519-sha256"
@@ -103,11 +107,12 @@ async def probe(
     evidence: Evidence,
     *,
     password: Secret | None = None,
+    checks: Sequence[str] = (),
     deadline: float = 30.0,
     told: Told | None = None,
 ) -> Report:
     """Climb the ladder; `told` gets each rung as it is done. It never raises for what the guest does, it reports."""
-    ladder = _Ladder(route, evidence, password, deadline, told)
+    ladder = _Ladder(route, evidence, password, tuple(checks), deadline, told)
     try:
         await ladder.climb()
     except ProbeFailed as failure:
@@ -122,6 +127,7 @@ class _Ladder:
     route: Route
     evidence: Evidence
     password: Secret | None
+    checks: tuple[str, ...]
     deadline: float
     told: Told | None
     rungs: list[Rung] = field(default_factory=list)
@@ -142,70 +148,26 @@ class _Ladder:
     async def climb(self) -> None:
         """All rungs in turn; raises `ProbeFailed` at the first that does not hold."""
         self._held("address", self._first_address())
-        await self._connect()
+        seconds = self._seconds(PORT_SECONDS)
+        self.address, self.sock = await first_socket(self.route.addresses, self.route.port, seconds)
         self._held("port", f"{self.address} port {self.route.port}")
-        self.banner = await self._banner()
+        self.banner = await read_banner(self.sock, self.route.port, self._seconds(BANNER_SECONDS))
         self._held("banner", self.banner)
         self.user = await self._login()
         self._held("login", self.user)
+        self._held("cloud-init", await self._set_up())
+        for command in self.checks:
+            self._held("check", await self._check(command))
 
     def _first_address(self) -> str:
         if not self.route.addresses:
             raise ProbeFailed("It has no address yet.", rung="address")
         return self.route.addresses[0]
 
-    async def _connect(self) -> None:
-        """A socket to the first address that takes it; else the failure that tells most."""
-        failures: list[ProbeFailed] = []
-        for place, address in enumerate(self.route.addresses):
-            left = len(self.route.addresses) - place
-            try:
-                self.sock = await self._socket(address, self._seconds(PORT_SECONDS if left == 1 else PORT_SECONDS / 2))
-            except ProbeFailed as failure:
-                failures.append(failure)
-            else:
-                self.address = address
-                return
-        raise next((failure for failure in failures if "refuses" in failure.message), failures[0])
-
-    async def _socket(self, address: str, seconds: float) -> socket.socket:
-        port = self.route.port
-        loop = asyncio.get_running_loop()
-        sock: socket.socket | None = None
-        try:
-            async with asyncio.timeout(seconds):
-                found = await loop.getaddrinfo(address, port, type=socket.SOCK_STREAM)
-                sock = socket.socket(found[0][0], socket.SOCK_STREAM)
-                sock.setblocking(False)
-                await loop.sock_connect(sock, found[0][4])
-                return sock
-        except BaseException as error:
-            if sock is not None:
-                sock.close()
-            if isinstance(error, OSError | TimeoutError):
-                raise ProbeFailed(_no_port(error, address, port, seconds), rung="port") from error
-            raise
-
-    async def _banner(self) -> str:
-        """The line that names the SSH server, left in the socket for asyncssh."""
-        assert self.sock is not None
-        seconds = self._seconds(BANNER_SECONDS)
-        try:
-            async with asyncio.timeout(seconds):
-                return await _peek_banner(self.sock, self.route.port)
-        except TimeoutError:
-            raise ProbeFailed(
-                f"The banner never came: port {self.route.port} takes the connection and says nothing for"
-                f" {seconds:.3g} s.",
-                rung="banner",
-            ) from None
-        except OSError as error:
-            raise ProbeFailed(f"The connection broke before the banner: {error.strerror}.", rung="banner") from error
-
     async def _login(self) -> str:
         said = theirs(self.route.known_hosts, self.route.alias or self.address, self.address, self.route.port)
-        async with _agent_keys(self.route.agent) as agent_keys:
-            keys = _client_keys(self.route.identities, agent_keys)
+        async with agent_keys(self.route.agent) as agents:
+            keys = _client_keys(self.route.identities, agents)
             tried: list[str] = []
             for user in self.route.users:
                 tried.append(user)
@@ -217,7 +179,7 @@ class _Ladder:
 
     async def _try(self, user: str, keys: list[Any], said: Theirs) -> bool:
         """Log in as this user; False when the guest says no. Raises `ProbeFailed` for all else."""
-        sock = self.sock or await self._socket(self.address, self._seconds(PORT_SECONDS))
+        sock = self.sock or await open_socket(self.address, self.route.port, self._seconds(PORT_SECONDS))
         self.sock = None
         seconds = self._seconds(LOGIN_SECONDS)
         try:
@@ -234,6 +196,50 @@ class _Ladder:
             raise
         self._judge_certificate()
         return True
+
+    async def _set_up(self) -> str:
+        """Whether the guest has finished its own set-up, as far as cloud-init tells; raises `ProbeFailed`."""
+        try:
+            code, said = await self._run("cloud-init status --format json", "cloud-init")
+        except _NoCommands:
+            return "no command can be run here to ask"
+        try:
+            told = json.loads(said)
+            status, errors = str(told["status"]), told.get("errors") or []
+        except (ValueError, KeyError, TypeError, AttributeError):
+            old = re.match(r"status: (\w+)", said)
+            if old is None:
+                return "there is no cloud-init here" if code else "cloud-init tells nothing"
+            status, errors = old[1], []
+        if status in ("done", "disabled"):
+            return f"cloud-init is {status}" + (", with some errors it got over" if code else "")
+        why = f": {clean(str(errors[0]))[:200]}" if errors else ""
+        raise ProbeFailed(f"cloud-init is in status {clean(status)}{why}.", rung="cloud-init")
+
+    async def _check(self, command: str) -> str:
+        """One of the caller's own checks: a command that must end with 0; raises `ProbeFailed`."""
+        code, said = await self._run(command, "check")
+        last = clean(said.strip().rpartition("\n")[2])[:200]
+        if code != 0:
+            ended = f"ends with {code}" if code is not None else "was killed"
+            raise ProbeFailed(f"{clean(command)!r} {ended}{': ' if last else ''}{last}.", rung="check")
+        return f"{clean(command)}{': ' if last else ''}{last}"
+
+    async def _run(self, command: str, rung: str) -> tuple[int | None, str]:
+        """A command's exit code (None when it was killed) and the begin of what it said."""
+        assert self.connection is not None
+        seconds = self._seconds(COMMAND_SECONDS)
+        try:
+            async with asyncio.timeout(seconds):
+                done = await self.connection.run(command, stderr=asyncssh.STDOUT, errors="replace")
+        except TimeoutError:
+            raise ProbeFailed(f"{clean(command)!r} did not end within {seconds:.3g} s.", rung=rung) from None
+        except asyncssh.ChannelOpenError as error:
+            raise _NoCommands(f"No command can be run: {clean(error.reason)}.", rung=rung) from error
+        except (asyncssh.Error, OSError) as error:
+            why = clean(getattr(error, "reason", "") or str(error)).rstrip(".")
+            raise ProbeFailed(f"{clean(command)!r} could not be run: {why}.", rung=rung) from error
+        return done.exit_status, str(done.stdout or "")[:8000]
 
     def _options(self, keys: list[Any], said: Theirs) -> dict[str, Any]:
         return {
@@ -316,7 +322,7 @@ class _Ladder:
     def fail(self, failure: ProbeFailed) -> None:
         """Note the rung that did not hold, and the ones above it as not tried."""
         self._add(Rung(failure.rung, "failed", time.monotonic() - self.rung_began, failure.message))
-        for name in RUNGS[len(self.rungs) :]:
+        for name in (*RUNGS, *("check" for _ in self.checks))[len(self.rungs) :]:
             self._add(Rung(name, "skipped"))
 
     def _add(self, rung: Rung) -> None:
@@ -339,6 +345,10 @@ class _Ladder:
         return Report(rungs, self.address, self.route.port, self.user, self.banner, self.judged, notes)
 
 
+class _NoCommands(ProbeFailed):
+    """The guest lets us in and runs nothing for us."""
+
+
 class _Client(asyncssh.SSHClient):
     """Hands the host key to the ladder."""
 
@@ -349,79 +359,7 @@ class _Client(asyncssh.SSHClient):
         return self._ladder.judge(key, self._said)
 
 
-async def _peek_banner(sock: socket.socket, port: int) -> str:
-    """Wait until the banner is in the socket; what comes stays there."""
-    seen = 0
-    while True:
-        await _readable(sock)
-        data = sock.recv(8192, socket.MSG_PEEK)
-        for line in data.split(b"\n")[:-1]:
-            if line.startswith(b"SSH-"):
-                return clean(line.decode("utf-8", "replace").strip())
-        if not data:
-            raise ProbeFailed(
-                f"Port {port} closes the connection before the banner: sshd is starting, or takes no more.",
-                rung="banner",
-            )
-        if len(data) >= 8192 or data.startswith((b"HTTP/", b"RFB ", b"220 ")):
-            first = clean(data.split(b"\n")[0].decode("utf-8", "replace").strip())
-            raise ProbeFailed(f"Port {port} does not speak SSH: it says {first[:60]!r}.", rung="banner")
-        if len(data) == seen:  # what is there stays readable: look again later rather than at once
-            await asyncio.sleep(0.02)
-        seen = len(data)
-
-
-async def _readable(sock: socket.socket) -> None:
-    loop = asyncio.get_running_loop()
-    ready: asyncio.Future[None] = loop.create_future()
-    loop.add_reader(sock, _settle, ready)
-    try:
-        await ready
-    finally:
-        loop.remove_reader(sock)
-
-
-def _settle(ready: asyncio.Future[None]) -> None:
-    if not ready.done():
-        ready.set_result(None)
-
-
-class _agent_keys:
-    """The keys in the user's agent, for as long as the block lasts; none where there is no agent."""
-
-    def __init__(self, path: str) -> None:
-        self.path = path
-        self.agent: asyncssh.SSHAgentClient | None = None
-
-    async def __aenter__(self) -> list[Any]:
-        if not self.path:
-            return []
-        try:
-            self.agent = await asyncssh.connect_agent(self.path)
-            return list(await self.agent.get_keys())
-        except (OSError, ValueError, asyncssh.Error):  # a stale SSH_AUTH_SOCK is as good as none
-            return []
-
-    async def __aexit__(self, *_: object) -> None:
-        if self.agent is not None:
-            self.agent.close()
-            await self.agent.wait_closed()
-
-
 def _client_keys(identities: Sequence[Identity], agent_keys: Sequence[Any]) -> list[Any]:
     """Keys to offer: files that fit first, then the agent's, few enough for sshd's patience."""
     own: list[Any] = [(one.key, one.certificate) if one.certificate else one.key for one in identities]
     return [*own, *agent_keys][:5]
-
-
-def _no_port(error: OSError, address: str, port: int, seconds: float) -> str:
-    if isinstance(error, TimeoutError):
-        silent = f"Times out: {address} port {port} does not answer for {seconds:.3g} s"
-        return f"{silent}; it is off, or no security group rule lets tcp/{port} in."
-    if isinstance(error, ConnectionRefusedError):
-        return f"Port {port} refuses: sshd is not up yet."
-    if isinstance(error, socket.gaierror):
-        return f"{clean(address)} is no address, and no name that can be found."
-    if error.errno in (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL):
-        return f"There is no way from here to {address}."
-    return f"{address} port {port}: {error.strerror or error}."
