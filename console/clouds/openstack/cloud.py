@@ -51,7 +51,6 @@ class OpenStack(Orders):
         self.origin = origin
         self.region: str = own["region"]
         self.pace: Pace = own["pace"]
-        self.catalog_regions: tuple[str, ...] = own["catalog_regions"]
         self._close = own["close"]
         self._clock_now: Callable[[], dt.datetime] = own["clock_now"]
         self.nova = nova
@@ -211,7 +210,6 @@ class _Opening:
             Neutron(network) if network else None,
             region=region,
             pace=self.pace,
-            catalog_regions=tuple(regions(access.catalog)),
             close=self.transport.close,
             clock_now=self.clock_now,
         )
