@@ -73,11 +73,9 @@ class Witness:
 
     async def call(self, method: str, service: str, path: str, body: Json | None = None) -> Answer:
         """Ask the service ("compute", "image", "network"); any status code is an answer."""
-        headers = {
-            "X-Auth-Token": self._token,
-            "Accept": "application/json",
-            "OpenStack-API-Version": f"compute {self._microversion}",
-        }
+        headers = {"X-Auth-Token": self._token, "Accept": "application/json"}
+        if service == "compute":  # Cinder refuses a version that is not its own
+            headers["OpenStack-API-Version"] = f"compute {self._microversion}"
         async with self._http.request(method, self._endpoints[service] + path, json=body, headers=headers) as reply:
             decoded = await reply.json() if reply.content_type == "application/json" else {}
             return Answer(reply.status, decoded or {}, dict(reply.headers))
