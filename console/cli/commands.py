@@ -81,7 +81,6 @@ ACTED = (
     Option(("-y", "--yes"), "do not ask for confirmation"),
     *FORMAT,
 )
-READ = (TIMEOUT, *FORMAT)
 DEMO = (
     Option(("--serve",), "no screen: write a clouds.yaml, print its path, serve until interrupted"),
     Option(("--servers",), "how many servers", "N", "whole"),
@@ -229,7 +228,7 @@ def _command_of(action: "Action") -> Command:
 def _common(action: "Action") -> tuple[Option, ...]:
     """The options that every action has; without an end to wait for there is no `--wait`."""
     if action.reads:
-        return READ
+        return FORMAT
     return ACTED if action.ends is not None else tuple(o for o in ACTED if o.name not in ("wait", "timeout"))
 
 
