@@ -233,6 +233,9 @@ class MainScreen(Screen[None]):
         shape, detail = self.layout_shape, self.detail.is_open
         self.query_one("#body").display = shape.enough and not detail
         self.detail.display = shape.enough and detail
+        if detail:  # what was asked to be painted while it was hidden is lost
+            for sheet in self.detail.query(Sheet):
+                sheet.refresh()
         beside = shape.beside
         side = beside or self.active in BESIDE
         self.query_one("#side").display = side

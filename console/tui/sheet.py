@@ -27,6 +27,9 @@ class Sheet(Widget):
         if lines == before:
             return
         width, height = self.size
+        if not height or len(lines) != len(before):
+            self.refresh()
+            return
         for y in range(height):
             at = y + self.top
             if _at(before, at) != _at(lines, at):

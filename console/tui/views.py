@@ -272,7 +272,11 @@ def report_lines(report: Any, scene: Scene) -> list[Line]:
                 Span(rung.text, "error" if role == "error" else "muted"),
             )
         )
-    grade = getattr(report, "host_key", None)
+    judged = getattr(report, "host_key", None)
+    grade = str(getattr(judged, "grade", judged) or "")
     if grade:
-        found += [(), spans("  ", Span("host key   ", "muted"), Span(str(grade), "text"))]
+        words = {"console": "the one that the console log shows", "first-use": "seen for the first time"}.get(
+            grade, grade
+        )
+        found += [(), spans("  ", Span("host key   ", "muted"), Span(words, "error" if grade == "changed" else "text"))]
     return found
