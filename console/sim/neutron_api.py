@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urlencode
 
 from aiohttp import web
 
 from console.sim import neutron_views as views
 from console.sim.call import Call, Fault, reply
 from console.sim.clock import Clock
-from console.sim.neutron_store import NoAddress, Rule, SecurityGroup
+from console.sim.neutron_groups import Groups
+from console.sim.neutron_store import NoAddress
 from console.sim.records import FloatingAddress, Port
 from console.sim.region import Region
-from console.sim.service import Service
 from console.sim.trouble import Trouble
 
 EXTENSIONS = {
@@ -43,26 +42,13 @@ PAIRS_DENIED = (
     "(rule:update_port and (rule:update_port:allowed_address_pairs and "
     "(rule:update_port:allowed_address_pairs:ip_address))) is disallowed by policy"
 )
-UNFILTERED = {"limit", "marker", "fields", "sort_key", "sort_dir", "page_reverse"}
-KINDS = {
-    400: "HTTPBadRequest",
-    403: "PolicyNotAuthorized",
-    404: "HTTPNotFound",
-    409: "Conflict",
-    412: "RevisionNumberConstraintFailed",
-}
 
 
-class Neutron(Service):
+class Neutron(Groups):
     """One region's network service."""
 
-    kind = "network"
-
     def __init__(self, region: Region, clock: Clock, trouble: Trouble) -> None:
-        super().__init__(clock, region.identity, trouble, region.name)
-        self.place = region
-        self.store = region.neutron
-        self.quota = dict(QUOTA)
+        super().__init__(region, clock, trouble, dict(QUOTA))
         routes = {
             "GET /v2.0": self.resources,
             "GET /v2.0/extensions": self.extensions,
@@ -106,49 +92,6 @@ class Neutron(Service):
         if call.path.endswith(".json"):
             call.path = call.path.removesuffix(".json")
         return await super().handle(call)
-
-    def fault_reply(self, call: Call, fault: Fault) -> web.Response:
-        kind = fault.kind or KINDS.get(fault.status, "HTTPInternalServerError")
-        return reply(fault.status, {"NeutronError": {"type": kind, "message": fault.message, "detail": ""}})
-
-    def not_routed(self, call: Call) -> web.Response:
-        return self.fault_reply(call, Fault(404, "The resource could not be found."))
-
-    # Collections
-
-    def _list(self, call: Call, name: str, rows: list[dict[str, Any]]) -> web.Response:
-        rows = [row for row in rows if _matches(row, call)]
-        for key, way in reversed(list(zip(call.all("sort_key"), call.all("sort_dir"), strict=False))):
-            rows.sort(key=lambda row: str(row.get(key) or ""), reverse=way == "desc")
-        limit, marker = call.first("limit"), call.first("marker")
-        if marker is not None:
-            at = next((i for i, row in enumerate(rows) if row["id"] == marker), -1)
-            rows = rows[at + 1 :]
-        body: dict[str, Any] = {}
-        if limit is not None and limit.isdigit() and int(limit) > 0:
-            more = len(rows) > int(limit)
-            rows = rows[: int(limit)]
-            if more:
-                query = [(k, v) for k, v in call.query if k != "marker"] + [("marker", rows[-1]["id"])]
-                body[f"{name}_links"] = [{"rel": "next", "href": f"{self.base}{call.path}?{urlencode(query)}"}]
-        fields = set(call.all("fields"))
-        if fields:
-            rows = [{k: v for k, v in row.items() if k in fields} for row in rows]
-        return reply(200, {name: rows} | body)
-
-    def _one(self, call: Call, found: Any, kind: str) -> Any:
-        if found is None or not (call.admin or found.project_id == call.who.project_id):
-            raise Fault(404, f"{kind} {call.names['id']} could not be found.", kind=f"{kind.replace(' ', '')}NotFound")
-        return found
-
-    def _mine(self, call: Call, rows: Any) -> list[Any]:
-        return [row for row in rows if call.admin or row.project_id == call.who.project_id]
-
-    def _body(self, call: Call, key: str) -> dict[str, Any]:
-        body = call.json().get(key)
-        if not isinstance(body, dict):
-            raise Fault(400, f"Unable to find '{key}' in request body")
-        return body
 
     async def resources(self, call: Call) -> web.Response:
         names = {"networks": "network", "subnets": "subnet", "ports": "port"}
@@ -332,97 +275,7 @@ class Neutron(Service):
         del self.store.floating[extra.id]
         return reply(204)
 
-    # Security groups
-
-    async def groups(self, call: Call) -> web.Response:
-        if call.who.project_id:
-            self.store.group(call.who.project_id, "default")
-        rows = self._mine(call, self.store.groups.values())
-        return self._list(call, "security_groups", [views.group(g) for g in rows])
-
-    def _group(self, call: Call) -> SecurityGroup:
-        found = self.store.groups.get(call.names["id"])
-        if found is None or not (call.admin or found.project_id == call.who.project_id):
-            raise Fault(404, f"Security group {call.names['id']} does not exist", kind="SecurityGroupNotFound")
-        return found
-
-    async def group(self, call: Call) -> web.Response:
-        return reply(200, {"security_group": views.group(self._group(call))})
-
-    async def add_group(self, call: Call) -> web.Response:
-        body = self._body(call, "security_group")
-        name = body.get("name") or ""
-        if name == "default":
-            raise Fault(409, "Default security group already exists.", kind="SecurityGroupDefaultAlreadyExists")
-        self._spend(call, "security_group", len(self._mine(call, self.store.groups.values())))
-        made = self.store.add_group(call.who.project_id, name, body.get("description") or "")
-        return reply(201, {"security_group": views.group(made)})
-
-    async def change_group(self, call: Call) -> web.Response:
-        group, body = self._group(call), self._body(call, "security_group")
-        old = group.name
-        group.name = body.get("name", group.name)
-        group.description = body.get("description", group.description)
-        group.updated, group.revision = self.clock.time(), group.revision + 1
-        for server in self.place.nova.alive(group.project_id) if group.name != old else ():
-            server.security_groups = [group.name if n == old else n for n in server.security_groups]
-            server.stale()
-        return reply(200, {"security_group": views.group(group)})
-
-    async def drop_group(self, call: Call) -> web.Response:
-        group = self._group(call)
-        if any(group.id in port.security_groups for port in self.store.ports.values()):
-            raise Fault(409, f"Security Group {group.id} in use.", kind="SecurityGroupInUse")
-        del self.store.groups[group.id]
-        return reply(204)
-
-    def _rules(self, call: Call) -> list[Rule]:
-        return [rule for g in self._mine(call, self.store.groups.values()) for rule in g.rules]
-
-    async def rules(self, call: Call) -> web.Response:
-        return self._list(call, "security_group_rules", [views.rule(r) for r in self._rules(call)])
-
-    def _rule(self, call: Call) -> Rule:
-        for rule in self._rules(call):
-            if rule.id == call.names["id"]:
-                return rule
-        text = f"Security group rule {call.names['id']} does not exist"
-        raise Fault(404, text, kind="SecurityGroupRuleNotFound")
-
-    async def rule(self, call: Call) -> web.Response:
-        return reply(200, {"security_group_rule": views.rule(self._rule(call))})
-
-    async def add_rule(self, call: Call) -> web.Response:
-        body = self._body(call, "security_group_rule")
-        call.names["id"] = str(body.get("security_group_id"))
-        group = self._group(call)
-        if body.get("direction") not in ("ingress", "egress"):
-            raise Fault(400, f"Invalid input for direction. Reason: '{body.get('direction')}' is not in valid_values.")
-        made = Rule(
-            self.place.ids.uuid(), group.id, group.project_id, body["direction"], body.get("ethertype") or "IPv4",
-            self.clock.time(), body.get("protocol"), body.get("port_range_min"), body.get("port_range_max"),
-            body.get("remote_ip_prefix"), body.get("remote_group_id"), body.get("description") or "",
-        )  # fmt: skip
-        for rule in group.rules:
-            if rule.same() == made.same():
-                text = f"Security group rule already exists. Rule id is {rule.id}."
-                raise Fault(409, text, kind="SecurityGroupRuleExists")
-        self._spend(call, "security_group_rule", len(self._rules(call)))
-        group.rules.append(made)
-        group.revision += 1
-        row = {k: v for k, v in views.rule(made).items() if k not in ("standard_attr_id", "tags")}
-        return reply(201, {"security_group_rule": row})
-
-    async def drop_rule(self, call: Call) -> web.Response:
-        rule = self._rule(call)
-        self.store.groups[rule.group_id].rules.remove(rule)
-        return reply(204)
-
     # Quotas
-
-    def _spend(self, call: Call, what: str, used: int) -> None:
-        if 0 <= self.quota[what] <= used:
-            raise Fault(409, f"Quota exceeded for resources: ['{what}'].", kind="OverQuota")
 
     async def quotas(self, call: Call) -> web.Response:
         return reply(200, {"quota": self.quota})
@@ -443,20 +296,3 @@ class Neutron(Service):
 def _extension(alias: str) -> dict[str, Any]:
     text = EXTENSIONS[alias]
     return {"name": text, "alias": alias, "description": text, "updated": "2020-01-01T00:00:00-00:00", "links": []}
-
-
-def _matches(row: dict[str, Any], call: Call) -> bool:
-    wanted: dict[str, list[str]] = {}
-    for key, value in call.query:
-        if key not in UNFILTERED and (key in row or key == "fixed_ips"):
-            wanted.setdefault(key, []).append(value)
-    return all(any(_equal(row.get(key), value) for value in values) for key, values in wanted.items())
-
-
-def _equal(have: Any, want: str) -> bool:
-    if isinstance(have, bool):
-        return have == (want.lower() in ("true", "1"))
-    if isinstance(have, list):
-        part = want.partition("=")[2] or want
-        return any(part == item or (isinstance(item, dict) and part in item.values()) for item in have)
-    return want == ("" if have is None else str(have))

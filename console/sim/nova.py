@@ -7,6 +7,7 @@ from console.sim.machine import Machine
 from console.sim.nova_actions import Actions
 from console.sim.nova_admin import Administration
 from console.sim.nova_api import Nova
+from console.sim.nova_extras import Extras
 from console.sim.nova_resources import Resources
 from console.sim.nova_servers import Servers
 from console.sim.nova_volumes import Plugs
@@ -17,6 +18,6 @@ from console.sim.trouble import Trouble
 def nova_service(region: Region, machine: Machine, clock: Clock, trouble: Trouble) -> Nova:
     """A Nova with all its routes."""
     nova = Nova(region, machine, clock, trouble)
-    for part in (Servers, Actions, Resources, Plugs, Administration):
+    for part in (Servers, Actions, Resources, Extras, Plugs, Administration):
         part(nova)
     return nova

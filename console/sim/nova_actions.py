@@ -12,9 +12,10 @@ from typing import Any
 from aiohttp import web
 
 from console.sim.call import Call, Fault, reply
-from console.sim.job import Job
+from console.sim.nova_actions_admin import AdminActions
+from console.sim.nova_actions_image import ImageActions
 from console.sim.nova_api import Nova
-from console.sim.records import Event, Image, Server
+from console.sim.records import Server
 from console.sim.wanted import checked_metadata, checked_name, invalid, visible
 
 Do = Callable[["Actions", Call, Server, Any], web.Response]
@@ -41,13 +42,11 @@ REBOOTABLE = (
 FOUR = ("active", "stopped", "paused", "suspended")
 
 
-class Actions:
-    """The actions of one region's Nova."""
+class Actions(ImageActions, AdminActions):
+    """All actions of one region's Nova."""
 
     def __init__(self, nova: Nova) -> None:
-        self.nova = nova
-        self.region = nova.place
-        self.store = nova.store
+        super().__init__(nova)
         nova.router.add("POST", "/servers/{id}/action", self.act)
 
     async def act(self, call: Call) -> web.Response:
@@ -88,18 +87,6 @@ class Actions:
         if server.launched is None and server.vm_state == "error":
             raise Fault(409, f"Instance {server.id} is in an invalid state for '{rule.name}'")
         raise Fault(409, f"Cannot '{rule.name}' instance {server.id} while it is in {what} {state}")
-
-    def begin(self, call: Call, server: Server, life: str, name: str, **given: Any) -> None:
-        """Start a life for an action, and note it."""
-        action = self.store.noted(server, name, call.who, call.request_id)
-        given.setdefault("vm_state", server.vm_state)
-        self.nova.machine.run(server, Job(life, action, given))
-
-    def note(self, call: Call, server: Server, name: str, event: str = "") -> None:
-        """Note an action that is over at once."""
-        action = self.store.noted(server, name, call.who, call.request_id)
-        if event:
-            action.events.append(Event(event, action.start, action.start, "Success", server.host))
 
     # Reboot, power
 
@@ -159,70 +146,6 @@ class Actions:
         self.begin(call, server, "revert", "revertResize")
         return reply(202)
 
-    # Images
-
-    def create_image(self, call: Call, server: Server, given: Any) -> web.Response:
-        if not isinstance(given, dict) or "name" not in given:
-            raise invalid("createImage", given, "'name' is a required property")
-        if server.image_id is None:
-            return self._volume_image(call, server, given)
-        image = self.new_image(call, server, given, "snapshot")
-        self.begin(call, server, "snapshot", "createImage", image=image.id)
-        return self._image_reply(call, image)
-
-    def create_backup(self, call: Call, server: Server, given: Any) -> web.Response:
-        for key in ("name", "backup_type", "rotation"):
-            if not isinstance(given, dict) or key not in given:
-                raise invalid("createBackup", given, f"{key!r} is a required property")
-        rotation = str(given["rotation"])
-        if not rotation.isdigit():
-            raise invalid("rotation", rotation, f"{rotation!r} does not match '^[0-9]+$'")
-        if server.image_id is None:
-            raise Fault(400, f"Backup is not supported for volume-backed instances: {server.id}.")
-        image = self.new_image(call, server, given, "backup")
-        image.properties["backup_type"] = str(given["backup_type"])
-        self.begin(
-            call, server, "backup", "createBackup", image=image.id, backup_type=str(given["backup_type"]),
-            rotation=int(rotation),
-        )  # fmt: skip
-        return reply(202) if int(rotation) == 0 else self._image_reply(call, image)
-
-    def new_image(self, call: Call, server: Server, given: dict[str, Any], kind: str) -> Image:
-        """A queued Glance image with the properties that Nova gives to a snapshot."""
-        limit = self.store.limits(server.project_id)["metadata_items"]
-        extra = checked_metadata(given.get("metadata") or {}, limit)
-        base = self.region.glance.images.get(server.image_id or "")
-        image = self.region.glance.add(checked_name(given["name"]), call.who.project_id, status="queued")
-        image.visibility, image.disk_format, image.container_format = "private", None, None
-        image.min_disk = server.flavor.disk
-        image.properties = {
-            **({k: v for k, v in base.properties.items() if k not in OWN} if base else {}),
-            "base_image_ref": (base.properties.get("base_image_ref") or base.id) if base else "",
-            "owner_user_name": call.who.user.name,
-            "owner_project_name": call.who.project.name if call.who.project else "",
-            "boot_roles": ",".join(call.who.roles),
-            "instance_uuid": server.id,
-            "user_id": call.who.user.id,
-            "image_type": kind,
-            **extra,
-        }
-        return image
-
-    def _volume_image(self, call: Call, server: Server, given: dict[str, Any]) -> web.Response:
-        image = self.new_image(call, server, given, "snapshot")
-        self.region.glance.fill(image, 0)
-        image.virtual_size = None
-        image.properties["bdm_v2"] = "True"
-        for volume in server.volumes:
-            self.region.cinder.snapshot(volume, f"snapshot for {given['name']}")
-        self.note(call, server, "createImage")
-        return self._image_reply(call, image)
-
-    def _image_reply(self, call: Call, image: Image) -> web.Response:
-        if call.minor >= 45:
-            return reply(202, {"image_id": image.id})
-        return reply(202, None, {"Location": f"{self.nova.views.bare}/images/{image.id}"})
-
     # Console, password, lock
 
     def console_output(self, call: Call, server: Server, given: Any) -> web.Response:
@@ -249,7 +172,7 @@ class Actions:
         reason = given.get("locked_reason") if isinstance(given, dict) and call.minor >= 73 else None
         server.locked, server.locked_reason = True, reason
         server.locked_by = "admin" if call.admin and call.who.project_id != server.project_id else "owner"
-        return self._noted(call, server, "lock")
+        return self.noted(call, server, "lock")
 
     def unlock(self, call: Call, server: Server, given: Any) -> web.Response:
         if server.locked_by == "admin" and not call.admin:
@@ -257,12 +180,7 @@ class Actions:
                 403, "Policy doesn't allow os_compute_api:os-lock-server:unlock:unlock_override to be performed."
             )
         server.locked, server.locked_reason, server.locked_by = False, None, ""
-        return self._noted(call, server, "unlock")
-
-    def _noted(self, call: Call, server: Server, name: str) -> web.Response:
-        server.touch(self.nova.clock.time())
-        self.note(call, server, name, f"api_{name}" if name in ("lock", "unlock") else "")
-        return reply(202)
+        return self.noted(call, server, "unlock")
 
     # Rebuild, rescue, shelf
 
@@ -313,12 +231,6 @@ class Actions:
         self.begin(call, server, "rescue", "rescue")
         return reply(200, {"adminPass": server.admin_pass})
 
-    def shelve(self, call: Call, server: Server, given: Any) -> web.Response:
-        image = self.new_image(call, server, {"name": f"{server.name}-shelved"}, "snapshot")
-        life = "shelve" if self.store.shelved_offload else "shelve_keep"
-        self.begin(call, server, life, "shelve", image=image.id)
-        return reply(202)
-
     # Groups
 
     def add_group(self, call: Call, server: Server, given: Any) -> web.Response:
@@ -352,55 +264,11 @@ class Actions:
             port.security_groups = list(ids)
         server.stale()
 
-    # Administration
-
-    def reset_state(self, call: Call, server: Server, given: Any) -> web.Response:
-        state = given.get("state") if isinstance(given, dict) else None
-        if state not in ("active", "error"):
-            raise invalid("state", state, f"{state!r} is not one of ['active', 'error']")
-        server.vm_state, server.task_state = state, None
-        server.motion += 1
-        return self._noted(call, server, "resetState")
-
-    def migrate(self, call: Call, server: Server, given: Any) -> web.Response:
-        host = given.get("host") if isinstance(given, dict) and call.minor >= 56 else None
-        self.begin(call, server, "migrate", "migrate", host=self._host(host))
-        return reply(202)
-
-    def live_migrate(self, call: Call, server: Server, given: Any) -> web.Response:
-        host = given.get("host") if isinstance(given, dict) else None
-        self.begin(call, server, "live_migrate", "live-migration", host=self._host(host))
-        return reply(202)
-
-    def _host(self, host: str | None) -> str | None:
-        if host is not None and host not in self.store.hosts:
-            raise Fault(400, f"Compute host {host} could not be found.")
-        return host
-
-    def evacuate(self, call: Call, server: Server, given: Any) -> web.Response:
-        host = self.store.hosts.get(server.host)
-        if host is not None and not host.forced_down:
-            raise Fault(400, f"Compute service of {server.host} is still in use.")
-        target = given.get("host") if isinstance(given, dict) else None
-        self.begin(call, server, "evacuate", "evacuate", host=self._host(target))
-        return reply(200) if call.minor >= 14 else reply(200, {"adminPass": server.admin_pass})
-
-    def force_delete(self, call: Call, server: Server, given: Any) -> web.Response:
-        self.begin(call, server, "delete", "forceDelete")
-        return reply(202)
-
-    def inject_network(self, call: Call, server: Server, given: Any) -> web.Response:
-        return reply(202)
-
-    def reset_network(self, call: Call, server: Server, given: Any) -> web.Response:
-        raise Fault(410, "This resource is no longer available. No forwarding address is given.")
-
     def vnc(self, call: Call, server: Server, given: Any) -> web.Response:
         kind = given.get("type") if isinstance(given, dict) else "novnc"
         return reply(200, {"console": {"type": kind, "url": f"http://127.0.0.1:6080/vnc_auto.html?token={server.id}"}})
 
 
-OWN = {"backup_type", "image_state", "bdm_v2", "root_device_name", "mappings", "block_device_mapping"}
 SIMPLE = {
     "os-stop": ("stop", "stop"),
     "os-start": ("start", "start"),
