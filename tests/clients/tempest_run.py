@@ -55,7 +55,7 @@ def configure(cloud: str, folder: Path) -> Path:
                 "flavor_ref": flavors["m1.tiny"],
                 "flavor_ref_alt": flavors["m1.small"],
                 "fixed_network_name": "private",
-                "build_interval": "1",
+                "build_interval": "0",
                 "build_timeout": "60",
                 "min_compute_nodes": "2",
                 "region": conn.config.region_name,
