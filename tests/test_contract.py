@@ -2,6 +2,8 @@
 
 import ast
 import inspect
+import subprocess
+import sys
 
 import pytest
 
@@ -81,3 +83,10 @@ def test_it_sends_and_does_not_wait(action: Action) -> None:
 def test_the_seven_keys() -> None:
     seven = dict(zip("rRfCVit", "reboot hard_reboot resize confirm revert snapshot check".split(), strict=True))
     assert {key: ACTIONS[f"server.{verb}"].key for key, verb in seven.items()} == {key: key for key in seven}
+
+
+def test_declaring_loads_no_ssh() -> None:
+    """asyncssh takes a tenth of a second to load: only a check pays for it."""
+    code = "import console.actions.action, sys; print('asyncssh' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
