@@ -205,12 +205,14 @@ class Cinder(Service):
         return reply(200, body)
 
     async def brief_list(self, call: Call) -> web.Response:
+        """GET /volumes."""
         rows = self._seen(call, self.store.volumes.values())
         return self._page(
             call, "volumes", rows, lambda v: {"id": v.id, "name": v.name, "links": self._links("volumes", v.id)}
         )
 
     async def detail_list(self, call: Call) -> web.Response:
+        """GET /volumes/detail."""
         rows = self._seen(call, self.store.volumes.values())
         return self._page(call, "volumes", rows, lambda v: self.shown(v, call.admin))
 
@@ -222,9 +224,11 @@ class Cinder(Service):
         return found
 
     async def show(self, call: Call) -> web.Response:
+        """GET /volumes/{id}."""
         return reply(200, {"volume": self.shown(self._volume(call), call.admin)})
 
     async def metadata(self, call: Call) -> web.Response:
+        """GET /volumes/{id}/metadata."""
         return reply(200, {"metadata": self._volume(call).metadata})
 
     def _spend(self, call: Call, what: str, used: int, more: int) -> None:
@@ -234,6 +238,7 @@ class Cinder(Service):
             raise Fault(413, text, headers={"Retry-After": "0"})
 
     async def create(self, call: Call) -> web.Response:
+        """POST /volumes."""
         body = call.json().get("volume")
         if not isinstance(body, dict):
             raise Fault(400, "Missing required element 'volume' in request body.")
@@ -275,6 +280,7 @@ class Cinder(Service):
         return int(str(size))
 
     async def update(self, call: Call) -> web.Response:
+        """PUT /volumes/{id}."""
         volume = self._volume(call)
         body = call.json().get("volume") or {}
         volume.name = body.get("name", volume.name)
@@ -284,6 +290,7 @@ class Cinder(Service):
         return reply(200, {"volume": self.shown(volume, call.admin)})
 
     async def delete(self, call: Call) -> web.Response:
+        """DELETE /volumes/{id}."""
         volume = self._volume(call)
         has_snapshots = any(s.volume_id == volume.id for s in self.store.snapshots.values())
         if volume.status not in ("available", "error", "error_extending", "error_deleting") or has_snapshots:
@@ -295,6 +302,7 @@ class Cinder(Service):
         return reply(202)
 
     async def act(self, call: Call) -> web.Response:
+        """POST /volumes/{id}/action."""
         volume, body = self._volume(call), call.json()
         name, given = next(iter(body.items()))
         if name == "os-extend":
@@ -342,6 +350,7 @@ class Cinder(Service):
         }
 
     async def snapshots(self, call: Call) -> web.Response:
+        """GET /snapshots."""
         rows = self._seen(call, self.store.snapshots.values())
         return self._page(call, "snapshots", rows, self._snapshot_row)
 
@@ -352,9 +361,11 @@ class Cinder(Service):
         return found
 
     async def snapshot(self, call: Call) -> web.Response:
+        """GET /snapshots/{id}."""
         return reply(200, {"snapshot": self._snapshot_row(self._snapshot(call))})
 
     async def add_snapshot(self, call: Call) -> web.Response:
+        """POST /snapshots."""
         body = call.json().get("snapshot") or {}
         volume = self._volume(call, str(body.get("volume_id")))
         forced = body.get("force") in (True, "true", "True", "1") or call.minor >= 66
@@ -369,6 +380,7 @@ class Cinder(Service):
         return reply(202, {"snapshot": row | {"updated_at": None}})
 
     async def drop_snapshot(self, call: Call) -> web.Response:
+        """DELETE /snapshots/{id}."""
         found = self._snapshot(call)
         if found.status not in ("available", "error"):
             raise Fault(400, "Invalid snapshot: Snapshot status must be available or error.")
@@ -382,9 +394,11 @@ class Cinder(Service):
                 "extra_specs": {}, "os-volume-type-access:is_public": True}  # fmt: skip
 
     async def types(self, call: Call) -> web.Response:
+        """GET /types."""
         return reply(200, {"volume_types": [self._type()]})
 
     async def type(self, call: Call) -> web.Response:
+        """GET /types/{id}."""
         if call.names["id"] not in (self.type_id, "default", "__DEFAULT__"):
             raise Fault(404, f"Volume type {call.names['id']} could not be found.")
         return reply(200, {"volume_type": self._type()})
@@ -395,6 +409,7 @@ class Cinder(Service):
         return {"volumes": len(mine), "gigabytes": sum(v.size for v in mine), "snapshots": len(snapshots)}
 
     async def limits(self, call: Call) -> web.Response:
+        """GET /limits."""
         used = self._used(call.who.project_id)
         absolute = {
             "maxTotalVolumes": self.quota["volumes"],
@@ -411,6 +426,7 @@ class Cinder(Service):
         return reply(200, {"limits": {"rate": [], "absolute": absolute}})
 
     async def quotas(self, call: Call) -> web.Response:
+        """GET /os-quota-sets/{project}."""
         project = call.names["project"]
         used = self._used(project)
         if str(call.first("usage")).lower() not in ("true", "1"):
@@ -420,9 +436,11 @@ class Cinder(Service):
         return reply(200, {"quota_set": {**rows, "id": project}})
 
     async def zones(self, call: Call) -> web.Response:
+        """GET /os-availability-zone."""
         return reply(200, {"availabilityZoneInfo": [{"zoneName": "nova", "zoneState": {"available": True}}]})
 
     async def messages(self, call: Call) -> web.Response:
+        """GET /messages."""
         rows = [
             {"id": v.id, "resource_uuid": v.id, "resource_type": "VOLUME", "message_level": "ERROR",
              "user_message": v.message, "created_at": naive(v.updated)}
@@ -432,4 +450,5 @@ class Cinder(Service):
         return reply(200, {"messages": rows})
 
     async def extensions(self, call: Call) -> web.Response:
+        """GET /extensions."""
         return reply(200, {"extensions": []})

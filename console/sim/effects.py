@@ -26,11 +26,13 @@ def effect(function: F) -> F:
 
 @effect
 def schedule(region: Region, server: Server, job: Job) -> None:
+    """The server is in the build-request table until a host is found."""
     server.in_request = True
 
 
 @effect
 def place(region: Region, server: Server, job: Job) -> None:
+    """Find a host, or fail as Nova does."""
     server.in_request = False
     if server.flavor.name == "m1.impossible":
         raise Failed("No valid host was found. ")
@@ -45,11 +47,13 @@ def place(region: Region, server: Server, job: Job) -> None:
 
 @effect
 def connect_volumes(region: Region, server: Server, job: Job) -> None:
+    """The volumes that the server was made with are in use."""
     region.cinder.connect(server)
 
 
 @effect
 def spawn(region: Region, server: Server, job: Job) -> Turn | None:
+    """Give the server its ports; a build that hangs stops here."""
     region.neutron.bind(server, job.given.get("networks", []))
     if server.stuck or server.metadata.get("lab_fail") == "hang":
         return Turn(result="")
@@ -58,6 +62,7 @@ def spawn(region: Region, server: Server, job: Job) -> Turn | None:
 
 @effect
 def launch(region: Region, server: Server, job: Job) -> None:
+    """The guest boots for the first time."""
     if server.metadata.get("lab_fail") == "build":
         region.neutron.release(server)
         server.power_state = 0
@@ -68,36 +73,43 @@ def launch(region: Region, server: Server, job: Job) -> None:
 
 @effect
 def guest_off(region: Region, server: Server, job: Job) -> None:
+    """The guest is switched off."""
     region.guests.off(server)
 
 
 @effect
 def guest_boot(region: Region, server: Server, job: Job) -> None:
+    """The guest boots."""
     region.guests.boot(server)
 
 
 @effect
 def guest_freeze(region: Region, server: Server, job: Job) -> None:
+    """The guest stands still."""
     region.guests.freeze(server)
 
 
 @effect
 def guest_thaw(region: Region, server: Server, job: Job) -> None:
+    """The guest goes on."""
     region.guests.thaw(server)
 
 
 @effect
 def guest_rescue(region: Region, server: Server, job: Job) -> None:
+    """The guest boots from the rescue image."""
     region.guests.rescue(server)
 
 
 @effect
 def guest_unrescue(region: Region, server: Server, job: Job) -> None:
+    """The guest boots from its own disk again."""
     region.guests.unrescue(server)
 
 
 @effect
 def pick_host(region: Region, server: Server, job: Job) -> None:
+    """Choose where to, and begin a migration."""
     target = job.given.get("host") or region.nova.pick_host(server, avoid=server.host) or server.host
     job.given["target"] = target
     now = region.clock.time()
@@ -112,6 +124,7 @@ def pick_host(region: Region, server: Server, job: Job) -> None:
 
 @effect
 def move_host(region: Region, server: Server, job: Job) -> None:
+    """The server is on its new host."""
     server.old_host, server.host = server.host, job.given["target"]
     server.zone = region.nova.zone_of(server.host)
     job.given["migration"].status = "post-migrating"
@@ -119,12 +132,14 @@ def move_host(region: Region, server: Server, job: Job) -> None:
 
 @effect
 def take_flavor(region: Region, server: Server, job: Job) -> None:
+    """The server has its new flavor."""
     server.old_flavor = server.flavor
     server.flavor = job.given.get("flavor", server.flavor)
 
 
 @effect
 def resized(region: Region, server: Server, job: Job) -> None:
+    """The migration is finished and waits for an answer."""
     server.old_state = job.given["vm_state"]
     _migration(region, server, "finished")
     if server.old_state == "stopped":
@@ -142,17 +157,20 @@ def _migration(region: Region, server: Server, status: str) -> None:
 
 @effect
 def refuse_resize(region: Region, server: Server, job: Job) -> Turn | None:
+    """Nothing happened; only the instance action tells that it failed."""
     server.vm_state = job.given["vm_state"]
     return Turn(result="Error", message="Error")
 
 
 @effect
 def confirming(region: Region, server: Server, job: Job) -> None:
+    """The migration is being confirmed."""
     _migration(region, server, "confirming")
 
 
 @effect
 def confirmed(region: Region, server: Server, job: Job) -> None:
+    """The old host forgets the server."""
     _migration(region, server, "confirmed")
     server.vm_state = "stopped" if server.power_state == 4 else "active"
     server.old_flavor, server.old_host, server.old_state = None, "", ""
@@ -160,11 +178,13 @@ def confirmed(region: Region, server: Server, job: Job) -> None:
 
 @effect
 def reverting(region: Region, server: Server, job: Job) -> None:
+    """The migration is being reverted."""
     _migration(region, server, "reverting")
 
 
 @effect
 def move_back(region: Region, server: Server, job: Job) -> None:
+    """The server is on its old host with its old flavor."""
     server.flavor = server.old_flavor or server.flavor
     server.host = server.old_host or server.host
     server.zone = region.nova.zone_of(server.host)
@@ -172,6 +192,7 @@ def move_back(region: Region, server: Server, job: Job) -> None:
 
 @effect
 def reverted(region: Region, server: Server, job: Job) -> Turn | None:
+    """The server is as it was, stopped if it was stopped."""
     _migration(region, server, "reverted")
     was_stopped = server.old_state == "stopped"
     server.old_flavor, server.old_host, server.old_state = None, "", ""
@@ -185,6 +206,7 @@ def reverted(region: Region, server: Server, job: Job) -> Turn | None:
 
 @effect
 def image_saving(region: Region, server: Server, job: Job) -> Turn | None:
+    """The upload begins, or the image vanishes where that was asked for."""
     if server.metadata.get("lab_fail") == "snapshot":
         region.glance.drop(job.given["image"])
         server.task_state = None
@@ -195,17 +217,20 @@ def image_saving(region: Region, server: Server, job: Job) -> Turn | None:
 
 @effect
 def image_done(region: Region, server: Server, job: Job) -> None:
+    """The upload is finished."""
     region.glance.uploaded(job.given["image"], server)
 
 
 @effect
 def backup_done(region: Region, server: Server, job: Job) -> None:
+    """The upload is finished, and the oldest backups go."""
     region.glance.uploaded(job.given["image"], server)
     region.glance.rotate(server, job.given["backup_type"], job.given["rotation"])
 
 
 @effect
 def password(region: Region, server: Server, job: Job) -> None:
+    """The guest has a new password."""
     if server.metadata.get("lab_fail") == "password":
         raise Failed("Failed to set admin password on the server: asked to fail by lab_fail=password")
     server.admin_pass = job.given["password"]
@@ -213,6 +238,7 @@ def password(region: Region, server: Server, job: Job) -> None:
 
 @effect
 def rebuilt(region: Region, server: Server, job: Job) -> Turn | None:
+    """The guest has a new disk."""
     if server.metadata.get("lab_fail") == "rebuild":
         raise Failed("Failed to rebuild: asked to fail by lab_fail=rebuild")
     was = job.given["vm_state"]
@@ -226,18 +252,21 @@ def rebuilt(region: Region, server: Server, job: Job) -> Turn | None:
 
 @effect
 def offload(region: Region, server: Server, job: Job) -> None:
+    """The server is on no host."""
     server.host, server.zone = "", ""
     region.guests.off(server)
 
 
 @effect
 def unshelved(region: Region, server: Server, job: Job) -> None:
+    """The server is back on a host."""
     server.launched = region.clock.time()
     region.guests.boot(server)
 
 
 @effect
 def moved_live(region: Region, server: Server, job: Job) -> None:
+    """The server is on its new host and never stopped."""
     server.host = job.given["target"]
     server.zone = region.nova.zone_of(server.host)
     _migration(region, server, "completed")
@@ -245,6 +274,7 @@ def moved_live(region: Region, server: Server, job: Job) -> None:
 
 @effect
 def evacuated(region: Region, server: Server, job: Job) -> None:
+    """The server is on another host, switched off."""
     _migration(region, server, "done")
     server.launched = region.clock.time()
     region.guests.forget(server)
@@ -252,6 +282,7 @@ def evacuated(region: Region, server: Server, job: Job) -> None:
 
 @effect
 def vanish(region: Region, server: Server, job: Job) -> None:
+    """The server, its ports and the volumes that go with it are gone."""
     now = region.clock.time()
     server.terminated, server.vm_state, server.task_state, server.power_state = now, "deleted", None, 0
     region.neutron.release(server)
@@ -266,19 +297,23 @@ def vanish(region: Region, server: Server, job: Job) -> None:
 
 @effect
 def attached(region: Region, server: Server, job: Job) -> None:
+    """The volume is in the server."""
     region.cinder.attached(server, job.given["volume"])
 
 
 @effect
 def detached(region: Region, server: Server, job: Job) -> None:
+    """The volume is out of the server."""
     region.cinder.detached(server, job.given["volume"])
 
 
 @effect
 def attaching(region: Region, server: Server, job: Job) -> None:
+    """The volume is on its way into the server."""
     region.cinder.become(job.given["volume"], "attaching")
 
 
 @effect
 def detaching(region: Region, server: Server, job: Job) -> None:
+    """The volume is on its way out of the server."""
     region.cinder.become(job.given["volume"], "detaching")

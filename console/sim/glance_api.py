@@ -265,9 +265,11 @@ class Glance(Service):
     # One image
 
     async def show(self, call: Call) -> web.Response:
+        """GET /v2/images/{id}."""
         return reply(200, encoded(self._image(call)))
 
     async def create(self, call: Call) -> web.Response:
+        """POST /v2/images."""
         body = call.json()
         bad = READ_ONLY & set(body) - {"id"}
         if bad:
@@ -287,6 +289,7 @@ class Glance(Service):
         return reply(201, encoded(image), headers)
 
     async def upload(self, call: Call) -> web.Response:
+        """PUT /v2/images/{id}/file."""
         image = self._own(call, "upload_image")
         if image.status not in ("queued", "saving"):
             raise Fault(409, f"Image status transition from {image.status} to saving is not allowed")
@@ -294,6 +297,7 @@ class Glance(Service):
         return reply(204)
 
     async def patch(self, call: Call) -> web.Response:
+        """PATCH /v2/images/{id}."""
         if call.request.content_type != PATCH:
             raise Fault(415, f"Unsupported media type: {call.request.content_type}", headers={"Accept-Patch": PATCH})
         image = self._own(call, "modify_image")
@@ -328,6 +332,7 @@ class Glance(Service):
             image.properties[name] = str(value)
 
     async def delete(self, call: Call) -> web.Response:
+        """DELETE /v2/images/{id}."""
         image = self._own(call, "delete_image")
         if image.protected:
             raise Fault(403, f"Image {image.id} is protected and cannot be deleted.")
@@ -337,6 +342,7 @@ class Glance(Service):
         return response
 
     async def act(self, call: Call) -> web.Response:
+        """POST /v2/images/{id}/actions/{act}."""
         image = self._own(call, call.names["act"])
         if not call.admin:
             raise Fault(403, f"You are not authorized to complete {call.names['act']} action.")
@@ -351,6 +357,7 @@ class Glance(Service):
         return reply(204)
 
     async def add_tag(self, call: Call) -> web.Response:
+        """PUT /v2/images/{id}/tags/{tag}."""
         image = self._own(call, "modify_image")
         if call.names["tag"] not in image.tags:
             image.tags.append(call.names["tag"])
@@ -358,6 +365,7 @@ class Glance(Service):
         return reply(204, None, {"Content-Type": "text/html; charset=UTF-8"})
 
     async def drop_tag(self, call: Call) -> web.Response:
+        """DELETE /v2/images/{id}/tags/{tag}."""
         image = self._own(call, "modify_image")
         if call.names["tag"] not in image.tags:
             raise Fault(404, "The tag could not be found.")
@@ -374,12 +382,14 @@ class Glance(Service):
         return image
 
     async def members(self, call: Call) -> web.Response:
+        """GET /v2/images/{id}/members."""
         rows = self._shared(call).members
         if not (call.admin or self._image(call).owner == call.who.project_id):
             rows = {k: v for k, v in rows.items() if k == call.who.project_id}
         return reply(200, {"members": list(rows.values()), "schema": "/v2/schemas/members"})
 
     async def add_member(self, call: Call) -> web.Response:
+        """POST /v2/images/{id}/members."""
         image = self._own(call, "add_member")
         self._shared(call)
         member = str(call.json().get("member") or "")
@@ -399,9 +409,11 @@ class Glance(Service):
         return found
 
     async def member(self, call: Call) -> web.Response:
+        """GET /v2/images/{id}/members/{member}."""
         return reply(200, self._member(call))
 
     async def answer_member(self, call: Call) -> web.Response:
+        """PUT /v2/images/{id}/members/{member}."""
         found = self._member(call)
         if call.names["member"] != call.who.project_id and not call.admin:
             raise Fault(403, "You are not authorized to complete modify_member action.")
@@ -412,10 +424,12 @@ class Glance(Service):
         return reply(200, found)
 
     async def drop_member(self, call: Call) -> web.Response:
+        """DELETE /v2/images/{id}/members/{member}."""
         image = self._own(call, "delete_member")
         self._member(call)
         del image.members[call.names["member"]]
         return reply(204)
 
     async def schema(self, call: Call) -> web.Response:
+        """GET /v2/schemas/image."""
         return reply(200, {"name": "image", "properties": {}, "additionalProperties": {"type": "string"}})

@@ -94,6 +94,7 @@ class Neutron(Groups):
         return await super().handle(call)
 
     async def resources(self, call: Call) -> web.Response:
+        """GET /v2.0."""
         names = {"networks": "network", "subnets": "subnet", "ports": "port"}
         rows = [
             {"name": one, "collection": many, "links": [{"rel": "self", "href": f"{self.base}/v2.0/{many}"}]}
@@ -102,18 +103,22 @@ class Neutron(Groups):
         return reply(200, {"resources": rows})
 
     async def extensions(self, call: Call) -> web.Response:
+        """GET /v2.0/extensions."""
         return reply(200, {"extensions": [_extension(alias) for alias in EXTENSIONS]})
 
     async def extension(self, call: Call) -> web.Response:
+        """GET /v2.0/extensions/{alias}."""
         if call.names["alias"] not in EXTENSIONS:
             raise Fault(404, "The resource could not be found.")
         return reply(200, {"extension": _extension(call.names["alias"])})
 
     async def networks(self, call: Call) -> web.Response:
+        """GET /v2.0/networks."""
         seen = self.store.visible(call.who.project_id, call.admin)
         return self._list(call, "networks", [views.network(n) for n in seen])
 
     async def network(self, call: Call) -> web.Response:
+        """GET /v2.0/networks/{id}."""
         seen = {n.id: n for n in self.store.visible(call.who.project_id, call.admin)}
         found = seen.get(call.names["id"])
         if found is None:
@@ -121,10 +126,12 @@ class Neutron(Groups):
         return reply(200, {"network": views.network(found)})
 
     async def subnets(self, call: Call) -> web.Response:
+        """GET /v2.0/subnets."""
         seen = self.store.visible(call.who.project_id, call.admin)
         return self._list(call, "subnets", [views.subnet(s, n.external) for n in seen for s in n.subnets])
 
     async def subnet(self, call: Call) -> web.Response:
+        """GET /v2.0/subnets/{id}."""
         for network in self.store.visible(call.who.project_id, call.admin):
             for found in network.subnets:
                 if found.id == call.names["id"]:
@@ -132,11 +139,13 @@ class Neutron(Groups):
         raise Fault(404, f"Subnet {call.names['id']} could not be found.", kind="SubnetNotFound")
 
     async def routers(self, call: Call) -> web.Response:
+        """GET /v2.0/routers."""
         return self._list(call, "routers", [])
 
     # Ports
 
     async def ports(self, call: Call) -> web.Response:
+        """GET /v2.0/ports."""
         device = set(call.all("device_id"))
         rows: list[Port] = self._mine(call, self.store.ports.values())
         if device:
@@ -148,9 +157,11 @@ class Neutron(Groups):
         return found
 
     async def port(self, call: Call) -> web.Response:
+        """GET /v2.0/ports/{id}."""
         return reply(200, {"port": views.port(self._port(call), call.admin)})
 
     async def add_port(self, call: Call) -> web.Response:
+        """POST /v2.0/ports."""
         body = self._body(call, "port")
         seen = {n.id: n for n in self.store.visible(call.who.project_id, call.admin)}
         network = seen.get(body.get("network_id", ""))
@@ -170,6 +181,7 @@ class Neutron(Groups):
         return reply(201, {"port": views.port(port, call.admin)})
 
     async def change_port(self, call: Call) -> web.Response:
+        """PUT /v2.0/ports/{id}."""
         port, body = self._port(call), self._body(call, "port")
         self._match(call, port.revision)
         self._set_pairs(call, port, body)
@@ -209,6 +221,7 @@ class Neutron(Groups):
         port.pairs = [{"mac_address": p.get("mac_address", port.mac), "ip_address": p["ip_address"]} for p in pairs]
 
     async def drop_port(self, call: Call) -> web.Response:
+        """DELETE /v2.0/ports/{id}."""
         port = self._port(call)
         server = self.place.nova.servers.get(port.device_id)
         if server is not None and port in server.ports:
@@ -221,6 +234,7 @@ class Neutron(Groups):
     # Floating IPs
 
     async def floatings(self, call: Call) -> web.Response:
+        """GET /v2.0/floatingips."""
         rows = self._mine(call, self.store.floating.values())
         return self._list(call, "floatingips", [views.floating(f) for f in rows])
 
@@ -231,9 +245,11 @@ class Neutron(Groups):
         return found
 
     async def floating(self, call: Call) -> web.Response:
+        """GET /v2.0/floatingips/{id}."""
         return reply(200, {"floatingip": views.floating(self._floating(call))})
 
     async def add_floating(self, call: Call) -> web.Response:
+        """POST /v2.0/floatingips."""
         body = self._body(call, "floatingip")
         network = self.store.networks.get(body.get("floating_network_id", ""))
         if network is None or not network.external:
@@ -250,6 +266,7 @@ class Neutron(Groups):
         return reply(201, {"floatingip": views.floating(extra)})
 
     async def change_floating(self, call: Call) -> web.Response:
+        """PUT /v2.0/floatingips/{id}."""
         extra, body = self._floating(call), self._body(call, "floatingip")
         if "description" in body:
             extra.description = body["description"]
@@ -269,6 +286,7 @@ class Neutron(Groups):
                 server.stale()
 
     async def drop_floating(self, call: Call) -> web.Response:
+        """DELETE /v2.0/floatingips/{id}."""
         extra = self._floating(call)
         self._associate(call, extra, None)
         self.store.taken.discard(extra.address)
@@ -278,9 +296,11 @@ class Neutron(Groups):
     # Quotas
 
     async def quotas(self, call: Call) -> web.Response:
+        """GET /v2.0/quotas/{project}."""
         return reply(200, {"quota": self.quota})
 
     async def quota_details(self, call: Call) -> web.Response:
+        """GET /v2.0/quotas/{project}/{details}."""
         project = call.names["project"]
         store = self.store
         used = {

@@ -14,6 +14,7 @@ class Groups(NeutronGround):
     """Security groups and rules."""
 
     async def groups(self, call: Call) -> web.Response:
+        """GET /v2.0/security-groups."""
         if call.who.project_id:
             self.store.group(call.who.project_id, "default")
         rows = self._mine(call, self.store.groups.values())
@@ -26,9 +27,11 @@ class Groups(NeutronGround):
         return found
 
     async def group(self, call: Call) -> web.Response:
+        """GET /v2.0/security-groups/{id}."""
         return reply(200, {"security_group": views.group(self._group(call))})
 
     async def add_group(self, call: Call) -> web.Response:
+        """POST /v2.0/security-groups."""
         body = self._body(call, "security_group")
         name = body.get("name") or ""
         if name == "default":
@@ -38,6 +41,7 @@ class Groups(NeutronGround):
         return reply(201, {"security_group": views.group(made)})
 
     async def change_group(self, call: Call) -> web.Response:
+        """PUT /v2.0/security-groups/{id}."""
         group, body = self._group(call), self._body(call, "security_group")
         old = group.name
         group.name = body.get("name", group.name)
@@ -49,6 +53,7 @@ class Groups(NeutronGround):
         return reply(200, {"security_group": views.group(group)})
 
     async def drop_group(self, call: Call) -> web.Response:
+        """DELETE /v2.0/security-groups/{id}."""
         group = self._group(call)
         if any(group.id in port.security_groups for port in self.store.ports.values()):
             raise Fault(409, f"Security Group {group.id} in use.", kind="SecurityGroupInUse")
@@ -59,6 +64,7 @@ class Groups(NeutronGround):
         return [rule for g in self._mine(call, self.store.groups.values()) for rule in g.rules]
 
     async def rules(self, call: Call) -> web.Response:
+        """GET /v2.0/security-group-rules."""
         return self._list(call, "security_group_rules", [views.rule(r) for r in self._rules(call)])
 
     def _rule(self, call: Call) -> Rule:
@@ -69,9 +75,11 @@ class Groups(NeutronGround):
         raise Fault(404, text, kind="SecurityGroupRuleNotFound")
 
     async def rule(self, call: Call) -> web.Response:
+        """GET /v2.0/security-group-rules/{id}."""
         return reply(200, {"security_group_rule": views.rule(self._rule(call))})
 
     async def add_rule(self, call: Call) -> web.Response:
+        """POST /v2.0/security-group-rules."""
         body = self._body(call, "security_group_rule")
         call.names["id"] = str(body.get("security_group_id"))
         group = self._group(call)
@@ -93,6 +101,7 @@ class Groups(NeutronGround):
         return reply(201, {"security_group_rule": row})
 
     async def drop_rule(self, call: Call) -> web.Response:
+        """DELETE /v2.0/security-group-rules/{id}."""
         rule = self._rule(call)
         self.store.groups[rule.group_id].rules.remove(rule)
         return reply(204)

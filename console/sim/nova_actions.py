@@ -91,11 +91,13 @@ class Actions(ImageActions, AdminActions):
     # Reboot, power
 
     def reboot(self, call: Call, server: Server, given: Any) -> web.Response:
+        """The action reboot."""
         hard = given["type"].lower() == "hard"
         self.begin(call, server, "reboot_hard" if hard else "reboot_soft", "reboot")
         return reply(202)
 
     def simple(self, call: Call, server: Server, given: Any) -> web.Response:
+        """The actions that take nothing: power, pause, suspend, shelf, restore."""
         name = next(iter(call.json()))
         life, noted = SIMPLE[name]
         self.begin(call, server, life, noted)
@@ -104,6 +106,7 @@ class Actions(ImageActions, AdminActions):
     # Resize
 
     def resize(self, call: Call, server: Server, given: Any) -> web.Response:
+        """The action resize."""
         if not isinstance(given, dict) or "flavorRef" not in given:
             raise invalid("resize", given, "'flavorRef' is a required property")
         id = str(given["flavorRef"]).rsplit("/", 1)[-1]
@@ -130,6 +133,7 @@ class Actions(ImageActions, AdminActions):
             raise Fault(403, text)
 
     def confirm(self, call: Call, server: Server, given: Any) -> web.Response:
+        """The action confirmResize."""
         mine = [m for m in self.store.migrations if m.server_id == server.id]
         if not mine or mine[-1].status != "finished":
             raise Fault(400, "Instance has not been resized.")
@@ -140,6 +144,7 @@ class Actions(ImageActions, AdminActions):
         return reply(204)
 
     def revert(self, call: Call, server: Server, given: Any) -> web.Response:
+        """The action revertResize."""
         mine = [m for m in self.store.migrations if m.server_id == server.id]
         if not mine or mine[-1].status != "finished":
             raise Fault(400, "Instance has not been resized.")
@@ -149,6 +154,7 @@ class Actions(ImageActions, AdminActions):
     # Console, password, lock
 
     def console_output(self, call: Call, server: Server, given: Any) -> web.Response:
+        """The action os-getConsoleOutput."""
         if not server.host or server.vm_state == "building":
             raise Fault(409, f"Instance {server.id} is not ready")
         length = (given or {}).get("length")
@@ -162,6 +168,7 @@ class Actions(ImageActions, AdminActions):
         return reply(200, {"output": text})
 
     def change_password(self, call: Call, server: Server, given: Any) -> web.Response:
+        """The action changePassword."""
         password = given.get("adminPass") if isinstance(given, dict) else None
         if not isinstance(password, str):
             raise invalid("changePassword", given, "'adminPass' is a required property")
@@ -169,12 +176,14 @@ class Actions(ImageActions, AdminActions):
         return reply(202)
 
     def lock(self, call: Call, server: Server, given: Any) -> web.Response:
+        """The action lock."""
         reason = given.get("locked_reason") if isinstance(given, dict) and call.minor >= 73 else None
         server.locked, server.locked_reason = True, reason
         server.locked_by = "admin" if call.admin and call.who.project_id != server.project_id else "owner"
         return self.noted(call, server, "lock")
 
     def unlock(self, call: Call, server: Server, given: Any) -> web.Response:
+        """The action unlock."""
         if server.locked_by == "admin" and not call.admin:
             raise Fault(
                 403, "Policy doesn't allow os_compute_api:os-lock-server:unlock:unlock_override to be performed."
@@ -185,6 +194,7 @@ class Actions(ImageActions, AdminActions):
     # Rebuild, rescue, shelf
 
     def rebuild(self, call: Call, server: Server, given: Any) -> web.Response:
+        """The action rebuild."""
         if not isinstance(given, dict) or "imageRef" not in given:
             raise invalid("rebuild", given, "'imageRef' is a required property")
         image = self.region.glance.images.get(str(given["imageRef"]).rsplit("/", 1)[-1])
@@ -223,6 +233,7 @@ class Actions(ImageActions, AdminActions):
         server.key_name, server.key_data = name, found.public_key if found else None
 
     def rescue(self, call: Call, server: Server, given: Any) -> web.Response:
+        """The action rescue."""
         wanted = given if isinstance(given, dict) else {}
         reference = wanted.get("rescue_image_ref")
         if reference is not None and reference not in self.region.glance.images:
@@ -234,6 +245,7 @@ class Actions(ImageActions, AdminActions):
     # Groups
 
     def add_group(self, call: Call, server: Server, given: Any) -> web.Response:
+        """The action addSecurityGroup."""
         name = self._group_name(server, given)
         if name not in server.security_groups:
             server.security_groups.append(name)
@@ -241,6 +253,7 @@ class Actions(ImageActions, AdminActions):
         return reply(202)
 
     def remove_group(self, call: Call, server: Server, given: Any) -> web.Response:
+        """The action removeSecurityGroup."""
         name = self._group_name(server, given)
         if name not in server.security_groups:
             raise Fault(404, f"Security group {name} not associated with the instance {server.id}")
@@ -265,6 +278,7 @@ class Actions(ImageActions, AdminActions):
         server.stale()
 
     def vnc(self, call: Call, server: Server, given: Any) -> web.Response:
+        """The action os-getVNCConsole."""
         kind = given.get("type") if isinstance(given, dict) else "novnc"
         return reply(200, {"console": {"type": kind, "url": f"http://127.0.0.1:6080/vnc_auto.html?token={server.id}"}})
 

@@ -16,6 +16,7 @@ class AdminActions(ActionGround):
     """Resetting, moving and forcing."""
 
     def reset_state(self, call: Call, server: Server, given: Any) -> web.Response:
+        """The action os-resetState."""
         state = given.get("state") if isinstance(given, dict) else None
         if state not in ("active", "error"):
             raise invalid("state", state, f"{state!r} is not one of ['active', 'error']")
@@ -24,11 +25,13 @@ class AdminActions(ActionGround):
         return self.noted(call, server, "resetState")
 
     def migrate(self, call: Call, server: Server, given: Any) -> web.Response:
+        """The action migrate."""
         host = given.get("host") if isinstance(given, dict) and call.minor >= 56 else None
         self.begin(call, server, "migrate", "migrate", host=self._host(host))
         return reply(202)
 
     def live_migrate(self, call: Call, server: Server, given: Any) -> web.Response:
+        """The action os-migrateLive."""
         host = given.get("host") if isinstance(given, dict) else None
         self.begin(call, server, "live_migrate", "live-migration", host=self._host(host))
         return reply(202)
@@ -39,6 +42,7 @@ class AdminActions(ActionGround):
         return host
 
     def evacuate(self, call: Call, server: Server, given: Any) -> web.Response:
+        """The action evacuate."""
         host = self.store.hosts.get(server.host)
         if host is not None and not host.forced_down:
             raise Fault(400, f"Compute service of {server.host} is still in use.")
@@ -47,11 +51,14 @@ class AdminActions(ActionGround):
         return reply(200) if call.minor >= 14 else reply(200, {"adminPass": server.admin_pass})
 
     def force_delete(self, call: Call, server: Server, given: Any) -> web.Response:
+        """The action forceDelete."""
         self.begin(call, server, "delete", "forceDelete")
         return reply(202)
 
     def inject_network(self, call: Call, server: Server, given: Any) -> web.Response:
+        """The action injectNetworkInfo."""
         return reply(202)
 
     def reset_network(self, call: Call, server: Server, given: Any) -> web.Response:
+        """The action resetNetwork."""
         raise Fault(410, "This resource is no longer available. No forwarding address is given.")

@@ -18,6 +18,7 @@ class ImageActions(ActionGround):
     """Images out of servers."""
 
     def create_image(self, call: Call, server: Server, given: Any) -> web.Response:
+        """The action createImage."""
         if not isinstance(given, dict) or "name" not in given:
             raise invalid("createImage", given, "'name' is a required property")
         if server.image_id is None:
@@ -27,6 +28,7 @@ class ImageActions(ActionGround):
         return self._image_reply(call, image)
 
     def create_backup(self, call: Call, server: Server, given: Any) -> web.Response:
+        """The action createBackup."""
         for key in ("name", "backup_type", "rotation"):
             if not isinstance(given, dict) or key not in given:
                 raise invalid("createBackup", given, f"{key!r} is a required property")
@@ -80,6 +82,7 @@ class ImageActions(ActionGround):
         return reply(202, None, {"Location": f"{self.nova.views.bare}/images/{image.id}"})
 
     def shelve(self, call: Call, server: Server, given: Any) -> web.Response:
+        """The action shelve."""
         image = self.new_image(call, server, {"name": f"{server.name}-shelved"}, "snapshot")
         life = "shelve" if self.store.shelved_offload else "shelve_keep"
         self.begin(call, server, life, "shelve", image=image.id)

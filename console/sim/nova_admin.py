@@ -114,12 +114,15 @@ class Administration:
         return reply(200, body | (self.nova.next_link(call, *more, "hypervisors_links") if more and asked else {}))
 
     async def hypervisors(self, call: Call) -> web.Response:
+        """GET /os-hypervisors."""
         return self._hypervisors(call, detail=False)
 
     async def hypervisors_detail(self, call: Call) -> web.Response:
+        """GET /os-hypervisors/detail."""
         return self._hypervisors(call, detail=True)
 
     async def hypervisor(self, call: Call) -> web.Response:
+        """GET /os-hypervisors/{id}."""
         self.nova.only_admin(call, "os-hypervisors:show")
         if call.minor >= 53 and not UUID.fullmatch(call.names["id"]):
             raise Fault(400, f"Invalid uuid {call.names['id']}")
@@ -129,6 +132,7 @@ class Administration:
         raise Fault(404, f"Hypervisor with ID '{call.names['id']}' could not be found.")
 
     async def statistics(self, call: Call) -> web.Response:
+        """GET /os-hypervisors/statistics."""
         self.nova.only_admin(call, "os-hypervisors:statistics")
         if call.minor >= 88:
             raise Fault(404, "The resource could not be found.")
@@ -164,6 +168,7 @@ class Administration:
         return shown
 
     async def services(self, call: Call) -> web.Response:
+        """GET /os-services."""
         self.nova.only_admin(call, "os-services:list")
         rows = self._services()
         for key in ("binary", "host"):
@@ -173,6 +178,7 @@ class Administration:
         return reply(200, {"services": [self._service(row, call.minor) for row in rows]})
 
     async def change_service(self, call: Call) -> web.Response:
+        """PUT /os-services/{id}."""
         self.nova.only_admin(call, "os-services:update")
         body = call.json()
         name = call.names["id"]
@@ -243,13 +249,16 @@ class Administration:
         return record | ({"uuid": found.uuid} if minor >= 41 else {})
 
     async def aggregates(self, call: Call) -> web.Response:
+        """GET /os-aggregates."""
         self.nova.only_admin(call, "os-aggregates:index")
         return reply(200, {"aggregates": [self._shown(a, call.minor) for a in self.store.aggregates.values()]})
 
     async def aggregate(self, call: Call) -> web.Response:
+        """GET /os-aggregates/{id}."""
         return reply(200, {"aggregate": self._shown(self._aggregate(call), call.minor)})
 
     async def add_aggregate(self, call: Call) -> web.Response:
+        """POST /os-aggregates."""
         self.nova.only_admin(call, "os-aggregates:create")
         body = call.json().get("aggregate") or {}
         if not isinstance(body.get("name"), str):
@@ -264,6 +273,7 @@ class Administration:
         return reply(200, {"aggregate": shown})
 
     async def change_aggregate(self, call: Call) -> web.Response:
+        """PUT /os-aggregates/{id}."""
         found = self._aggregate(call)
         body = call.json().get("aggregate") or {}
         found.name = body.get("name", found.name)
@@ -272,6 +282,7 @@ class Administration:
         return reply(200, {"aggregate": self._shown(found, call.minor)})
 
     async def drop_aggregate(self, call: Call) -> web.Response:
+        """DELETE /os-aggregates/{id}."""
         found = self._aggregate(call)
         if found.hosts:
             raise Fault(400, f"Cannot remove host from aggregate {found.id}. Reason: Host aggregate is not empty.")
@@ -279,6 +290,7 @@ class Administration:
         return reply(200)
 
     async def act_aggregate(self, call: Call) -> web.Response:
+        """POST /os-aggregates/{id}/action."""
         found = self._aggregate(call)
         ((verb, given),) = call.json().items()
         host = given.get("host")
@@ -330,6 +342,7 @@ class Administration:
         return record
 
     async def migrations(self, call: Call) -> web.Response:
+        """GET /os-migrations."""
         self.nova.only_admin(call, "os-migrations:index")
         rows = list(reversed(self.store.migrations))
         tests = {"status": "status", "instance_uuid": "server_id", "migration_type": "kind", "host": "source"}
@@ -344,6 +357,7 @@ class Administration:
         return reply(200, body | (self.nova.next_link(call, *more, "migrations_links") if more else {}))
 
     async def server_migrations(self, call: Call) -> web.Response:
+        """GET /servers/{id}/migrations."""
         self.nova.only_admin(call, "servers:migrations:index")
         server = self.nova.server(call)
         live = [m for m in self.store.migrations if m.server_id == server.id and m.kind == "live-migration"]
@@ -351,6 +365,7 @@ class Administration:
         return reply(200, {"migrations": rows})
 
     async def diagnostics(self, call: Call) -> web.Response:
+        """GET /servers/{id}/diagnostics."""
         self.nova.only_admin(call, "os-server-diagnostics")
         server = self.nova.server(call)
         if server.vm_state not in ("active", "paused", "rescued", "resized"):
@@ -400,14 +415,17 @@ class Administration:
         return record
 
     async def groups(self, call: Call) -> web.Response:
+        """GET /os-server-groups."""
         every = call.admin and call.first("all_projects") is not None
         rows = [g for g in self.store.groups.values() if every or g.project_id == call.who.project_id]
         return reply(200, {"server_groups": [self._group_row(g, call.minor) for g in rows]})
 
     async def group(self, call: Call) -> web.Response:
+        """GET /os-server-groups/{id}."""
         return reply(200, {"server_group": self._group_row(self._group(call), call.minor)})
 
     async def add_group(self, call: Call) -> web.Response:
+        """POST /os-server-groups."""
         body = call.json().get("server_group") or {}
         policy = body.get("policy") if call.minor >= 64 else next(iter(body.get("policies") or []), None)
         if not isinstance(body.get("name"), str):
@@ -424,5 +442,6 @@ class Administration:
         return reply(200, {"server_group": self._group_row(made, call.minor)})
 
     async def drop_group(self, call: Call) -> web.Response:
+        """DELETE /os-server-groups/{id}."""
         del self.store.groups[self._group(call).id]
         return reply(204)

@@ -62,15 +62,18 @@ class Extras:
         server.touch(self.nova.clock.time())
 
     async def metadata(self, call: Call) -> web.Response:
+        """GET /servers/{id}/metadata."""
         return reply(200, {"metadata": self.nova.server(call).metadata})
 
     async def merge_metadata(self, call: Call) -> web.Response:
+        """POST /servers/{id}/metadata."""
         server = self._changeable(call, "update metadata")
         given = checked_metadata(call.json().get("metadata"), 10_000)
         self._set_metadata(call, server, server.metadata | given)
         return reply(200, {"metadata": server.metadata})
 
     async def replace_metadata(self, call: Call) -> web.Response:
+        """PUT /servers/{id}/metadata."""
         server = self._changeable(call, "update metadata")
         self._set_metadata(call, server, checked_metadata(call.json().get("metadata"), 10_000))
         return reply(200, {"metadata": server.metadata})
@@ -81,10 +84,12 @@ class Extras:
         return server.metadata[call.names["key"]]
 
     async def item(self, call: Call) -> web.Response:
+        """GET /servers/{id}/metadata/{key}."""
         server = self.nova.server(call)
         return reply(200, {"meta": {call.names["key"]: self._item(call, server)}})
 
     async def put_item(self, call: Call) -> web.Response:
+        """PUT /servers/{id}/metadata/{key}."""
         server = self._changeable(call, "update metadata")
         given = call.json().get("meta")
         if not isinstance(given, dict) or list(given) != [call.names["key"]]:
@@ -93,6 +98,7 @@ class Extras:
         return reply(200, {"meta": given})
 
     async def drop_item(self, call: Call) -> web.Response:
+        """DELETE /servers/{id}/metadata/{key}."""
         server = self._changeable(call, "delete metadata")
         self._item(call, server)
         kept = {k: v for k, v in server.metadata.items() if k != call.names["key"]}
@@ -109,9 +115,11 @@ class Extras:
         return self._changeable(call, "update tags")
 
     async def tags(self, call: Call) -> web.Response:
+        """GET /servers/{id}/tags."""
         return reply(200, {"tags": self._tagged(call).tags})
 
     async def replace_tags(self, call: Call) -> web.Response:
+        """PUT /servers/{id}/tags."""
         server = self._taggable(call)
         tags = call.json().get("tags")
         if not isinstance(tags, list) or not all(isinstance(t, str) and t and not set(t) & set(",/") for t in tags):
@@ -123,18 +131,21 @@ class Extras:
         return reply(200, {"tags": server.tags})
 
     async def drop_tags(self, call: Call) -> web.Response:
+        """DELETE /servers/{id}/tags."""
         server = self._taggable(call)
         server.tags = []
         server.stale()
         return reply(204)
 
     async def tag(self, call: Call) -> web.Response:
+        """GET /servers/{id}/tags/{tag}."""
         server = self._tagged(call)
         if call.names["tag"] not in server.tags:
             raise Fault(404, f"Instance {server.id} has no tag '{call.names['tag']}'")
         return reply(204)
 
     async def add_tag(self, call: Call) -> web.Response:
+        """PUT /servers/{id}/tags/{tag}."""
         server = self._taggable(call)
         if call.names["tag"] in server.tags:
             return reply(204, None, HTML)
@@ -144,6 +155,7 @@ class Extras:
         return reply(201, None, {"Location": href, **HTML})
 
     async def drop_tag(self, call: Call) -> web.Response:
+        """DELETE /servers/{id}/tags/{tag}."""
         server = self._taggable(call)
         if call.names["tag"] not in server.tags:
             raise Fault(404, f"Instance {server.id} has no tag '{call.names['tag']}'")
@@ -152,6 +164,7 @@ class Extras:
         return reply(204)
 
     async def security_groups(self, call: Call) -> web.Response:
+        """GET /servers/{id}/os-security-groups."""
         server = self.nova.server(call)
         rows = []
         for name in server.security_groups:
@@ -170,6 +183,7 @@ class Extras:
     # Consoles and zones
 
     async def remote_console(self, call: Call) -> web.Response:
+        """POST /servers/{id}/remote-consoles."""
         if call.minor < 6:
             raise Fault(404, "The resource could not be found.")
         server = self.nova.server(call)
@@ -187,11 +201,13 @@ class Extras:
         return reply(200, {"remote_console": {"protocol": wanted["protocol"], "type": wanted["type"], "url": url}})
 
     async def zones(self, call: Call) -> web.Response:
+        """GET /os-availability-zone."""
         names = sorted({h.zone for h in self.store.hosts.values()})
         rows = [{"zoneName": name, "zoneState": {"available": True}, "hosts": None} for name in names]
         return reply(200, {"availabilityZoneInfo": rows})
 
     async def zones_detail(self, call: Call) -> web.Response:
+        """GET /os-availability-zone/detail."""
         self.nova.only_admin(call, "os-availability-zone:detail")
         now = naive(self.nova.clock.time())
         alive = {"available": True, "active": True, "updated_at": now}
@@ -207,4 +223,5 @@ class Extras:
         return reply(200, {"availabilityZoneInfo": rows})
 
     async def extensions(self, call: Call) -> web.Response:
+        """GET /extensions."""
         return reply(200, {"extensions": []})

@@ -73,15 +73,19 @@ class Resources:
         return reply(200, body | (self.nova.next_link(call, *more, "flavors_links") if more else {}))
 
     async def flavors(self, call: Call) -> web.Response:
+        """GET /flavors."""
         return self._flavors(call, detail=False)
 
     async def flavors_detail(self, call: Call) -> web.Response:
+        """GET /flavors/detail."""
         return self._flavors(call, detail=True)
 
     async def flavor(self, call: Call) -> web.Response:
+        """GET /flavors/{id}."""
         return reply(200, {"flavor": self.views.flavor(self._flavor(call), call.minor)})
 
     async def add_flavor(self, call: Call) -> web.Response:
+        """POST /flavors."""
         self.nova.only_admin(call, "os-flavor-manage:create")
         body = call.json().get("flavor") or {}
         for key in ("name", "ram", "vcpus", "disk"):
@@ -99,16 +103,19 @@ class Resources:
         return reply(200, {"flavor": self.views.flavor(flavor, call.minor)})
 
     async def drop_flavor(self, call: Call) -> web.Response:
+        """DELETE /flavors/{id}."""
         self.nova.only_admin(call, "os-flavor-manage:delete")
         del self.store.flavors[self._flavor(call).id]
         return reply(202)
 
     async def extra_specs(self, call: Call) -> web.Response:
+        """GET /flavors/{id}/os-extra_specs."""
         return reply(200, {"extra_specs": self._flavor(call).extra_specs})
 
     # Limits and quotas
 
     async def limits(self, call: Call) -> web.Response:
+        """GET /limits."""
         project = call.who.project_id
         asked = call.first("tenant_id")
         if asked is not None and asked != project:
@@ -157,14 +164,17 @@ class Resources:
         return old
 
     async def quota(self, call: Call) -> web.Response:
+        """GET /os-quota-sets/{project}."""
         project = self._quota_project(call)
         most = dict(sorted(self.store.limits(project).items()))
         return reply(200, {"quota_set": {"id": project} | most | self._old_quotas(call)})
 
     async def quota_defaults(self, call: Call) -> web.Response:
+        """GET /os-quota-sets/{project}/defaults."""
         return reply(200, {"quota_set": {"id": call.names["project"]} | self.store.quota | self._old_quotas(call)})
 
     async def quota_detail(self, call: Call) -> web.Response:
+        """GET /os-quota-sets/{project}/detail."""
         project = self._quota_project(call)
         most, used = self.store.limits(project), self.store.used(project)
         used["server_groups"] = sum(g.project_id == project for g in self.store.groups.values())
@@ -173,6 +183,7 @@ class Resources:
         return reply(200, {"quota_set": {"id": project} | rows})
 
     async def set_quota(self, call: Call) -> web.Response:
+        """PUT /os-quota-sets/{project}."""
         self.nova.only_admin(call, "os-quota-sets:update")
         project = call.names["project"]
         body = call.json().get("quota_set") or {}
@@ -204,6 +215,7 @@ class Resources:
         return row | ({"type": key.type} if minor >= 2 else {})
 
     async def keypairs(self, call: Call) -> web.Response:
+        """GET /os-keypairs."""
         user = self._user(call)
         rows = sorted((k for (owner, _), k in self.store.keypairs.items() if owner == user), key=lambda k: k.name)
         more = None
@@ -213,12 +225,14 @@ class Resources:
         return reply(200, body | (self.nova.next_link(call, *more, "keypairs_links") if more else {}))
 
     async def keypair(self, call: Call) -> web.Response:
+        """GET /os-keypairs/{name}."""
         key = self._keypair(call)
         extra = {"user_id": key.user_id, "deleted": False, "created_at": naive(key.created),
                  "deleted_at": None, "updated_at": None, "id": 1}  # fmt: skip
         return reply(200, {"keypair": self._shown(key, call.minor) | extra})
 
     async def add_keypair(self, call: Call) -> web.Response:
+        """POST /os-keypairs."""
         body = call.json().get("keypair")
         if not isinstance(body, dict) or not isinstance(body.get("name"), str):
             raise invalid("keypair", body, "'name' is a required property")
@@ -243,6 +257,7 @@ class Resources:
         return reply(201 if call.minor >= 2 else 200, {"keypair": shown})
 
     async def drop_keypair(self, call: Call) -> web.Response:
+        """DELETE /os-keypairs/{name}."""
         key = self._keypair(call)
         del self.store.keypairs[key.user_id, key.name]
         return reply(204 if call.minor >= 2 else 202)
@@ -257,6 +272,7 @@ class Resources:
         return self.nova.server(call)
 
     async def actions(self, call: Call) -> web.Response:
+        """GET /servers/{id}/os-instance-actions."""
         server = self._remembered(call)
         rows = list(reversed(self.store.actions(server)))
         more = None
@@ -273,6 +289,7 @@ class Resources:
         return reply(200, body | (self.nova.next_link(call, *more, "links") if more else {}))
 
     async def action(self, call: Call) -> web.Response:
+        """GET /servers/{id}/os-instance-actions/{request}."""
         server = self._remembered(call)
         for found in self.store.actions(server):
             if found.request_id == call.names["request"]:

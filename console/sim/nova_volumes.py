@@ -80,15 +80,18 @@ class Plugs:
         raise Fault(404, f"Instance {server.id} is not attached to volume {call.names['volume']}")
 
     async def volumes(self, call: Call) -> web.Response:
+        """GET /servers/{id}/os-volume_attachments."""
         server = self.nova.server(call)
         rows = [self._shown(server, v, call.minor) for v in server.volumes]
         return reply(200, {"volumeAttachments": rows})
 
     async def volume(self, call: Call) -> web.Response:
+        """GET /servers/{id}/os-volume_attachments/{volume}."""
         server = self.nova.server(call)
         return reply(200, {"volumeAttachment": self._shown(server, self._volume(call, server), call.minor)})
 
     async def attach(self, call: Call) -> web.Response:
+        """POST /servers/{id}/os-volume_attachments."""
         server = self.nova.server(call)
         body = call.json().get("volumeAttachment")
         if not isinstance(body, dict) or "volumeId" not in body:
@@ -118,6 +121,7 @@ class Plugs:
         self.nova.machine.aside(server, Job(what, action, {"volume": volume}))
 
     async def change(self, call: Call) -> web.Response:
+        """PUT /servers/{id}/os-volume_attachments/{volume}."""
         server = self.nova.server(call)
         volume = self._volume(call, server)
         body = call.json().get("volumeAttachment") or {}
@@ -128,6 +132,7 @@ class Plugs:
         return reply(202)
 
     async def detach(self, call: Call) -> web.Response:
+        """DELETE /servers/{id}/os-volume_attachments/{volume}."""
         server = self.nova.server(call)
         volume = self._volume(call, server)
         self._state(server, "detach_volume", ATTACHABLE, call)
@@ -159,14 +164,17 @@ class Plugs:
         raise Fault(404, f"Port {call.names['port']} could not be found.")
 
     async def interfaces(self, call: Call) -> web.Response:
+        """GET /servers/{id}/os-interface."""
         server = self.nova.server(call)
         return reply(200, {"interfaceAttachments": [self._interface(p, call.minor) for p in server.ports]})
 
     async def interface(self, call: Call) -> web.Response:
+        """GET /servers/{id}/os-interface/{port}."""
         port = self._port(call, self.nova.server(call))
         return reply(200, {"interfaceAttachment": self._interface(port, call.minor)})
 
     async def plug(self, call: Call) -> web.Response:
+        """POST /servers/{id}/os-interface."""
         server = self.nova.server(call)
         self._state(server, "attach_interface", PLUGGABLE, call)
         body = call.json().get("interfaceAttachment") or {}
@@ -200,6 +208,7 @@ class Plugs:
             raise Fault(400, str(full)) from None
 
     async def unplug(self, call: Call) -> web.Response:
+        """DELETE /servers/{id}/os-interface/{port}."""
         server = self.nova.server(call)
         self._state(server, "detach_interface", PLUGGABLE, call)
         port = next((p for p in server.ports if p.id == call.names["port"]), None)
@@ -257,11 +266,13 @@ class Plugs:
         return sorted(rows, key=lambda i: (i.created, i.id), reverse=True)
 
     async def images(self, call: Call) -> web.Response:
+        """GET /images."""
         rows = self._old_images(call)
         links = self.nova.views.links
         return reply(200, {"images": [{"id": i.id, "name": i.name, "links": links("images", i.id)} for i in rows]})
 
     async def images_detail(self, call: Call) -> web.Response:
+        """GET /images/detail."""
         return reply(200, {"images": [self._old_image(i) for i in self._old_images(call)]})
 
     def _one_image(self, call: Call) -> Image:
@@ -272,9 +283,11 @@ class Plugs:
         return found
 
     async def image(self, call: Call) -> web.Response:
+        """GET /images/{id}."""
         return reply(200, {"image": self._old_image(self._one_image(call))})
 
     async def drop_image(self, call: Call) -> web.Response:
+        """DELETE /images/{id}."""
         image = self._one_image(call)
         if not (call.admin or image.owner == call.who.project_id) or image.protected:
             raise Fault(403, "You are not allowed to delete the image.")

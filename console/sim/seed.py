@@ -71,6 +71,8 @@ class Seed:
             else:
                 self._server(*self._any(index), index)
         self.region.nova.forget_order()
+        room = max(100, 2 * len(self.region.nova.servers))
+        self.region.nova.quota |= {"instances": room, "cores": 4 * room, "ram": 8192 * room}
 
     def _any(self, index: int) -> tuple[str, str, float, int, str]:
         chance = index * 2654435761 % 1000
