@@ -23,6 +23,7 @@ def help_lines(keymap: Keymap, deck: Deck | None, glyphs: Glyphs) -> list[Line]:
     for title, kind in (("On a server", Server), ("On an image", Image)):
         acts = [action for action in deck.actions().values() if action.on is kind] if deck else []
         if acts:
+            acts.sort(key=lambda action: not keymap.key(action.name))
             found += [_title(title), *(_key(keymap.key(a.name) or "", a.title, a.help) for a in acts), EMPTY]
     for section in dict.fromkeys(command.section for command in COMMANDS):
         found.append(_title(section))

@@ -84,7 +84,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("secret", (), "last password", "Show the password that a cloud told last; it is kept nowhere.", "Screen"),
     Command("theme", ("T",), "next theme", "Change the theme.", "Screen"),
     Command("redraw", ("ctrl+l",), "redraw", "Draw the whole screen again.", "Screen", palette=False),
-    Command("quit", ("q",), "quit", "Close what is open; else quit.", "Screen"),
+    Command("quit", ("q", "ctrl+c"), "quit", "Close what is open; else quit.", "Screen"),
 )
 
 NAMES = {

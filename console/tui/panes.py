@@ -162,7 +162,7 @@ def _task(server: Server, scene: Scene) -> Cell:
         progress = server.progress or 0
         return Cell(server.task_state or "", "text", right=f"{progress}%" if 0 < progress < 100 else clock)
     if server.status in ("VERIFY_RESIZE", "VERIFY_MOVE"):
-        return Cell("keep or revert", "text", right=clock)
+        return Cell("keep or revert", "text", right=age(moved) if moved is not None and moved >= 0 else "")
     if server.word and server.status == "UNKNOWN" and server.word.upper() != "UNKNOWN":
         return Cell(server.word, "stale")
     return Cell("locked", "muted") if server.locked else Cell()

@@ -350,6 +350,11 @@ class MainScreen(Screen[None]):
         if strip.styles.height is None or strip.styles.height.value != height:
             strip.styles.height = height
         strip.display = height > 0
+        refusal = self.query_one("#refusal", Sheet)
+        ground = "surface" if height and self.layout_shape.padded else "background"
+        if refusal.ground != ground:
+            refusal.ground = ground
+            refusal.restyle()
         strip.show(self.operations.lines(self.layout_shape, self.glyphs, now, self._second_column()))
 
     def _second_column(self) -> int:
