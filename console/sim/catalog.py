@@ -21,7 +21,7 @@ CLASSIC_FLAVORS = (
     ("m1.tiny", "m1.tiny", 512, 1, 1),
     ("m1.small", "m1.small", 2048, 1, 20),
     ("m1.medium", "m1.medium", 4096, 2, 40),
-    ("m1.impossible", "m1.impossible", 4_000_000, 900, 1),
+    ("m1.impossible", "m1.impossible", 65_536, 64, 1),
 )
 LAB_FLAVORS = (
     ("1", "m1.tiny", 512, 1, 1),
@@ -29,7 +29,7 @@ LAB_FLAVORS = (
     ("3", "m1.medium", 4096, 2, 40),
     ("4", "m1.large", 8192, 4, 80),
     ("5", "m1.xlarge", 16384, 8, 160),
-    ("9", "m1.impossible", 4_000_000, 900, 1),
+    ("9", "m1.impossible", 65_536, 64, 1),
 )
 # name, size in MB, min_disk GB, min_ram MB
 CLASSIC_IMAGES = (
