@@ -89,9 +89,9 @@ def _version(name: str) -> str:
 
 def _package(problems: list[str]) -> str:
     import console
-    from console.cli.main import foreign_package
+    from novadeck import foreign
 
-    if reason := foreign_package():
+    if reason := foreign():
         problems.append(reason)
     return str(Path(console.__file__ or "").parent)
 

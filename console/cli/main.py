@@ -45,9 +45,6 @@ def main(words: Sequence[str] | None = None) -> int:
 
 def _guarded(words: list[str]) -> int:
     """Run the words, and turn our errors into sentences."""
-    if reason := foreign_package():
-        print(f"novadeck: {reason}", file=sys.stderr)
-        return Exit.FAILED
     if words == ["--version"]:
         return _version()
     from console.cli.voice import complain
@@ -94,18 +91,6 @@ def exit_code(error: BaseException) -> int:
     if isinstance(error, UsageError):
         return Exit.USAGE
     return Exit.DEADLINE if isinstance(error, WaitTimeout) else Exit.FAILED
-
-
-def foreign_package() -> str:
-    """Why the `console` that Python imports is not ours; "" if it is. Another distribution has the same name."""
-    import console
-
-    if "novadeck" in (console.__doc__ or ""):
-        return ""
-    return (
-        f"the package console in {console.__file__} belongs to another distribution, which has overwritten ours. "
-        "Install novadeck by itself: pipx install novadeck, uv tool install novadeck, or into a venv of its own."
-    )
 
 
 def _version() -> int:

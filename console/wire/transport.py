@@ -78,14 +78,13 @@ class Transport:
         self.trace = trace
         self._tls = tls or Tls()
         self._most_bytes = most_bytes
+        self._context: ssl.SSLContext | None = None
         self._client: aiohttp.ClientSession | None = None
         self._proxies: dict[str, str | None] = {}
 
     def _session(self) -> aiohttp.ClientSession:
         if self._client is None or self._client.closed:
-            connector = aiohttp.TCPConnector(
-                limit=CONNECTIONS, keepalive_timeout=KEEP_ALIVE, ttl_dns_cache=60, ssl=self._tls.context()
-            )
+            connector = aiohttp.TCPConnector(limit=CONNECTIONS, keepalive_timeout=KEEP_ALIVE, ttl_dns_cache=60)
             self._client = aiohttp.ClientSession(
                 connector=connector,
                 read_bufsize=1 << 20,
@@ -96,6 +95,14 @@ class Transport:
                 max_field_size=65536,
             )
         return self._client
+
+    def _trusted(self, url: URL) -> ssl.SSLContext | bool:
+        """Whom to trust for this address; made when first needed, since reading the authorities takes a while."""
+        if url.scheme != "https":
+            return True
+        if self._context is None:
+            self._context = self._tls.context()
+        return self._context
 
     def _proxy(self, url: URL) -> str | None:
         """The proxy that the environment names for this host, asked once: aiohttp's own way asks a thread each time."""
@@ -130,7 +137,13 @@ class Transport:
         url = URL(request.url, encoded=True)
         client, proxy = self._session(), self._proxy(url)
         async with client.request(
-            request.method, url, headers=request.headers, data=request.body, allow_redirects=False, proxy=proxy
+            request.method,
+            url,
+            headers=request.headers,
+            data=request.body,
+            allow_redirects=False,
+            proxy=proxy,
+            ssl=self._trusted(url),
         ) as response:
             body = await self._read(request, response)
             headers = {name.lower(): value for name, value in response.headers.items()}
