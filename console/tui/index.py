@@ -52,6 +52,7 @@ class Index:
         self._placed: dict[Key, SortKey] = {}  # the sort key of every row that is shown
         self._late: dict[Key, SortKey | None] = {}  # where rows belong that stand elsewhere; None is nowhere
         self._words: dict[Key, str] = {}
+        self._orders: dict[Key, SortKey] = {}  # each row's own sort key, until it changes
         self._folds: dict[Any, dict[Key, None]] = {}  # rows that are shown as one, the first of them
 
     # what stands where ---------------------------------------------------------------------------------------
@@ -95,6 +96,7 @@ class Index:
             self._fold(row)
             self.rows[row.key] = row
             self._words.pop(row.key, None)
+            self._orders.pop(row.key, None)
             belongs = self._belongs(row)
             stands = self._placed.get(row.key)
             if stands is None:
@@ -111,6 +113,7 @@ class Index:
             self.rows.pop(key, None)
             self._late.pop(key, None)
             self._words.pop(key, None)
+            self._orders.pop(key, None)
             shifted = self._placed.pop(key, None) is not None or shifted
         if shifted:
             self._arrange()
@@ -120,6 +123,7 @@ class Index:
         """Forget everything and take these rows."""
         self.rows = {row.key: row for row in rows}
         self._words.clear()
+        self._orders.clear()
         self._folds.clear()
         for row in self.rows.values():
             self._fold(row)
@@ -137,6 +141,7 @@ class Index:
 
     def rescan(self) -> None:
         """Look at every row again after the scene changed, but move none before `settle`."""
+        self._orders.clear()
         for key, row in self.rows.items():
             belongs = self._belongs(row)
             if key not in self._placed:
@@ -185,14 +190,17 @@ class Index:
         fold = self.spec.fold(row)
         if fold is not None and next(iter(self._folds.get(fold, {})), row.key) != row.key:
             return None
-        group = self.spec.group(row, self.scene)
-        if self.problems and self.spec.grouped and group > Group.IN_MOTION:
+        order = self._orders.get(row.key)
+        if order is None:
+            group = self.spec.group(row, self.scene) if self.spec.grouped else 0
+            order = self._orders[row.key] = (group, *self.spec.order(row, self.scene))
+        if self.problems and self.spec.grouped and order[0] > Group.IN_MOTION:
             return None
         if self.filter is not None and not self.filter.lets(row, self.scene, self.words(row)):
             return None
         if self.sorting is not None:
             return _sortable(self.spec.fields[self.sorting.field](row, self.scene)), natural(row.name), row.id
-        return (group if self.spec.grouped else 0, *self.spec.order(row, self.scene))
+        return order
 
     def words(self, row: Row) -> str:
         """The words of a row that a bare filter term is looked for in."""

@@ -11,14 +11,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from rich.cells import cell_len
-
 from console.model.flavor import Flavor
 from console.model.image import Image
 from console.model.keypair import KeyPair
 from console.model.place import Place, Row
 from console.model.server import Server, deleted
 from console.model.status import Mood
+from console.text import cells
 from console.tui.columns import Column
 from console.tui.paint import age, byte_size, gigabytes, megabytes, since, ticking
 from console.tui.theme import UNICODE, Glyphs
@@ -234,16 +233,16 @@ def _server_order(server: Server, scene: Scene) -> tuple[Any, ...]:
 
 def _server_needs(server: Server, scene: Scene) -> tuple[tuple[str, int], ...]:
     return (
-        ("name", cell_len(server.name)),
+        ("name", cells(server.name)),
         ("address", len(server.address or "")),
-        ("flavor", cell_len(flavor_name(server, scene))),
-        ("image", cell_len(image_name(server, scene))),
+        ("flavor", cells(flavor_name(server, scene))),
+        ("image", cells(image_name(server, scene))),
         ("place", len(scene.label(server.place))),
     )
 
 
 def _name_need(row: Row, scene: Scene) -> tuple[tuple[str, int], ...]:
-    return (("name", cell_len(row.name)),)
+    return (("name", cells(row.name)),)
 
 
 SERVERS = PaneSpec(
