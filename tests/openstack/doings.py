@@ -115,6 +115,11 @@ def state_folder() -> Path:
     return Path(os.environ["XDG_STATE_HOME"]) / "novadeck"
 
 
+def settings_folder() -> Path:
+    """Where a novadeck of this test looks for its settings."""
+    return Path(os.environ["XDG_CONFIG_HOME"]) / "novadeck"
+
+
 def audit_lines() -> list[Json]:
     """Every line of the audit of this test."""
     file = state_folder() / "audit.ndjson"

@@ -57,7 +57,7 @@ async def restarted_and_pictured(ops: Console, cloud: Cloud, folder: Path) -> No
         report = outcome.result
         assert report.ready, report
         assert (report.user, report.host_key.grade) == ("root", "console")
-        assert [rung.name for rung in report.rungs] == ["address", "port", "banner", "host key", "login"]
+        assert [rung.name for rung in report.rungs][:5] == ["address", "port", "banner", "host key", "login"]
     server = await do(ops, "server.reboot", server)
     server = await do(ops, "server.hard_reboot", server)
     outcome = await ops.perform("server.snapshot", server, name=cloud.name("{name}"), wait=True, timeout=300)
