@@ -88,8 +88,9 @@ def _version(name: str) -> str:
 
 
 def _package(problems: list[str]) -> str:
-    import console
     from novadeck import foreign
+
+    import console
 
     if reason := foreign():
         problems.append(reason)
