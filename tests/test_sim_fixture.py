@@ -77,6 +77,6 @@ def test_mine(novadeck_cloud):
 def test_the_plugin_gives_the_fixture_to_other_projects(tmp_path: Path) -> None:
     (tmp_path / "test_mine.py").write_text(MINE)
     command = [sys.executable, "-W", "error", "-m", "pytest", "-q", "-p", "no:asyncio", "-p", "no:cacheprovider"]
-    command += ["--strict-markers", "-p", "console.sim.pytest_plugin", "--rootdir", str(tmp_path), str(tmp_path)]
+    command += ["--strict-markers", "--rootdir", str(tmp_path), str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0 and "1 passed" in done.stdout, done.stdout + done.stderr
