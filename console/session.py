@@ -120,7 +120,8 @@ class Console:
     ) -> Any:
         """Do it: an `Outcome` for one target, which raises on failure, or a list of them, errors inside, for several.
 
-        `wait` follows it to its end, for at most `timeout` seconds.
+        `wait` follows it to its end, for at most `timeout` seconds. See `actions.action.perform` for `why`, `typed`,
+        `dry_run`, `at_once` and a new server's `count`.
         """
         from console.actions.action import perform
 

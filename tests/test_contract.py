@@ -12,7 +12,20 @@ from console.actions.legal import RULES
 from console.model.image import Image
 from console.model.server import Server
 
-KINDS = {"text", "flag", "secret", "file", "number", "choice", "flavor", "image", "keypair", "network", "metadata"}
+KINDS = {
+    "text",
+    "flag",
+    "secret",
+    "file",
+    "files",
+    "number",
+    "choice",
+    "flavor",
+    "image",
+    "keypair",
+    "network",
+    "metadata",
+}
 EVERY = pytest.mark.parametrize("action", ACTIONS.values(), ids=list(ACTIONS))
 DEADLY = ("server.delete", "server.force_delete", "server.rebuild", "image.delete")
 

@@ -353,7 +353,11 @@ async def test_every_verb_to_its_end(ground: SmallGround) -> None:
             assert "payday" in verdict(ground, "server.reboot", locked)
         if name == "server.tags":
             changed = await ground.dialect(where).server(made.id)
-            assert (changed.name, changed.metadata, changed.tags) == ("renamed", {"role": "web"}, ["one", "two"])
+            assert (changed.name, changed.metadata, changed.tags) == (
+                "renamed",
+                {"role": "web", "novadeck_order": made.order},
+                ["one", "two"],
+            )
         if name == "server.rescue":
             assert outcome.admin_pass is not None
     assert "N0t-a-secret" not in ground.audit.path.read_text()

@@ -3,7 +3,7 @@
 Importing the room declares every action: `ACTIONS` is complete from then on, in the order of the modules below.
 """
 
-from console.actions import changes, check, images, keypairs, power, servers
+from console.actions import building, changes, check, images, keypairs, power, servers
 from console.actions.declared import ACTIONS
 
-__all__ = ["ACTIONS", "changes", "check", "images", "keypairs", "power", "servers"]
+__all__ = ["ACTIONS", "building", "changes", "check", "images", "keypairs", "power", "servers"]

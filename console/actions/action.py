@@ -11,11 +11,11 @@ import datetime as dt
 import os
 import uuid
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-from console.actions import legal
+from console.actions import legal, rules
 from console.actions.asks import checked
 from console.actions.declared import ACTIONS, Action, Ask, Ends, Order, Outcome, Progress, Step
 from console.actions.ground import Ground
@@ -38,6 +38,8 @@ __all__ = [
     "Progress",
     "Refusal",
     "Step",
+    "Terms",
+    "failed",
     "find_action",
     "perform",
     "refusal",
@@ -132,29 +134,63 @@ async def perform(
     progress: Progress | None = None,
     dry_run: bool = False,
     at_once: int = AT_ONCE,
+    why: str = "",
+    typed: str = "",
     **given: Any,
 ) -> Any:
     """Do it: one `Outcome` for one target, which raises on failure; a list of them, errors inside, for several rows.
 
-    `timeout` is in seconds, for the wait alone. With `dry_run` all is checked, and nothing is sent or written.
+    `timeout` is in seconds, for the wait alone. With `dry_run` all is checked, and nothing is sent or written. `why`
+    is kept by the audit, and `typed` is the name (of several: their number) that a person has typed; the user's rules
+    may demand them. A `count` above one makes so many new things, NAME-1, NAME-2 ..., each with its own outcome.
     """
     found = find_action(action)
+    ways = _ways(ground, found, target, given)
+    rules.enforce(ground.settings, found, ways, why=why, typed=typed)
     crowd: Counter[Place] = Counter()
-    if isinstance(target, Row | Place) or target is None:
-        place, row = _target(ground, found, target)
-        one = _Performance(ground, found, place, row, given, wait, timeout, progress, dry_run, crowd)
-        outcome = await one.run()
+    gate = asyncio.Semaphore(max(1, at_once))
+    terms = Terms(wait, timeout, progress, dry_run, why)
+    orders = [_Performance(ground, found, place, row, told, terms, crowd, gate) for place, row, told in ways]
+    if len(orders) == 1 and (isinstance(target, Row | Place) or target is None):
+        outcome = await orders[0].run()
         if outcome.error is not None:
             raise outcome.error
         return outcome
-    gate = asyncio.Semaphore(max(1, at_once))
     async with asyncio.TaskGroup() as group:
-        tasks = []
-        for row in target:
-            place, _ = _way(ground, found, row)
-            one = _Performance(ground, found, place, row, given, wait, timeout, progress, dry_run, crowd, gate)
-            tasks.append(group.create_task(one.run(), name=f"{found.name} {row.name or row.id}"))
+        tasks = [group.create_task(one.run(), name=f"{found.name} {one.order.name}") for one in orders]
     return [task.result() for task in tasks]
+
+
+def failed(outcomes: Sequence[Outcome]) -> list[Row]:
+    """The rows of the orders that failed, as they were: to look at, or to try again."""
+    return [outcome.row for outcome in outcomes if outcome.error is not None and outcome.row is not None]
+
+
+@dataclass(frozen=True)
+class Terms:
+    """How orders are to be carried out."""
+
+    wait: bool = False
+    timeout: float | None = None
+    progress: Progress | None = None
+    dry_run: bool = False
+    why: str = ""
+
+
+Way = tuple[Place, Row | None, dict[str, Any]]
+
+
+def _ways(
+    ground: Ground, action: Action, target: Row | Place | Sequence[Row] | None, given: Mapping[str, Any]
+) -> list[Way]:
+    """Each order's place, row, and what it is given."""
+    if not (isinstance(target, Row | Place) or target is None):
+        return [(_way(ground, action, row)[0], row, dict(given)) for row in target]
+    place, row = _target(ground, action, target)
+    count = given.get("count")
+    if not action.creates or not isinstance(count, int) or count <= 1:
+        return [(place, row, dict(given))]
+    return [(place, row, {**given, "name": f"{given.get('name', '')}-{n}"}) for n in range(1, count + 1)]
 
 
 def _target(ground: Ground, action: Action, target: Row | Place | None) -> tuple[Place, Row | None]:
@@ -181,31 +217,27 @@ class _Performance:
         place: Place,
         row: Row | None,
         given: dict[str, Any],
-        wait: bool,
-        timeout: float | None,
-        progress: Progress | None,
-        dry_run: bool,
+        terms: Terms,
         crowd: Counter[Place],
-        gate: asyncio.Semaphore | None = None,
+        gate: asyncio.Semaphore,
     ) -> None:
-        self.ground, self.action, self.given = ground, action, given
-        self.wait, self.timeout, self.dry_run = wait, timeout, dry_run
-        self.crowd, self.gate = crowd, gate or asyncio.Semaphore()
-        self.order = Order(ground, action, place, given, row, progress, uuid.uuid4().hex[:12])
+        self.ground, self.action, self.given, self.terms = ground, action, given, terms
+        self.crowd, self.gate = crowd, gate
+        self.order = Order(ground, action, place, given, row, terms.progress, uuid.uuid4().hex[:12])
         self.outcome = Outcome(action.name, self.order.name, place, row.key if row else None, row.id if row else None)
         self.outcome.started = dt.datetime.now(dt.UTC)
-        self.outcome.row = row
+        self.outcome.row, self.outcome.order = row, self.order.id
 
     async def run(self) -> Outcome:
         """Through the gate; every failure that can be told ends in the outcome."""
         try:
             async with self.gate:
-                await self._check()
-                if self.dry_run:
-                    self.outcome.plan = plan(self.order)
+                note = await self._check()
+                if self.terms.dry_run:
+                    self.outcome.plan = plan(self.order) + (f" ({note})" if note else "")
                     return self.outcome
                 answer = await self._send()
-            if self.wait and self.action.ends is not None and isinstance(answer, Accepted):
+            if self.terms.wait and self.action.ends is not None and isinstance(answer, Accepted):
                 await self._follow(answer)
         except ConsoleError as error:
             self.outcome.error = error
@@ -213,8 +245,8 @@ class _Performance:
         self.outcome.ended = dt.datetime.now(dt.UTC)
         return self.outcome
 
-    async def _check(self) -> None:
-        """Everything that can be known before the call."""
+    async def _check(self) -> str:
+        """Everything that can be known before the call; gives what is worth saying of it."""
         place, row = self.order.place, self.order.row
         found = _refusal_at(self.ground, self.action, row, place) if row is not None else self._closed(place)
         if found is not None:
@@ -222,6 +254,7 @@ class _Performance:
         given = await checked(self.action, self.given, self.ground, place)
         self.order = replace(self.order, given=given)
         self.outcome.name, self.outcome.given = self.order.name, given
+        return await self.action.look(self.order) if self.action.look is not None else ""
 
     def _closed(self, place: Place) -> Refusal | None:
         """The reason against making something new at this place."""
@@ -234,7 +267,8 @@ class _Performance:
 
     async def _send(self) -> Any:
         """Write that it was asked, send it, write what became of it."""
-        self._write("asked", given=self.order.given)
+        why = {"why": self.terms.why} if self.terms.why else {}
+        self._write("asked", given=self.order.given, **why)
         self.order.tell("asked")
         try:
             answer = await self.action.run(self.order)
@@ -267,7 +301,7 @@ class _Performance:
         """Wait for the end, and write down which it was."""
         assert self.action.ends is not None
         place = self.order.place
-        timeout = self.action.ends.deadline if self.timeout is None else self.timeout
+        timeout = self.action.ends.deadline if self.terms.timeout is None else self.terms.timeout
         waiting = Wait(self.order, self.action.ends, accepted, timeout, crowd=lambda: self.crowd[place])
         self.crowd[place] += 1
         try:

@@ -11,6 +11,7 @@ from typing import Any
 
 from console.actions.declared import Action, Ask
 from console.actions.ground import Ground
+from console.actions.injected import files
 from console.errors import ActionRefused, AmbiguousName, NotFound
 from console.model.flavor import Flavor
 from console.model.image import Image
@@ -30,15 +31,19 @@ async def checked(action: Action, given: Mapping[str, Any], ground: Ground, plac
         value = given.get(ask.name)
         value = ask.default if value is None else value
         if value is None or value == "":
-            if ask.required:
-                raise ActionRefused(f"{action.title}: {ask.title} is missing.", hint=f"Give {ask.flag}.")
+            if ask.required and not any(given.get(other) for other in ask.unless):
+                raise ActionRefused(f"{action.title}: {ask.title} is missing.", hint=f"Give {_flags(ask)}.")
             continue
         found[ask.name] = await _value(ask, value, ground, place)
     return found
 
 
+def _flags(ask: Ask) -> str:
+    return " or ".join([ask.flag, *("--" + other.replace("_", "-") for other in ask.unless)])
+
+
 async def _value(ask: Ask, value: Any, ground: Ground, place: Place) -> Any:
-    if ask.many and ask.kind != "metadata":
+    if ask.many and ask.kind not in ("metadata", "files"):
         values = list(value) if isinstance(value, list | tuple) else [value]
         return [await _one(ask, item, ground, place) for item in values]
     return await _one(ask, value, ground, place)
@@ -52,9 +57,11 @@ async def _one(ask: Ask, value: Any, ground: Ground, place: Place) -> Any:
     if ask.kind == "keypair":
         return await _keypair(_text(ask, value), ground, place)
     if ask.kind == "network":
-        return await _network(_text(ask, value), ground, place)
+        return await network(_text(ask, value), ground, place)
     if ask.kind == "metadata":
         return metadata(value)
+    if ask.kind == "files":
+        return files(value)
     if ask.kind == "flag":
         return bool(value)
     if ask.kind == "number":
@@ -139,7 +146,7 @@ async def _keypair(name: str, ground: Ground, place: Place) -> str:
     return name
 
 
-async def _network(text: str, ground: Ground, place: Place) -> str:
+async def network(text: str, ground: Ground, place: Place) -> str:
     """A network's id from its name or id; "auto" and "none" are words of Nova's own."""
     dialect = ground.dialect(place)
     if text in ("auto", "none") or "network.list" not in dialect.verbs:

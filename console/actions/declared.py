@@ -17,7 +17,18 @@ from console.model.server import Server
 from console.text import Secret
 
 AskKind = Literal[
-    "text", "flag", "secret", "file", "number", "choice", "flavor", "image", "keypair", "network", "metadata"
+    "text",
+    "flag",
+    "secret",
+    "file",
+    "files",
+    "number",
+    "choice",
+    "flavor",
+    "image",
+    "keypair",
+    "network",
+    "metadata",
 ]
 
 
@@ -35,6 +46,7 @@ class Ask:
     most: int = 255  # characters, for a text
     least: int = 0  # for a number
     choices: tuple[str, ...] = ()
+    unless: tuple[str, ...] = ()  # required, unless one of these is given
 
     @property
     def flag(self) -> str:
@@ -56,6 +68,7 @@ class Ends:
     gone: bool = False  # to vanish is the good end
     image: bool = False  # the image that it makes must become active
     flavor: bool = False  # at rest with the new flavor is done too, whoever confirmed it
+    made: bool = False  # the server that it makes is followed, and not the one that it was made of
     record: bool = False  # only the cloud's record of the order tells that it failed
     deadline: float = 600.0  # seconds, unless the caller says
 
@@ -109,6 +122,9 @@ class Order:
 
 Run = Callable[[Order], Awaitable[Any]]
 
+# Looks once more before anything is sent; gives what is worth saying of a plan, or raises `ActionRefused`.
+Look = Callable[[Order], Awaitable[str]]
+
 
 @dataclass(frozen=True)
 class Action:
@@ -130,6 +146,7 @@ class Action:
     creates: bool = False  # it has no target, but a place
     reads: bool = False  # it changes nothing, and read-only allows it
     ends: Ends | None = None
+    look: Look | None = None
 
     def ask(self, name: str) -> Ask | None:
         """The ask of that name."""
@@ -152,6 +169,7 @@ class Outcome:
     error: ConsoleError | None = None
     result: Any = None  # what it found out: a report, a text, a link
     admin_pass: Secret | None = None  # told once, kept nowhere
+    order: str = ""  # joins the audit's lines; a new server carries it as a mark
     plan: str = ""  # of a dry run: what would have been sent
     given: Mapping[str, Any] = field(default_factory=dict)
 

@@ -1,9 +1,7 @@
-"""What can be done to a server: build, delete, restart, resize and image it.
+"""What can be done to a server most often: delete, restart, resize and image it.
 
 Each declaration says what Nova does with the order, so that a wait cannot take the state before it for its end.
 """
-
-from typing import Any
 
 from console.actions.declared import Ask, Ends, Order, action
 from console.clouds.dialect import Accepted
@@ -12,38 +10,6 @@ from console.model.place import Row
 
 FLAVOR = Ask("flavor", "flavor", "flavor", "the flavor, by name or id", required=True)
 REBOOTED = "Nova sets a task state before it answers, and clears it when the guest is up: ACTIVE counts after motion."
-
-
-@action(
-    "server.create",
-    title="new server",
-    command="server create",
-    key="n",
-    needs="server.create",
-    creates=True,
-    many=False,
-    asks=(
-        Ask("name", "text", "name", "what the server is called", required=True),
-        Ask("image", "image", "image", "the image to boot, by name or id", required=True),
-        FLAVOR,
-        Ask("network", "network", "network", "a network by name or id, or auto, or none", many=True),
-        Ask("key_name", "keypair", "key pair", "the key pair that may log in"),
-        Ask("metadata", "metadata", "metadata", "key=value", many=True),
-        Ask("user_data", "file", "user data", "a file for cloud-init"),
-        Ask("availability_zone", "text", "zone", "the availability zone"),
-        Ask("security_group", "text", "security group", "a security group's name", many=True),
-    ),
-    ends=Ends(("ACTIVE", "SHUTOFF"), "It is in BUILD until it runs; ERROR carries the fault.", deadline=1800),
-)
-async def create(order: Order) -> Accepted:
-    """Order a new server from an image."""
-    given = dict(order.given)
-    body: dict[str, Any] = {"image_id": given.pop("image").id, "flavor_id": given.pop("flavor").id}
-    if networks := given.pop("network", None):
-        body["networks"] = networks[0] if networks in (["auto"], ["none"]) else networks
-    if groups := given.pop("security_group", None):
-        body["security_groups"] = groups
-    return await order.dialect.create_server(given.pop("name"), **body, **given)
 
 
 @action(

@@ -123,7 +123,7 @@ class Wait:
     step: float = field(default=0.15, init=False)  # seconds between two readings; more where many wait
 
     def __post_init__(self) -> None:
-        self.before = self.order.row if isinstance(self.order.row, Server) else None
+        self.before = self.order.row if isinstance(self.order.row, Server) and not self.ends.made else None
         self.began = self.order.ground.clock.monotonic()
         if self.ends.image and not self.accepted.id and self.before is not None:
             self.ends = replace(self.ends, image=False, good=(self.before.status,))

@@ -243,8 +243,15 @@ def option_of(ask: "Ask") -> Option:
         many=ask.many and ask.kind != "metadata",
         choices=ask.choices,
         dest=ask.name,
-        required=ask.required and ask.default is None and ask.kind != "secret",
+        required=ask.required and ask.default is None and ask.kind != "secret" and not ask.unless,
     )
 
 
-_WORDS = {"file": "FILE", "number": "N", "metadata": "KEY=VALUE", "flavor": "FLAVOR", "image": "IMAGE"}
+_WORDS = {
+    "file": "FILE",
+    "files": "PATH=FILE",
+    "number": "N",
+    "metadata": "KEY=VALUE",
+    "flavor": "FLAVOR",
+    "image": "IMAGE",
+}

@@ -138,11 +138,17 @@ class Dialect(Protocol):
     async def instance_actions(self, id: str) -> list[dict[str, Any]]:
         """What was asked of a server, newest first, as the cloud recorded it (cleaned)."""
 
+    async def instance_action(self, id: str, request_id: str) -> dict[str, Any]:
+        """One of a server's instance actions with its events, cleaned; some clouds tell events to nobody."""
+
     async def ports(self, server_id: str) -> list[dict[str, Any]]:
         """The ports of one server, cleaned."""
 
     async def zones(self) -> list[str]:
         """The names of the availability zones that take servers."""
+
+    async def server_groups(self) -> list[dict[str, Any]]:
+        """The server groups of the project, cleaned."""
 
     async def close(self) -> None:
         """Give back the connections."""

@@ -78,6 +78,18 @@ class CloudSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ssh: SshSettings = SshSettings()
 
 
+class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the user has forbidden himself: for these actions, clouds and names (patterns, all where none is given)."""
+
+    actions: list[str] = []  # such as "server.delete" or "server.*"
+    clouds: list[str] = []
+    names: list[str] = []
+    deny: str = ""  # why it is not done at all
+    most: int = 0  # how many rows at once; 0 is any number
+    type_name: bool = False  # the name must be typed
+    ask_why: bool = False  # a reason must be given, which the audit keeps
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All settings, with their defaults."""
 
@@ -86,6 +98,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     read_only: bool = False
     clouds: dict[str, CloudSettings] = {}
     keys: dict[str, str] = {}
+    rules: list[Rule] = []
 
     def cloud(self, name: str) -> CloudSettings:
         """What holds for this entry of clouds.yaml."""

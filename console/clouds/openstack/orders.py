@@ -19,6 +19,7 @@ from console.wire.message import Reply, read_json, refuse_body, request_id
 
 _GENERATED_KEYS = Version(2, 91)  # the last at which Nova makes a key pair's private half
 _CONSOLES = (2, 6)
+_NO_FILES = (2, 57)  # from here on Nova puts no files into a new server
 
 
 class Order(NamedTuple):
@@ -109,7 +110,9 @@ class Orders:
     def offered(self) -> frozenset[str]:
         """The verbs of this file that the service knows at the microversion spoken."""
         actions = {verb for verb, order in ORDERS.items() if self._knows(order.since)}
-        return frozenset(actions | {verb for verb, since in OTHERS.items() if self._knows(since)})
+        others = {verb for verb, since in OTHERS.items() if self._knows(since)}
+        files = set() if self._knows(_NO_FILES) else {"server.files"}
+        return frozenset(actions | others | files)
 
     def _knows(self, since: tuple[int, int]) -> bool:
         return since <= (2, 1) or self._service.knows(*since)
@@ -195,6 +198,19 @@ class Orders:
         found = await self._list("os-availability-zone", "availabilityZoneInfo")
         up = [zone for zone in found if (zone.get("zoneState") or {}).get("available", True)]
         return [str(zone["zoneName"]) for zone in up if zone.get("zoneName")]
+
+    async def server_groups(self) -> list[dict[str, Any]]:
+        """The server groups of the project, cleaned."""
+        return await self._list("os-server-groups", "server_groups")
+
+    async def instance_action(self, id: str, request_id: str) -> dict[str, Any]:
+        """One of a server's instance actions with its events, oldest first, cleaned."""
+        reply = await self._service.get(f"servers/{id}/os-instance-actions/{_step(request_id)}")
+        tree = clean_tree(read_json(reply, self._service.place))
+        found = tree.get("instanceAction") if isinstance(tree, dict) else None
+        if not isinstance(found, dict):
+            refuse_body(reply, self._service.place, "something that is no action")
+        return found
 
     async def migrations(self, **filters: Any) -> list[dict[str, Any]]:
         """The migrations and resizes that the cloud tells of, cleaned; an administrator's matter by default."""
