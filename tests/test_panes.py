@@ -14,8 +14,10 @@ from console.tui.index import Index, Sorting
 from console.tui.keys import COMMANDS, make_keymap
 from console.tui.lanes import Header, Lane
 from console.tui.paint import age, byte_size, clock, cut_middle, gigabytes, megabytes, plain, width
-from console.tui.panes import FLAVORS, IMAGES, PANES, SERVERS, Group, Scene, fault_words, natural
+from console.tui.panes import FLAVORS, IMAGES, PANES
+from console.tui.server_pane import SERVERS, fault_words
 from console.tui.shape import shape_of
+from console.tui.spec import Group, Scene, natural
 from console.tui.theme import ASCII, UNICODE
 
 

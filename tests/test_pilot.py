@@ -9,7 +9,8 @@ from screen_pilot import Deck, deck
 
 from console.model.image import Image
 from console.model.place import Place
-from console.tui.dialogs import Confirm, Pages, Palette, Pick
+from console.tui.dialogs import Confirm
+from console.tui.pickers import Pages, Palette, Pick
 
 
 @pytest.fixture

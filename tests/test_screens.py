@@ -108,8 +108,6 @@ async def test_detail(size: tuple[int, int]) -> None:
         ("resize", ["slash", *"name:web-1", "enter", "f"]),
         ("delete", ["slash", *"name:^web-[13]$", "enter", "space", "space", "D"]),
         ("image", ["slash", *"name:web-1", "enter", "i"]),
-        ("help", ["question_mark"]),
-        ("palette", ["colon", *"conf"]),
     ],
 )
 @pytest.mark.parametrize("size", [(160, 55), (80, 24)], ids=lambda size: f"{size[0]}x{size[1]}")
@@ -118,6 +116,18 @@ async def test_dialogs(name: str, keys: list[str], size: tuple[int, int]) -> Non
     if name == "image":
         text = text.replace(_stamp(text), "20261120-1402")
     check(f"{name}-{size[0]}x{size[1]}", text)
+
+
+@pytest.mark.parametrize("size", [(160, 55), (80, 24)], ids=lambda size: f"{size[0]}x{size[1]}")
+async def test_help_and_palette_fit_every_size(size: tuple[int, int]) -> None:
+    help = await picture(size, ["question_mark"])
+    assert "On a server" in help
+    assert "esc close" in help
+    assert "Glyphs" in await picture(size, ["question_mark", "G"])
+    palette = await picture(size, ["colon", *"confirm"])
+    assert "▸ C         confirm resize" in palette
+    assert "esc close" in palette
+    assert "Nothing is called that." in await picture(size, ["colon", *"qqqq"])
 
 
 def _stamp(text: str) -> str:

@@ -11,7 +11,8 @@ from textual.geometry import Region
 from textual.pilot import Pilot
 
 from console.model.server import Server
-from console.tui.panes import SERVERS, Scene
+from console.tui.server_pane import SERVERS
+from console.tui.spec import Scene
 from console.tui.table import Table
 from console.tui.theme import Ink, load_theme
 

@@ -4,9 +4,8 @@ Every dialog is made from the action's declaration. Nothing here talks to a clou
 only way to act, and what it refuses or fails with is told in the refusal line or in the strip.
 """
 
-import datetime as dt
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from console.errors import ConsoleError
@@ -16,15 +15,16 @@ from console.model.place import Key, Place, Row
 from console.model.server import Server
 from console.text import Secret
 from console.tui import resizing
+from console.tui.asking import NAMES, choices_of, default_of, detail_of, names_of, rows_lines, rung, typed_for, warning
 from console.tui.deck import Deck
-from console.tui.dialogs import AskText, Choice, Confirm, Dialog, Pages, Pick, Topic
+from console.tui.dialogs import AskText, Confirm, Dialog, Topic
 from console.tui.operations import Operation
-from console.tui.paint import EMPTY, Line, Span, age, byte_size, cut_middle, gigabytes, megabytes, since, spans
+from console.tui.paint import EMPTY, Line, Span, gigabytes, megabytes, spans
+from console.tui.pickers import Choice, Pages, Pick
 from console.tui.screen import MainScreen
 
 Given = dict[str, Any]
 NOT_ASKED = object()
-NAMES = (("name", 40, False), ("", 12, True))  # the columns of a picker that has only names
 _TYPED = ("text", "secret", "metadata", "choice", "number")
 
 
@@ -122,16 +122,16 @@ class Acting:
         if ask.kind in ("image", "choice"):
             offered = [Choice(word, (word, "")) for word in ask.choices]
             if ask.kind == "image":
-                offered = _offer(self._at(deck, Image, able[0].place), ask)
+                offered = choices_of(self._at(deck, Image, able[0].place), ask)
             return await self._show(Pick(ink, glyphs, topic, [help], offered, NAMES, f"{action.title}:"))
         dialog = AskText(
             ink,
             glyphs,
             topic,
-            [*_rows_lines(able, deck, glyphs.of), EMPTY, help],
-            f"{action.title} {_names(able)}",
+            [*rows_lines(able, deck, glyphs.of), EMPTY, help],
+            f"{action.title} {names_of(able)}",
             label=ask.title,
-            default=_default(action, ask, able),
+            default=default_of(action, ask, able),
             secret=ask.kind == "secret",
             required=ask.required,
         )
@@ -172,22 +172,22 @@ class Acting:
         places = sorted({row.place for row in able})
         where = deck.label(places[0]) if len(places) == 1 else f"{len(places)} places"
         title = action.title[:1].upper() + action.title[1:]
-        return Topic(f"{title} {_names(able)}", where, any(map(deck.production, places)), action.reversible)
+        return Topic(f"{title} {names_of(able)}", where, any(map(deck.production, places)), action.reversible)
 
     async def _confirm(self, deck: Deck, action: Any, rows: Sequence[Row], able: list[Row]) -> bool:
         topic = self._topic(deck, action, able)
         lines: list[Line] = []
         left_out = [row for row in rows if row not in able]
         if left_out:
-            lines.append(spans(Span(f"{len(rows)} marked; {_names(left_out)} left out", "muted")))
-        lines += [EMPTY, *_rows_lines(able, deck, deck.glyphs.of)]
+            lines.append(spans(Span(f"{len(rows)} marked; {names_of(left_out)} left out", "muted")))
+        lines += [EMPTY, *rows_lines(able, deck, deck.glyphs.of)]
         for row in left_out[:3]:
             lines.append(spans(Span(f"  {row.name:<18} {deck.verdict(action.name, row)}", "muted")))
-        lines += [EMPTY, *_warning(action, able)]
-        typed, asks = _typed(action, able, topic.production)
+        lines += [EMPTY, *warning(action, able)]
+        typed, asks = typed_for(action, able, topic.production)
         twice = action.type_name and not typed
         keeps = "leave it" if action.reversible else "keep it" if len(able) == 1 else "keep them"
-        does = f"{action.title} {_names(able)}"
+        does = f"{action.title} {names_of(able)}"
         dialog = Confirm(self.screen.ink, deck.glyphs, topic, lines, does, keeps, typed, twice, asks)
         return bool(await self._show(dialog))
 
@@ -233,7 +233,7 @@ class Acting:
         if not rows:
             return NOT_ASKED
         heads: tuple[tuple[str, int, bool], ...] = NAMES
-        offered = _offer(rows, ask)
+        offered = choices_of(rows, ask)
         if ask.kind == "flavor":
             offered, heads = resizing.choices([], rows), resizing.heads(rows)
         lines = [spans(Span(ask.help, "muted"))]
@@ -257,7 +257,7 @@ class Acting:
             row = target if isinstance(target, Row) else None
             name = (row.name or row.id) if row else str(given.get("name", ""))
             operation = Operation(
-                name, action.title, row.key if row else None, time.monotonic(), _detail(row, given, deck)
+                name, action.title, row.key if row else None, time.monotonic(), detail_of(row, given, deck)
             )
             operation.place = str(row.place if row else target)
             operations[operation.key] = self.screen.operations.start(operation)
@@ -283,7 +283,7 @@ class Acting:
     def _step(self, operation: Operation, step: Any) -> None:
         now = time.monotonic()
         if step.phase == "rung":
-            _rung(operation, step.detail, now)
+            rung(operation, step.detail, now)
         elif step.phase == "asked":
             operation.step("asked", now)
         elif isinstance(step.row, Server):
@@ -301,7 +301,10 @@ class Acting:
             self.screen.detail.reports[outcome.key] = report
             self.screen.detail.draw()
         failed = report is not None and not report.ready
-        message = "not ready" if failed else "ready" if report is not None else ""
+        message = "ready" if report is not None else ""
+        if report is not None and failed:
+            fallen = next((one for one in report.rungs if one.state == "failed"), None)
+            message = f"{fallen.name}: {fallen.text}" if fallen else "not ready"
         if isinstance(outcome.result, str):
             message = outcome.result
         if outcome.admin_pass:
@@ -315,101 +318,3 @@ class Acting:
             operation.end(now, failed=True, message=str(error))
         self.screen.refuse(str(error))
         self.screen.draw_operations()
-
-
-def _default(action: Any, ask: Any, able: Sequence[Row]) -> str:
-    """What stands in the line before anything is typed."""
-    if ask.default is not None:
-        return str(ask.default)
-    if ask.name != "name":
-        return ""
-    if action.name == "server.set":
-        return able[0].name if len(able) == 1 else ""
-    return f"{able[0].name}-{dt.datetime.now(dt.UTC):%Y%m%d-%H%M}" if len(able) == 1 else "{name}-{time}"
-
-
-def _rung(operation: Operation, rung: Any, now: float) -> None:
-    if rung is None:
-        return
-    operation.step(rung.name, now)
-    step = operation.steps[-1]
-    step.began, step.ended, step.failed = now - (rung.took or 0.0), now, rung.state == "failed"
-    if rung.state == "skipped":
-        operation.steps.pop()
-
-
-def _names(rows: Sequence[Row]) -> str:
-    if len(rows) == 1:
-        return rows[0].name or rows[0].id
-    return f"{len(rows)} {rows[0].key.kind or 'row'}s"
-
-
-def _rows_lines(rows: Sequence[Row], deck: Deck, glyph_of: Any, most: int = 8) -> list[Line]:
-    found: list[Line] = []
-    for row in rows[:most]:
-        made = since(getattr(row, "created", None), deck.now())
-        glyph, role = glyph_of(row.mood) if isinstance(row, Server) else (" ", "muted")
-        facts = [row.address or deck.glyphs.none, row.status] if isinstance(row, Server) else []
-        if isinstance(row, Image):
-            facts = [byte_size(row.size), row.status]
-        special = "locked" if getattr(row, "locked", False) else ""
-        line = spans(Span(f"{glyph} ", role), Span(f"{cut_middle(row.name or row.id, 24):<26}", "strong"))
-        for fact in facts:
-            line = spans(line, Span(f"{fact:<18}", "text"))
-        line = spans(line, Span(f"{'' if made is None else age(made):>5}", "muted"))
-        found.append(spans(line, Span(f"  {special}", "warn")) if special else line)
-    if len(rows) > most:
-        found.append(spans(Span(f"  and {len(rows) - most} more", "muted")))
-    return found
-
-
-def _warning(action: Any, rows: Sequence[Row]) -> list[Line]:
-    """What it does, and whether it can be taken back."""
-    question = action.confirm.replace("{name}", rows[0].name if len(rows) == 1 else _names(rows))
-    if len(rows) > 1:
-        question = (
-            question.replace(" its disk ", " their disks ").replace(" it is ", " they are ").replace(" it ", " them ")
-        )
-    found: list[Line] = [spans(Span(question, "text"))]
-    if not action.reversible:
-        found.append(spans(Span("Nothing here can take it back.", "warn")))
-    return found
-
-
-def _typed(action: Any, rows: Sequence[Row], production: bool) -> tuple[str, str]:
-    """What must be typed, and for what: a name in production, the number where there are several."""
-    if not action.type_name:
-        return "", ""
-    kind = "production servers" if production else "servers"
-    if len(rows) > 1:
-        return str(len(rows)), f"to {action.title} {len(rows)} {kind}"
-    return (rows[0].name or rows[0].id, f"to {action.title} it") if production else ("", "")
-
-
-def _detail(row: Row | None, given: Mapping[str, Any], deck: Deck) -> str:
-    value = given.get("flavor")
-    if isinstance(value, Flavor) and isinstance(row, Server):
-        held = (
-            row.flavor.name
-            if row.flavor and row.flavor.name
-            else deck.flavors.get((row.flavor.id or "") if row.flavor else "", "")
-        )
-        return f"{held} {deck.glyphs.becomes} {value.name}" if held else value.name
-    if isinstance(value, Flavor):
-        return value.name
-    return str(given["name"]) if row is not None and "name" in given else ""
-
-
-def _offer(rows: Sequence[Any], ask: Any) -> list[Choice]:
-    if ask.kind == "image":
-        usable = sorted(rows, key=lambda image: (image.snapshot, image.name))
-        return [
-            Choice(
-                image,
-                (cut_middle(image.name or image.id, 38), byte_size(image.size)),
-                image.status == "active",
-                "" if image.status == "active" else image.status,
-            )
-            for image in usable
-        ]
-    return [Choice(row, (cut_middle(row.name or row.id, 38), "")) for row in rows]

@@ -6,10 +6,11 @@ from typing import Any
 from console.model.server import Server
 from console.tui.acting import Acting
 from console.tui.clipboard import copy
-from console.tui.dialogs import Pages, Palette, Topic
+from console.tui.dialogs import Topic
 from console.tui.helping import help_lines
 from console.tui.keys import COMMANDS
 from console.tui.panes import PANES
+from console.tui.pickers import Pages, Palette
 from console.tui.screen import MainScreen
 
 

@@ -12,7 +12,7 @@ from console.model.place import Place, Row
 from console.tui.footer import Key
 from console.tui.keys import Keymap
 from console.tui.lanes import Lane
-from console.tui.panes import Scene
+from console.tui.spec import Scene
 from console.tui.theme import Glyphs
 
 if TYPE_CHECKING:

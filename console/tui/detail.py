@@ -12,8 +12,8 @@ from console.model.server import Server
 from console.tui import views
 from console.tui.lanes import badge
 from console.tui.paint import Line, Span, fit, spans, spread
-from console.tui.panes import Scene
 from console.tui.sheet import Sheet
+from console.tui.spec import Scene
 from console.tui.theme import Glyphs, Ink
 
 TABS = ("Overview", "Readiness", "Console log", "History", "Metadata", "Raw")

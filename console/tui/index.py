@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from console.model.place import Key, Row
 from console.tui.filters import Filter
-from console.tui.panes import Group, PaneSpec, Scene, natural
+from console.tui.spec import Group, PaneSpec, Scene, natural
 
 SortKey = tuple[Any, ...]
 

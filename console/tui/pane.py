@@ -16,9 +16,9 @@ from console.tui.edit import Edit
 from console.tui.filters import parse
 from console.tui.index import Sorting
 from console.tui.paint import Line, Span, cut_end, spans, spread
-from console.tui.panes import Group, PaneSpec, Scene
 from console.tui.shape import Shape
 from console.tui.sheet import Sheet
+from console.tui.spec import Group, PaneSpec, Scene
 from console.tui.table import Table
 from console.tui.theme import Ink
 

@@ -10,8 +10,8 @@ from rich.cells import cell_len
 from console.model.flavor import Flavor
 from console.model.quota import Limit
 from console.model.server import FlavorReference, Server
-from console.tui.dialogs import Choice
 from console.tui.paint import Line, Span, cut_tail, gigabytes, megabytes, spans
+from console.tui.pickers import Choice
 
 PLENTY = 10_000  # a quota of which more than this is left is no quota worth telling
 

@@ -26,9 +26,10 @@ from console.tui.lanes import Header, Lane
 from console.tui.operations import Operations
 from console.tui.paint import Line, Span, fit, spans
 from console.tui.pane import BESIDE, GATHER, ResourcePane
-from console.tui.panes import PANES, Group, Scene
+from console.tui.panes import PANES
 from console.tui.shape import LEAST, SIDE, shape_of
 from console.tui.sheet import Sheet
+from console.tui.spec import Group, Scene
 from console.tui.table import Table
 from console.tui.theme import Glyphs, Ink
 

@@ -20,7 +20,7 @@ from console.model.place import Key, Row
 from console.tui.columns import EDGE, NARROW_EDGE, Placed, place_columns
 from console.tui.index import Index, nearest
 from console.tui.paint import Line, Span, age, cut_end, cut_middle, cut_tail, spans, to_strip
-from console.tui.panes import Cell, Cells, Group, PaneSpec, Scene
+from console.tui.spec import Cell, Cells, Group, PaneSpec, Scene
 from console.tui.theme import Ink
 
 FRESH = 3.0  # seconds for which a row that changed its status is bold

@@ -15,7 +15,9 @@ from console.model.server import Server
 from console.model.status import Mood
 from console.text import clean_lines, clean_tree
 from console.tui.paint import Line, Span, age, byte_size, fit, gigabytes, megabytes, since, spans, width
-from console.tui.panes import PANES, Scene, flavor_name, image_name
+from console.tui.panes import PANES
+from console.tui.server_pane import flavor_name, image_name
+from console.tui.spec import Scene
 
 Facts = list[tuple[str, Any]]
 ASKING: Line = (Span("  asking …", "muted"),)

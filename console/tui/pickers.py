@@ -1,0 +1,227 @@
+"""Dialogs with a list: pick one of several, read pages, or find anything that can be done by a few letters of it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from textual import events
+from textual.fuzzy import Matcher
+
+from console.tui.dialogs import Dialog, Topic
+from console.tui.edit import Edit
+from console.tui.paint import EMPTY, Line, Span, fit, spans, spread, width
+from console.tui.theme import Glyphs, Ink
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One line of a picker: its cells, whether it can be taken, and why (not)."""
+
+    value: Any
+    cells: tuple[str, ...]
+    fits: bool = True
+    reason: str = ""
+    current: bool = False
+
+
+class Pick(Dialog[Any]):
+    """One of several: every choice is shown, and the cursor passes over what does not fit."""
+
+    def __init__(
+        self,
+        ink: Ink,
+        glyphs: Glyphs,
+        topic: Topic,
+        lines: Sequence[Line],
+        choices: Sequence[Choice],
+        heads: Sequence[tuple[str, int, bool]],
+        verb: str,
+        changes: Callable[[Any], list[Line]] | None = None,
+        noun: str = "",
+    ) -> None:
+        super().__init__(ink, glyphs, topic)
+        self._lines, self._heads, self._verb, self._changes = list(lines), list(heads), verb, changes
+        self._noun = noun
+        self.choices: list[Choice] = []
+        self.at = -1
+        self.offer(choices)
+
+    def offer(self, choices: Sequence[Choice]) -> None:
+        """Show these choices; the cursor stays on its own, or stands on the first that fits."""
+        held = self.choices[self.at].value if 0 <= self.at < len(self.choices) else None
+        self.choices = list(choices)
+        fitting = [n for n, choice in enumerate(self.choices) if choice.fits]
+        same = [n for n in fitting if held is not None and self.choices[n].value == held]
+        current = next((n for n, choice in enumerate(self.choices) if choice.current), -1)
+        larger = [n for n in fitting if n > current]
+        self.at = (same or larger or fitting or [-1])[0]
+        self.topic = Topic(
+            self.topic.title,
+            self.topic.place,
+            self.topic.production,
+            self.topic.reversible,
+            f"{len(self.choices)} {self._noun}s, {len(fitting)} fit" if self._noun else "",
+        )
+        if self.is_attached:
+            self.draw()
+
+    @property
+    def chosen(self) -> Choice | None:
+        """The choice under the cursor."""
+        return self.choices[self.at] if 0 <= self.at < len(self.choices) else None
+
+    def middle(self) -> list[Line]:
+        """The choices, and what the one under the cursor would change."""
+        changes = self._changes(self.chosen.value) if self._changes and self.chosen else []
+        held = [EMPTY, *changes] if changes else []
+        room = max(3, self.rows - len(self._lines) - len(held) - 4)
+        if room < 6 and held:
+            held, room = [], max(3, self.rows - len(self._lines) - 4)
+        first = max(0, min(self.at - room // 2, len(self.choices) - room))
+        shown = self.choices[first : first + room]
+        rows = [self._row(choice, first + n == self.at) for n, choice in enumerate(shown)]
+        return [*self._lines, EMPTY, self._head_line(), *rows, *held]
+
+    def _head_line(self) -> Line:
+        found = spans(" " * 4)
+        for name, size, right in self._heads:
+            found = spans(found, Span(name.rjust(size) if right else name.ljust(size), "faint"))
+        return found
+
+    def _row(self, choice: Choice, here: bool) -> Line:
+        glyphs = self.glyphs
+        ground = "cursor" if here else ""
+        role = "strong" if choice.fits else "text" if choice.current else "faint"
+        glyph = (
+            (glyphs.well, "muted")
+            if choice.current
+            else (glyphs.done, "ok")
+            if choice.fits
+            else (glyphs.broken, "faint")
+        )
+        found = spans(
+            Span(glyphs.cursor if here else " ", "accent", ground=ground),
+            Span(" ", ground=ground),
+            Span(f"{glyph[0]} ", glyph[1], ground=ground),
+        )
+        for n, ((_, size, right), cell) in enumerate(zip(self._heads, choice.cells, strict=True)):
+            text = cell.rjust(size) if right else cell.ljust(size)
+            shade = role if n == 0 else ("text" if choice.fits or choice.current else "faint")
+            found = spans(found, Span(text, shade, here and n == 0, ground))
+        found = spans(found, Span(f"   {choice.reason}", "muted", ground=ground))
+        return spans(fit(found, self.room), Span(" " * max(0, self.room - width(found)), ground=ground))
+
+    def answer(self) -> Line:
+        """What enter does with the choice."""
+        if self.chosen is None:
+            return spread((), spans(Span("esc", "accent", True), " leave it"), self.room)
+        does = spans(Span(f"{self._verb} ", "text"), Span(self.chosen.cells[0], "strong", True))
+        arrows = spans(Span(f"{self.glyphs.up} {self.glyphs.down}", "accent", True), " choose")
+        return self.answers(does, "leave it", arrows)
+
+    def press(self, key: str, event: events.Key) -> None:
+        """Arrows choose, enter takes."""
+        if key == "enter":
+            if self.chosen is not None:
+                self.dismiss(self.chosen.value)
+        elif key in ("j", "down", "tab"):
+            self._go(1)
+        elif key in ("k", "up", "shift+tab"):
+            self._go(-1)
+
+    def _go(self, step: int) -> None:
+        fitting = [n for n, choice in enumerate(self.choices) if choice.fits]
+        if fitting:
+            at = fitting.index(self.at) if self.at in fitting else 0
+            self.at = fitting[max(0, min(at + step, len(fitting) - 1))]
+
+
+class Pages(Dialog[None]):
+    """Lines to read, that scroll."""
+
+    def __init__(self, ink: Ink, glyphs: Glyphs, topic: Topic, lines: Sequence[Line]) -> None:
+        super().__init__(ink, glyphs, topic)
+        self._lines = list(lines)
+        self._top = 0
+
+    def middle(self) -> list[Line]:
+        """As many lines as there is room for."""
+        room = self.rows
+        self._top = max(0, min(self._top, len(self._lines) - room))
+        return [EMPTY, *self._lines[self._top : self._top + room]]
+
+    def answer(self) -> Line:
+        """How to scroll, and how to go."""
+        more = len(self._lines) > self.rows
+        left = spans(Span("j k", "accent", True), " scroll") if more else EMPTY
+        return spread(left, spans(Span("esc", "accent", True), " close"), self.room)
+
+    def press(self, key: str, event: events.Key) -> None:
+        """j, k and pages scroll; q, ? and enter close."""
+        steps = {"j": 1, "down": 1, "k": -1, "up": -1, "ctrl+d": 10, "pagedown": 10, "space": 10, "ctrl+u": -10}
+        steps |= {"pageup": -10, "g": -(10**6), "G": 10**6}
+        if key in ("q", "?", "enter"):
+            self.dismiss(None)
+        self._top += steps.get(key, 0)
+
+
+class Palette(Dialog[str]):
+    """Anything that can be done, found by a few letters of it."""
+
+    def __init__(self, ink: Ink, glyphs: Glyphs, entries: Sequence[tuple[str, str, str, str]]) -> None:
+        super().__init__(ink, glyphs, Topic("Command"))
+        self._entries = list(entries)  # name, title, key, help or the reason against it
+        self.edit = Edit()
+        self.at = 0
+
+    @property
+    def found(self) -> list[tuple[str, str, str, str]]:
+        """The entries that fit what was typed, the best first."""
+        if not self.edit.text.strip():
+            return self._entries
+        matcher = Matcher(self.edit.text.strip())
+        scored = [(max(matcher.match(e[1]), matcher.match(e[3]) * 0.5), e) for e in self._entries]
+        return [entry for score, entry in sorted(scored, key=lambda pair: -pair[0]) if score > 0]
+
+    def middle(self) -> list[Line]:
+        """The line to type into, and what fits it."""
+        found, room = self.found, min(self.rows - 2, 18)
+        self.at = max(0, min(self.at, len(found) - 1))
+        first = max(0, min(self.at - room + 1, len(found) - room))
+        rows = [self._row(entry, first + n == self.at) for n, entry in enumerate(found[first : first + room])]
+        none = [spans(Span("Nothing is called that.", "muted"))]
+        filler: list[Line] = [EMPTY] * (room - max(len(rows), 1))
+        return [
+            EMPTY,
+            spans(Span(": ", "accent", True), self.edit.spans(room=self.field)),
+            EMPTY,
+            *(rows or none),
+            *filler,
+        ]
+
+    def _row(self, entry: tuple[str, str, str, str], here: bool) -> Line:
+        _, title, key, help = entry
+        ground = "cursor" if here else ""
+        line = spans(
+            Span(f"{self.glyphs.cursor if here else ' '} ", "accent", ground=ground),
+            Span(f"{key:<10}", "accent", True, ground),
+            Span(f"{title:<22}", "strong" if here else "text", ground=ground),
+            Span(help, "muted", ground=ground),
+        )
+        line = fit(line, self.room)
+        return spans(line, Span(" " * (self.room - width(line)), ground=ground))
+
+    def answer(self) -> Line:
+        """What enter does."""
+        found = self.found
+        return self.answers(spans(found[self.at][1] if found else ""), "close", ready=bool(found))
+
+    def press(self, key: str, event: events.Key) -> None:
+        """Arrows choose, enter does it, other keys type."""
+        if key == "enter":
+            if self.found:
+                self.dismiss(self.found[self.at][0])
+        elif key in ("down", "up", "ctrl+n", "ctrl+p"):
+            self.at += 1 if key in ("down", "ctrl+n") else -1
+        elif self.edit.press(event):
+            self.at = 0

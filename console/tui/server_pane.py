@@ -1,0 +1,185 @@
+"""The servers' pane, declared: columns, groups by attention, and the words for what a server does or suffers."""
+
+import re
+from typing import Any
+
+from console.model.server import Server, deleted
+from console.model.status import Mood
+from console.text import cells
+from console.tui.columns import Column
+from console.tui.paint import age, since, ticking
+from console.tui.spec import Cell, Cells, Group, PaneSpec, Scene, natural
+
+# Faults of Nova in the few words that fit beside an ERROR.
+_FAULTS = (
+    (re.compile(r"no valid host", re.I), "no valid host"),
+    (re.compile(r"quota.*port|port.*quota", re.I), "port quota reached"),
+    (re.compile(r"exceeded maximum number of retries", re.I), "no host took it"),
+    (re.compile(r"build of instance .* aborted: *", re.I), ""),
+)
+
+
+def fault_words(message: str) -> str:
+    """A fault in few words: its first sentence, without what every fault says."""
+    for pattern, words in _FAULTS:
+        if pattern.search(message):
+            if words:
+                return words
+            message = pattern.sub("", message)
+    words = re.split(r"[.\n;] ?", message.strip(), maxsplit=1)[0]
+    return words[:1].lower() + words[1:] if words[1:2].islower() else words
+
+
+def server_group(server: Server, scene: Scene) -> Group:
+    """Which group a server stands in."""
+    if scene.is_stale(server):
+        return Group.LAST_KNOWN
+    return {
+        Mood.BROKEN: Group.NEEDS_YOU,
+        Mood.ASKS: Group.NEEDS_YOU,
+        Mood.MOVING: Group.IN_MOTION,
+        Mood.UNKNOWN: Group.LAST_KNOWN,
+    }.get(server.mood, Group.CALM)
+
+
+def server_mood(server: Server, scene: Scene) -> tuple[str, str]:
+    """A server's glyph and its role."""
+    return (scene.glyphs.stale, "stale") if scene.is_stale(server) else scene.glyphs.of(server.mood)
+
+
+def _task(server: Server, scene: Scene) -> Cell:
+    mood = server.mood
+    if mood is Mood.BROKEN:
+        return Cell(fault_words(server.fault.message) if server.fault else "no reason given", "error")
+    moved = since(server.updated or server.created, scene.now)
+    clock = ticking(moved) if moved is not None and 0 <= moved < 86400 else ""
+    if mood is Mood.MOVING:
+        progress = server.progress or 0
+        return Cell(server.task_state or "", "text", right=f"{progress}%" if 0 < progress < 100 else clock)
+    if server.status in ("VERIFY_RESIZE", "VERIFY_MOVE"):
+        return Cell("keep or revert", "text", right=age(moved) if moved is not None and moved >= 0 else "")
+    if server.word and server.status == "UNKNOWN" and server.word.upper() != "UNKNOWN":
+        return Cell(server.word, "stale")
+    return Cell("locked", "muted") if server.locked else Cell()
+
+
+def _status(server: Server, role: str) -> Cell:
+    calm = server.mood in (Mood.WELL, Mood.RESTS)
+    return Cell(server.status, "muted" if calm else role, bold=server.mood is Mood.BROKEN, strike=deleted(server))
+
+
+def flavor_name(server: Server, scene: Scene) -> str:
+    """The name of a server's flavor; its id where no name is known; "" where the cloud did not tell."""
+    if server.flavor is None:
+        return ""
+    return server.flavor.name or scene.flavors.get(server.flavor.id or "") or server.flavor.id or ""
+
+
+def image_name(server: Server, scene: Scene) -> str:
+    """The name of the image that a server was made of, "volume", or "" where nobody told."""
+    if server.boots_from_volume:
+        return "volume"
+    id = server.image_id
+    return "" if id is None else scene.images.get(id) or f"{id[:4]}…{id[-4:]}"
+
+
+def server_age(server: Server, scene: Scene) -> str:
+    """How long ago it was made."""
+    seconds = since(server.created, scene.now)
+    return scene.glyphs.none if seconds is None else age(seconds)
+
+
+def server_cells(server: Server, scene: Scene) -> Cells:
+    """A server's row, in the order of SERVERS.columns."""
+    none = scene.glyphs.none
+    wide = (
+        Cell(server.id),
+        Cell(server.host or none),
+        Cell(server.zone or none),
+        Cell(server.power or none),
+        Cell(server.key_name or none),
+        Cell(server.project_id or none),
+    )
+    if scene.is_stale(server):
+        was = Cell(f"was {server.status}", "stale")
+        rest = (flavor_name(server, scene), image_name(server, scene), scene.label(server.place))
+        told = (server.name, "UNKNOWN", was, server.address or none, *rest, server_age(server, scene))
+        shown = tuple(text if isinstance(text, Cell) else Cell(text, "stale") for text in told)
+        return (*shown, *(cell._replace(role="stale") for cell in wide))
+    role = scene.glyphs.of(server.mood)[1]
+    lively = server.mood not in (Mood.WELL, Mood.RESTS)
+    return (
+        Cell(server.name or server.id, "strong", bold=lively),
+        _status(server, role),
+        _task(server, scene),
+        Cell(server.address or none, "text" if server.address else "muted"),
+        Cell(flavor_name(server, scene) or none),
+        Cell(image_name(server, scene) or none),
+        Cell(scene.label(server.place)),
+        Cell(server_age(server, scene)),
+        *wide,
+    )
+
+
+def _server_order(server: Server, scene: Scene) -> tuple[Any, ...]:
+    mood = server.mood
+    calm = mood in (Mood.WELL, Mood.RESTS)
+    return (Mood.WELL if calm else mood, scene.rank(server.place), str(server.place), natural(server.name), server.id)
+
+
+def _server_needs(server: Server, scene: Scene) -> tuple[tuple[str, int], ...]:
+    return (
+        ("name", cells(server.name)),
+        ("address", len(server.address or "")),
+        ("flavor", cells(flavor_name(server, scene))),
+        ("image", cells(image_name(server, scene))),
+        ("place", len(scene.label(server.place))),
+    )
+
+
+SERVERS = PaneSpec(
+    name="servers",
+    title="Servers",
+    collection="servers",
+    kind=Server,
+    columns=(
+        Column("name", 13, cut="middle", grows=32, gives=8),
+        Column("status", 15, narrow=(79, 14)),
+        Column("task", 22, narrow=(79, 21)),
+        Column("address", 17, cut="never", gives=12, least=78),
+        Column("flavor", 11, cut="head", grows=24, gives=8, least=114),
+        Column("image", 16, cut="head", grows=32, gives=10, least=114),
+        Column("place", 10, cut="middle", grows=24, gives=6, least=98, places=True),
+        Column("age", 5, align="right"),
+        Column("id", 37, wide=True),
+        Column("host", 16, wide=True, cut="middle"),
+        Column("zone", 10, wide=True),
+        Column("power", 10, wide=True),
+        Column("key", 14, wide=True, cut="middle"),
+        Column("project", 33, wide=True),
+    ),
+    cells=server_cells,
+    group=server_group,
+    order=_server_order,
+    mood=server_mood,
+    fields={
+        "name": lambda row, scene: row.name,
+        "id": lambda row, scene: row.id,
+        "status": lambda row, scene: row.status,
+        "task": lambda row, scene: row.task_state or "",
+        "address": lambda row, scene: " ".join(a.addr for a in row.all_addresses()) or row.address or "",
+        "flavor": flavor_name,
+        "image": image_name,
+        "place": lambda row, scene: str(row.place),
+        "host": lambda row, scene: row.host or "",
+        "zone": lambda row, scene: row.zone or "",
+        "power": lambda row, scene: row.power or "",
+        "key": lambda row, scene: row.key_name or "",
+        "project": lambda row, scene: row.project_id or "",
+        "locked": lambda row, scene: "yes" if row.locked else "no",
+        "meta": lambda row, scene: " ".join(f"{k}={v}" for k, v in (row.metadata or {}).items()),
+        "age": lambda row, scene: since(row.created, scene.now),
+    },
+    needs=_server_needs,
+    new="server.create",
+)

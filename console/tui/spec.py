@@ -1,0 +1,104 @@
+"""What a pane is made of: cells, groups, the scene that cells are drawn in, and the declaration itself.
+
+Pure: a row and a `Scene` in, cells out. The panes are declared in `server_pane.py` and `panes.py`.
+"""
+
+import datetime as dt
+import enum
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from console.model.place import Place, Row
+from console.tui.columns import Column
+from console.tui.theme import UNICODE, Glyphs
+
+
+class Cell(NamedTuple):
+    """What stands in one column: text at the left (or right, as the column says), `right` at the right end."""
+
+    text: str = ""
+    role: str = "muted"
+    bold: bool = False
+    right: str = ""
+    right_role: str = "text"
+    strike: bool = False
+
+
+class Group(enum.IntEnum):
+    """By what it asks of its reader, trouble first."""
+
+    NEEDS_YOU = 0
+    IN_MOTION = 1
+    CALM = 2
+    LAST_KNOWN = 3
+
+    @property
+    def title(self) -> str:
+        """The title of the group, in lower case."""
+        return ("needs you", "in motion", "calm", "last known")[self]
+
+
+@dataclass
+class Scene:
+    """What cells need beside their row: time, names of other nouns, and how fresh each place is."""
+
+    now: dt.datetime = field(default_factory=lambda: dt.datetime.now(dt.UTC))
+    glyphs: Glyphs = UNICODE
+    flavors: Mapping[str, str] = field(default_factory=dict)
+    images: Mapping[str, str] = field(default_factory=dict)
+    used: Mapping[str, int] = field(default_factory=dict)  # how many servers have the flavor, by name
+    stale: Mapping[Place, float | None] = field(default_factory=dict)  # seconds since its rows were vouched for
+    labels: Mapping[Place, str] = field(default_factory=dict)
+    production: Callable[[Place], bool] = lambda place: False
+    stale_row: Callable[[Row], bool] | None = None
+    wide: bool = False
+
+    def is_stale(self, row: Row) -> bool:
+        """Whether nobody vouches for this row any more."""
+        if not self.stale:
+            return False
+        return self.stale_row(row) if self.stale_row else row.place in self.stale
+
+    def rank(self, place: Place) -> int:
+        """Where the place stands in the settings."""
+        for rank, other in enumerate(self.labels):
+            if other == place:
+                return rank
+        return len(self.labels)
+
+    def label(self, place: Place) -> str:
+        """The place as short as it is still told apart."""
+        return self.labels.get(place) or str(place)
+
+
+Cells = tuple[Cell, ...]
+
+
+@dataclass(frozen=True)
+class PaneSpec:
+    """One pane: what it shows of which noun, and in which order."""
+
+    name: str
+    title: str
+    collection: str  # the attribute of Console
+    kind: type[Row]
+    columns: tuple[Column, ...]
+    cells: Callable[[Any, Scene], Cells]
+    group: Callable[[Any, Scene], Group]
+    order: Callable[[Any, Scene], tuple[Any, ...]]
+    mood: Callable[[Any, Scene], tuple[str, str]]  # glyph and role
+    grouped: bool = True
+    fields: Mapping[str, Callable[[Any, Scene], Any]] = field(default_factory=dict)
+    needs: Callable[[Any, Scene], tuple[tuple[str, int], ...]] = lambda row, scene: ()  # cells that its texts take
+    fold: Callable[[Any], tuple[Any, ...] | None] = lambda row: None  # rows of one fold are shown once
+    new: str = ""  # what `n` makes here
+
+
+_DIGITS = re.compile(r"\d+")
+
+
+def natural(name: str) -> str:
+    """A sort key under which web-2 stands before web-10."""
+    return _DIGITS.sub(lambda match: match.group().zfill(9), name)
