@@ -32,7 +32,10 @@ class Witness:
         self._token = ""
 
     async def __aenter__(self) -> Self:
-        self._http = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=PATIENCE))
+        self._http = aiohttp.ClientSession(
+            timeout=aiohttp.ClientTimeout(total=PATIENCE),
+            connector=aiohttp.TCPConnector(force_close=True),  # the services drop an idle connection at any moment
+        )
         try:
             await self._log_in()
         except BaseException:
