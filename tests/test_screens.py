@@ -4,6 +4,7 @@ After a wanted change: `SCREENS=write pytest tests/test_screens.py`, and read th
 """
 
 import os
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -94,7 +95,10 @@ def busy(app: NovadeckApp) -> None:
 
 @pytest.mark.parametrize("size", [(160, 55), (120, 40), (80, 24)], ids=lambda size: f"{size[0]}x{size[1]}")
 async def test_operations(size: tuple[int, int]) -> None:
-    check(f"operations-{size[0]}x{size[1]}", await picture(size, before=busy))
+    lines = (await picture(size, before=busy)).splitlines()
+    first = next(n for n, line in enumerate(lines) if "resize_migrating" in line) - 3
+    still = [re.sub(r"\d", "0", line) if n >= first else line for n, line in enumerate(lines)]
+    check(f"operations-{size[0]}x{size[1]}", "\n".join(still))  # running seconds are no picture
 
 
 @pytest.mark.parametrize("size", [(160, 55), (80, 24)], ids=lambda size: f"{size[0]}x{size[1]}")
