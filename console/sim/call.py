@@ -119,6 +119,16 @@ def reply(status: int = 200, body: Any = None, headers: dict[str, str] | None = 
     return web.Response(status=status, body=data, headers=merged)
 
 
+def error_page(call: Call, status: int, title: str, text: str) -> web.Response:
+    """What WebOb makes of an error: a page, JSON where only that is accepted, or text where neither is."""
+    accepted = call.request.headers.get("Accept") or "*/*"
+    if "*/*" in accepted or "text/html" in accepted or "text/*" in accepted:
+        return html(status, title, text)
+    if "application/json" in accepted or "application/*" in accepted:
+        return reply(status, {"message": f"{text}<br /><br />\n\n\n", "code": f"{status} {title}", "title": title})
+    return web.Response(status=status, text=f"{status} {title}\n\n{text}\n\n\n\n ")
+
+
 def html(status: int, title: str, text: str) -> web.Response:
     """The page that WebOb makes of an error."""
     page = (

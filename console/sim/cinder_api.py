@@ -6,7 +6,7 @@ from typing import Any
 
 from aiohttp import web
 
-from console.sim.call import Call, Fault, html, reply
+from console.sim.call import Call, Fault, error_page, reply
 from console.sim.cinder_store import Attachment, Volume, VolumeSnapshot
 from console.sim.clock import Clock, naive
 from console.sim.region import Region
@@ -109,7 +109,7 @@ class Cinder(Service):
         return reply(fault.status, {kind: {"code": fault.status, "message": fault.message}})
 
     def not_routed(self, call: Call) -> web.Response:
-        return html(404, "Not Found", "The resource could not be found.")
+        return error_page(call, 404, "Not Found", "The resource could not be found.")
 
     def _version(self) -> dict[str, Any]:
         media = "application/vnd.openstack.volume+json;version=3"
@@ -170,8 +170,9 @@ class Cinder(Service):
             "multiattach": volume.multiattach,
             "attachments": [self._attachment(volume, a, admin) for a in volume.attachments] if connected else [],
         }
-        if not fresh:
-            record["os-vol-tenant-attr:tenant_id"] = volume.project_id
+        if fresh:
+            return record
+        record["os-vol-tenant-attr:tenant_id"] = volume.project_id
         if volume.image_metadata:
             record["volume_image_metadata"] = volume.image_metadata
         if admin:

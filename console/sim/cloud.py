@@ -117,6 +117,7 @@ class Cloud:
         for place in self.regions.values():
             place.compute.views.bare = place.compute.base
             place.compute.views.root = place.compute.base + "/v2.1"
+            place.compute.views.image_base = place.services["image"].base
 
     async def close(self) -> None:
         """Stop listening."""

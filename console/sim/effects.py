@@ -259,7 +259,9 @@ def offload(region: Region, server: Server, job: Job) -> None:
 
 @effect
 def unshelved(region: Region, server: Server, job: Job) -> None:
-    """The server is back on a host."""
+    """The server is back on a host, and the image that kept it is not needed any more."""
+    region.glance.drop(server.shelved_image)
+    server.shelved_image = ""
     server.launched = region.clock.time()
     region.guests.boot(server)
 
@@ -287,6 +289,7 @@ def vanish(region: Region, server: Server, job: Job) -> None:
     server.terminated, server.vm_state, server.task_state, server.power_state = now, "deleted", None, 0
     region.neutron.release(server)
     region.cinder.freed(server)
+    region.glance.drop(server.shelved_image)
     region.guests.forget(server)
     server.metadata = {}
     server.in_request = False

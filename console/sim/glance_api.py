@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 import msgspec
 from aiohttp import web
 
-from console.sim.call import Call, Fault, html, reply
+from console.sim.call import Call, Fault, error_page, html, reply
 from console.sim.clock import Clock, parse, zulu
 from console.sim.records import Image
 from console.sim.region import Region
@@ -111,6 +111,7 @@ class Glance(Service):
             "GET /v2/images/{id}/members/{member}": self.member,
             "PUT /v2/images/{id}/members/{member}": self.answer_member,
             "DELETE /v2/images/{id}/members/{member}": self.drop_member,
+            "GET /v2/images/{id}/tasks": self.tasks,
             "GET /v2/schemas/image": self.schema,
             "GET /v2/schemas/images": self.schema,
         }
@@ -146,7 +147,7 @@ class Glance(Service):
         return page
 
     def fault_reply(self, call: Call, fault: Fault) -> web.Response:
-        return html(fault.status, TITLES.get(fault.status, "Error"), fault.message)
+        return error_page(call, fault.status, TITLES.get(fault.status, "Error"), fault.message)
 
     # Which images
 
@@ -372,6 +373,11 @@ class Glance(Service):
         image.tags.remove(call.names["tag"])
         self.store.touch(image)
         return reply(204)
+
+    async def tasks(self, call: Call) -> web.Response:
+        """GET /v2/images/{id}/tasks: imports, of which there are none."""
+        self._image(call)
+        return reply(200, {"tasks": []})
 
     # Members
 

@@ -10,6 +10,7 @@ from aiohttp import web
 from console.sim.call import Call, Fault, html, reply
 from console.sim.clock import Clock
 from console.sim.identity import Identity, Project, Refused, Token, User
+from console.sim.keystone_people import People
 from console.sim.service import Service
 from console.sim.trouble import Trouble
 
@@ -50,6 +51,7 @@ class Keystone(Service):
             "GET /v3/roles": self.roles,
         }
         self.router.table(routes)
+        People(identity, {"project": self._project, "user": self._user}, self.router)
 
     def is_open(self, call: Call) -> bool:
         return call.path.strip("/") in ("", "v3") or (call.request.method, call.path) == ("POST", "/v3/auth/tokens")
@@ -285,7 +287,12 @@ class Keystone(Service):
     async def roles(self, call: Call) -> web.Response:
         """GET /v3/roles (administrators)."""
         self._admin_only(call, "identity:list_roles")
-        rows = [{"id": id, "name": name, "domain_id": None} for name, id in self.identity.role_ids.items()]
+        wanted = call.first("name")
+        rows = [
+            {"id": id, "name": name, "domain_id": None}
+            for name, id in self.identity.role_ids.items()
+            if wanted in (None, name)
+        ]
         return self._listing(call, "roles", rows)
 
 

@@ -153,7 +153,7 @@ def rule(found: Rule) -> dict[str, Any]:
         "normalized_cidr": found.prefix,
         "remote_group_id": found.remote_group,
         "standard_attr_id": int(found.id[:6], 16),
-        "belongs_to_default_sg": False,
+        "belongs_to_default_sg": None,
         "description": found.description,
         "tags": [],
         "created_at": zulu(found.created),

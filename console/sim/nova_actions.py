@@ -16,7 +16,16 @@ from console.sim.nova_actions_admin import AdminActions
 from console.sim.nova_actions_image import ImageActions
 from console.sim.nova_api import Nova
 from console.sim.records import Server
-from console.sim.wanted import checked_metadata, checked_name, invalid, visible
+from console.sim.wanted import (
+    UUID,
+    checked_address,
+    checked_hostname,
+    checked_metadata,
+    checked_name,
+    invalid,
+    unexpected,
+    visible,
+)
 
 Do = Callable[["Actions", Call, Server, Any], web.Response]
 
@@ -39,6 +48,10 @@ REBOOTABLE = (
     None, "rebooting", "reboot_pending", "reboot_started", "resuming", "rebooting_hard", "unpausing", "pausing",
     "suspending",
 )  # fmt: skip
+REBUILD_ALWAYS = {
+    "imageRef", "name", "adminPass", "metadata", "preserve_ephemeral", "OS-DCF:diskConfig", "accessIPv4", "accessIPv6",
+}  # fmt: skip
+REBUILD_SINCE = {"description": 19, "key_name": 54, "user_data": 57, "trusted_image_certificates": 63, "hostname": 90}
 FOUR = ("active", "stopped", "paused", "suspended")
 
 
@@ -197,7 +210,8 @@ class Actions(ImageActions, AdminActions):
         """The action rebuild."""
         if not isinstance(given, dict) or "imageRef" not in given:
             raise invalid("rebuild", given, "'imageRef' is a required property")
-        image = self.region.glance.images.get(str(given["imageRef"]).rsplit("/", 1)[-1])
+        self._check_rebuild(call, given)
+        image = self.region.glance.images.get(given["imageRef"])
         if image is None or not visible(image, call):
             raise Fault(400, "Cannot find image for rebuild")
         if image.status != "active":
@@ -213,7 +227,10 @@ class Actions(ImageActions, AdminActions):
             server.description = given["description"]
         if call.minor >= 57 and "user_data" in given:
             server.user_data = given["user_data"]
-        server.access_v4 = given.get("accessIPv4", server.access_v4)
+        if "accessIPv4" in given:
+            server.access_v4 = checked_address("accessIPv4", given["accessIPv4"])
+        if "accessIPv6" in given:
+            server.access_v6 = checked_address("accessIPv6", given["accessIPv6"])
         server.disk_config = given.get("OS-DCF:diskConfig", server.disk_config)
         server.admin_pass = given.get("adminPass") or self.region.ids.word(12)
         if server.image_id is not None:
@@ -225,6 +242,18 @@ class Actions(ImageActions, AdminActions):
         if call.minor >= 57:
             record["user_data"] = server.user_data
         return reply(202, {"server": record}, {"Location": f"{self.nova.views.root}/servers/{server.id}"})
+
+    def _check_rebuild(self, call: Call, given: dict[str, Any]) -> None:
+        allowed = REBUILD_ALWAYS | {key for key, since in REBUILD_SINCE.items() if call.minor >= since}
+        allowed |= {"personality"} if call.minor < 57 else set()
+        unknown = [key for key in given if key not in allowed]
+        if unknown:
+            raise invalid("rebuild", given, unexpected(unknown))
+        reference = given["imageRef"]
+        if not isinstance(reference, str) or not UUID.fullmatch(reference):
+            raise invalid("imageRef", reference, f"{reference!r} is not a 'uuid'")
+        if call.minor >= 90 and "hostname" in given:
+            checked_hostname(given["hostname"], call.minor)
 
     def _new_key(self, call: Call, server: Server, name: str | None) -> None:
         found = self.store.keypairs.get((call.who.user.id, str(name)))

@@ -43,7 +43,7 @@ class ImageActions(ActionGround):
             call, server, "backup", "createBackup", image=image.id, backup_type=str(given["backup_type"]),
             rotation=int(rotation),
         )  # fmt: skip
-        return reply(202) if int(rotation) == 0 else self._image_reply(call, image)
+        return reply(202) if int(rotation) == 0 and call.minor < 45 else self._image_reply(call, image)
 
     def new_image(self, call: Call, server: Server, given: dict[str, Any], kind: str) -> Image:
         """A queued Glance image with the properties that Nova gives to a snapshot."""
@@ -84,6 +84,7 @@ class ImageActions(ActionGround):
     def shelve(self, call: Call, server: Server, given: Any) -> web.Response:
         """The action shelve."""
         image = self.new_image(call, server, {"name": f"{server.name}-shelved"}, "snapshot")
+        server.shelved_image = image.id
         life = "shelve" if self.store.shelved_offload else "shelve_keep"
         self.begin(call, server, life, "shelve", image=image.id)
         return reply(202)

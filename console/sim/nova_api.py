@@ -11,7 +11,7 @@ from urllib.parse import quote_plus
 
 from aiohttp import web
 
-from console.sim.call import Call, Fault, Router, html, reply
+from console.sim.call import Call, Fault, Router, error_page, reply
 from console.sim.clock import Clock
 from console.sim.machine import Machine
 from console.sim.nova_views import Views
@@ -94,7 +94,7 @@ class Nova(Service):
 
     def not_routed(self, call: Call) -> web.Response:
         call.headers.clear()
-        return html(404, "Not Found", "The resource could not be found.")
+        return error_page(call, 404, "Not Found", "The resource could not be found.")
 
     def _choose_version(self, call: Call) -> None:
         asked = ""

@@ -14,7 +14,7 @@ from console.sim.nova_api import Nova
 from console.sim.nova_query import Query
 from console.sim.nova_views import addresses
 from console.sim.records import Server
-from console.sim.wanted import Wanted, checked_name
+from console.sim.wanted import Wanted, checked_address, checked_hostname, checked_name
 
 
 class Servers:
@@ -113,6 +113,10 @@ class Servers:
             raise Fault(400, f"Additional properties are not allowed ({names} was unexpected)")
         if "name" in body:
             checked_name(body["name"])
+        for key in {"accessIPv4", "accessIPv6"} & set(body):
+            body[key] = checked_address(key, body[key])
+        if "hostname" in body:
+            checked_hostname(body["hostname"], call.minor)
         for key, value in body.items():
             setattr(server, fields[key], value if value is not None or key == "description" else "")
         server.touch(self.nova.clock.time())

@@ -28,11 +28,12 @@ def step_of(minor: int) -> int:
 
 
 class Views:
-    """One region's ways of showing; `root` is the versioned base URL, `bare` the unversioned one."""
+    """One region's ways of showing; `root` is the versioned base URL, `bare` the one without, `image_base` Glance's."""
 
     def __init__(self) -> None:
         self.root = ""
         self.bare = ""
+        self.image_base = ""
         self.host_up: dict[str, str] = {}
 
     def links(self, kind: str, id: str) -> list[dict[str, str]]:

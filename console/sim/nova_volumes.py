@@ -1,4 +1,4 @@
-"""What is plugged into a server through Nova: volumes and network interfaces, and the old proxy to its images."""
+"""What is plugged into a server through Nova: volumes and network interfaces."""
 
 from __future__ import annotations
 
@@ -9,17 +9,14 @@ from aiohttp import web
 
 from console.sim.call import Call, Fault, reply
 from console.sim.cinder_store import Attachment, Volume
-from console.sim.clock import zulu
 from console.sim.job import Job
 from console.sim.neutron_store import NoAddress
 from console.sim.nova_api import Nova
-from console.sim.records import Event, Image, Port, Server
-from console.sim.wanted import invalid, visible
+from console.sim.records import Event, Port, Server
+from console.sim.wanted import invalid
 
 ATTACHABLE = ("active", "paused", "stopped", "resized", "soft-delete", "shelved", "shelved_offloaded")
 PLUGGABLE = ("active", "paused", "stopped")
-OLD_STATUS = {"queued": ("SAVING", 25), "saving": ("SAVING", 50), "active": ("ACTIVE", 100), "killed": ("ERROR", 0),
-              "deleted": ("DELETED", 0), "pending_delete": ("DELETED", 0)}  # fmt: skip
 
 
 class Plugs:
@@ -39,10 +36,6 @@ class Plugs:
                 "POST /servers/{id}/os-interface": self.plug,
                 "GET /servers/{id}/os-interface/{port}": self.interface,
                 "DELETE /servers/{id}/os-interface/{port}": self.unplug,
-                "GET /images": self.images,
-                "GET /images/detail": self.images_detail,
-                "GET /images/{id}": self.image,
-                "DELETE /images/{id}": self.drop_image,
             }
         )
 
@@ -230,66 +223,3 @@ class Plugs:
                 self.region.neutron.unplug(port, server)
 
         return done
-
-    # The proxy to Glance that ended with 2.36
-
-    def _old(self, call: Call) -> None:
-        if call.minor >= 36:
-            raise Fault(404, "The resource could not be found.")
-
-    def _old_image(self, image: Image) -> dict[str, Any]:
-        status, progress = OLD_STATUS.get(image.status, ("UNKNOWN", 0))
-        record: dict[str, Any] = {
-            "id": image.id,
-            "name": image.name,
-            "minRam": image.min_ram,
-            "minDisk": image.min_disk,
-            "metadata": image.properties,
-            "created": zulu(image.created),
-            "updated": zulu(image.updated),
-            "status": status,
-            "progress": progress,
-            "OS-EXT-IMG-SIZE:size": image.size or 0,
-            "links": self.nova.views.links("images", image.id),
-        }
-        server = image.properties.get("instance_uuid")
-        if server is not None:
-            record["server"] = {"id": server, "links": self.nova.views.links("servers", server)}
-        return record
-
-    def _old_images(self, call: Call) -> list[Image]:
-        self._old(call)
-        rows = [i for i in self.region.glance.images.values() if visible(i, call)]
-        name, status = call.first("name"), call.first("status")
-        rows = [i for i in rows if name in (None, i.name)]
-        rows = [i for i in rows if status is None or OLD_STATUS.get(i.status, ("UNKNOWN",))[0] == status.upper()]
-        return sorted(rows, key=lambda i: (i.created, i.id), reverse=True)
-
-    async def images(self, call: Call) -> web.Response:
-        """GET /images."""
-        rows = self._old_images(call)
-        links = self.nova.views.links
-        return reply(200, {"images": [{"id": i.id, "name": i.name, "links": links("images", i.id)} for i in rows]})
-
-    async def images_detail(self, call: Call) -> web.Response:
-        """GET /images/detail."""
-        return reply(200, {"images": [self._old_image(i) for i in self._old_images(call)]})
-
-    def _one_image(self, call: Call) -> Image:
-        self._old(call)
-        found = self.region.glance.images.get(call.names["id"])
-        if found is None or not visible(found, call):
-            raise Fault(404, f"Image {call.names['id']} could not be found.")
-        return found
-
-    async def image(self, call: Call) -> web.Response:
-        """GET /images/{id}."""
-        return reply(200, {"image": self._old_image(self._one_image(call))})
-
-    async def drop_image(self, call: Call) -> web.Response:
-        """DELETE /images/{id}."""
-        image = self._one_image(call)
-        if not (call.admin or image.owner == call.who.project_id) or image.protected:
-            raise Fault(403, "You are not allowed to delete the image.")
-        self.region.glance.drop(image.id)
-        return reply(204)

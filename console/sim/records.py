@@ -267,6 +267,7 @@ class Server:
     old_flavor: Flavor | None = None
     old_host: str = ""
     old_state: str = ""
+    shelved_image: str = ""
     motion: int = 0
     actions: list[InstanceAction] | None = None
     console: str | None = None

@@ -11,7 +11,7 @@ from uuid import uuid4
 
 from aiohttp import web
 
-from console.sim.call import UNAUTHORIZED, Call, Fault, Router, html, reply
+from console.sim.call import UNAUTHORIZED, Call, Fault, Router, error_page, reply
 from console.sim.clock import Clock
 from console.sim.identity import Identity
 from console.sim.trouble import Rule, Trouble, spoil, strike
@@ -91,7 +91,7 @@ class Service:
 
     def not_routed(self, call: Call) -> web.Response:
         """The answer to a path that does not exist."""
-        return html(404, "Not Found", "The resource could not be found.")
+        return error_page(call, 404, "Not Found", "The resource could not be found.")
 
     def fault_reply(self, call: Call, fault: Fault) -> web.Response:
         """The fault in this service's own words."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
 from console.sim.call import Call, Fault
@@ -29,7 +30,9 @@ SINCE = {
     "hostname": 90,
 }
 META_KEY = re.compile(r"^[a-zA-Z0-9-_:. ]{1,255}$")
-HOSTNAME = re.compile(r"^[a-zA-Z0-9]+[a-zA-Z0-9-]*[a-zA-Z0-9]+$")
+UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
+HOSTNAME = r"^[a-zA-Z0-9]+[a-zA-Z0-9-]*[a-zA-Z0-9]+$"
+FULL_HOSTNAME = r"^[a-zA-Z0-9]+[a-zA-Z0-9-.]*[a-zA-Z0-9]+$"
 
 
 def invalid(field: str, value: Any, why: str) -> Fault:
@@ -37,15 +40,44 @@ def invalid(field: str, value: Any, why: str) -> Fault:
     return Fault(400, f"Invalid input for field/attribute {field}. Value: {value}. {why}")
 
 
+def unexpected(keys: list[str]) -> str:
+    """The schema's words for keys that it does not know."""
+    names, verb = ", ".join(f"'{key}'" for key in keys), "was" if len(keys) == 1 else "were"
+    return f"Additional properties are not allowed ({names} {verb} unexpected)"
+
+
 def checked_name(name: Any) -> str:
     """A server's name, if it is a legal one."""
     if not isinstance(name, str):
         raise invalid("name", name, f"{name!r} is not of type 'string'")
     if not 1 <= len(name) <= 255:
-        raise invalid("name", name, f"{name!r} is too {'long' if name else 'short'}")
+        raise invalid("name", name, f"{name!r} " + ("is too long" if name else "should be non-empty"))
     if name != name.strip():
         raise invalid("name", name, f"{name!r} does not match '^(?![\\\\s])(.+?)(?<![\\\\s])$'")
     return name
+
+
+def checked_hostname(name: Any, minor: int) -> str:
+    """A host name, if it is a legal one; from 2.94 on it may have a domain."""
+    pattern = FULL_HOSTNAME if minor >= 94 else HOSTNAME
+    if not isinstance(name, str):
+        raise invalid("hostname", name, f"{name!r} is not of type 'string'")
+    if not re.match(pattern, name):
+        raise invalid("hostname", name, f"{name!r} does not match '{pattern}'")
+    if len(name) > (255 if minor >= 94 else 63):
+        raise invalid("hostname", name, f"{name!r} is too long")
+    return name
+
+
+def checked_address(field: str, given: Any) -> str:
+    """An access address in its shortest form, or nothing; `field` is accessIPv4 or accessIPv6."""
+    if given is None or given == "":
+        return ""
+    kind: type[IPv4Address | IPv6Address] = IPv4Address if field == "accessIPv4" else IPv6Address
+    try:
+        return str(kind(given))
+    except ValueError:
+        raise invalid(field, given, f"{given!r} is not a '{field[-4:].lower()}'") from None
 
 
 def checked_metadata(found: Any, limit: int) -> dict[str, str]:
@@ -99,15 +131,14 @@ class Wanted:
         allowed |= {"personality"} if minor < 57 else set()
         unknown = [key for key in body if key not in allowed]
         if unknown:
-            names = ", ".join(f"'{key}'" for key in unknown)
-            verb = "was" if len(unknown) == 1 else "were"
-            raise invalid("server", body, f"Additional properties are not allowed ({names} {verb} unexpected)")
+            raise invalid("server", body, unexpected(unknown))
         if body.get("OS-DCF:diskConfig", "AUTO") not in ("AUTO", "MANUAL"):
             value = body["OS-DCF:diskConfig"]
             raise invalid("OS-DCF:diskConfig", value, f"{value!r} is not one of ['AUTO', 'MANUAL']")
         self._check_user_data()
-        if "hostname" in body and not (isinstance(body["hostname"], str) and HOSTNAME.match(body["hostname"])):
-            raise invalid("hostname", body["hostname"], "does not match '^[a-zA-Z0-9]+[a-zA-Z0-9-]*[a-zA-Z0-9]+$'")
+        if "hostname" in body:
+            checked_hostname(body["hostname"], minor)
+        self.access = {key: checked_address(key, body.get(key)) for key in ("accessIPv4", "accessIPv6")}
         if {"host", "hypervisor_hostname"} & set(body):
             self.nova.only_admin(self.call, "servers:create:requested_destination")
 
@@ -131,9 +162,11 @@ class Wanted:
 
     def _image(self) -> Image | None:
         given = self.body.get("imageRef")
-        if not given:
+        if given is None or given == "":
             return None
-        found = self.region.glance.images.get(str(given).rsplit("/", 1)[-1])
+        if not UUID.fullmatch(str(given)):
+            raise invalid("imageRef", given, f"{given!r} is not valid under any of the given schemas")
+        found = self.region.glance.images.get(str(given))
         if found is None or not visible(found, self.call):
             raise Fault(400, "Can not find requested image")
         if found.status != "active":
@@ -147,12 +180,17 @@ class Wanted:
         found = []
         for row in rows:
             kind, uuid = row.get("source_type", ""), row.get("uuid", "")
+            place = row.get("destination_type", "volume")
+            if place not in ("local", "volume"):
+                raise invalid("destination_type", place, f"{place!r} is not one of ['local', 'volume']")
             if kind == "image" and row.get("destination_type") != "volume":
                 continue
             if kind == "volume":
                 volume = self.region.cinder.volumes.get(uuid)
                 if volume is None:
                     raise Fault(400, f"Block Device Mapping is Invalid: failed to get volume {uuid}.")
+                if str(row.get("boot_index")) == "0" and not volume.bootable:
+                    raise Fault(400, f"Block Device {uuid} is not bootable.")
                 if volume.status != "available":
                     raise Fault(400, f"Invalid volume: volume '{uuid}' status must be 'available'. Currently in "
                                      f"'{volume.status}' status.")  # fmt: skip
@@ -275,7 +313,7 @@ class Wanted:
         server.key_name, server.key_data = body.get("key_name"), self.key_data
         server.admin_pass = body.get("adminPass") or self.region.ids.word(12)
         server.disk_config = body.get("OS-DCF:diskConfig") or "MANUAL"
-        server.access_v4, server.access_v6 = body.get("accessIPv4") or "", body.get("accessIPv6") or ""
+        server.access_v4, server.access_v6 = self.access["accessIPv4"], self.access["accessIPv6"]
         server.description = body.get("description")
         server.tags = list(body.get("tags") or [])
         server.config_drive = "True" if body.get("config_drive") in (True, "true", "True") else ""

@@ -5,10 +5,12 @@ tests one after the other, and prints one JSON object: {"passed": [...], "failed
 """
 
 import configparser
+import contextlib
 import io
 import json
 import subprocess
 import sys
+import uuid
 from pathlib import Path
 
 import openstack
@@ -24,18 +26,36 @@ WANTED = (
 )
 
 
-def configure(cloud: str, folder: Path) -> Path:
+@contextlib.contextmanager
+def another_tenant(cloud: str):
+    """A user with a project of his own, made by the cloud's administrator (CLOUD-admin) and gone at the end."""
+    people = openstack.connect(cloud=f"{cloud}-admin").identity
+    name, password = f"tempest-{uuid.uuid4().hex[:6]}", uuid.uuid4().hex
+    project = people.create_project(name=name, domain_id="default")
+    user = people.create_user(name=name, password=password, default_project_id=project.id)
+    people.assign_project_role_to_user(project, user, people.find_role("member"))
+    try:
+        yield {"username": name, "password": password, "project_name": name}
+    finally:
+        people.delete_user(user)
+        people.delete_project(project)
+
+
+def configure(cloud: str, folder: Path, other: dict[str, str]) -> Path:
     """Write tempest.conf and its accounts for the cloud."""
     conn = openstack.connect(cloud=cloud)
     auth = conn.config.config["auth"]
     user = {name: auth[name] for name in ("username", "password", "project_name")}
     own = {"resources": {"network": "private"}, "domain_name": "Default"}
-    # Each role of the tests wants an entry of its own: the one user is written in two ways.
-    reader = user | own | {"roles": ["reader"], "user_id": conn.current_user_id}
-    accounts = [user | own | {"roles": ["member"]}, reader]
+    # Each role of the tests wants an entry of its own: the second user is written in two ways.
+    accounts = [
+        user | own | {"roles": ["member"]},
+        other | own | {"roles": ["member"]},
+        other | own | {"roles": ["reader"], "user_id": conn.current_user_id},
+    ]
     (folder / "accounts.yaml").write_text(yaml.safe_dump(accounts))
     image = next(found for found in conn.image.images() if found.name == "debian-12")
-    other = next(found for found in conn.image.images() if found.name != "debian-12" and found.status == "active")
+    image_2 = next(found for found in conn.image.images() if found.name == "rescue")
     flavors = {found.name: found.id for found in conn.compute.flavors()}
     public = conn.network.find_network("public", ignore_missing=False)
     config = configparser.ConfigParser()
@@ -51,7 +71,7 @@ def configure(cloud: str, folder: Path) -> Path:
             },
             "compute": {
                 "image_ref": image.id,
-                "image_ref_alt": other.id,
+                "image_ref_alt": image_2.id,
                 "flavor_ref": flavors["m1.tiny"],
                 "flavor_ref_alt": flavors["m1.small"],
                 "fixed_network_name": "private",
@@ -75,6 +95,8 @@ def configure(cloud: str, folder: Path) -> Path:
                 "attach_encrypted_volume": "false",
                 "swap_volume": "false",
             },
+            "image": {"build_interval": "0", "build_timeout": "60"},
+            "volume": {"build_interval": "0", "build_timeout": "60"},
             "network": {"public_network_id": public.id, "floating_network_name": "public"},
             "service_available": {"swift": "false", "horizon": "false", "cinder": "true", "neutron": "true"},
             "validation": {"run_validation": "false"},
@@ -116,10 +138,11 @@ def main() -> None:
     subprocess.run(
         [tempest, "init", "--workspace-path", folder / "workspaces", workspace], check=True, capture_output=True
     )
-    configure(cloud, workspace).replace(workspace / "etc" / "tempest.conf")
     wanted = regex[0] if regex else WANTED
     command = [tempest, "run", "--serial", "--subunit", "--regex", wanted]
-    run = subprocess.run(command, cwd=workspace, stdout=subprocess.PIPE)
+    with another_tenant(cloud) as other:
+        configure(cloud, workspace, other).replace(workspace / "etc" / "tempest.conf")
+        run = subprocess.run(command, cwd=workspace, stdout=subprocess.PIPE)
     json.dump(results(run.stdout), sys.stdout, indent=1)
 
 
