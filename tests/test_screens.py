@@ -13,14 +13,39 @@ import pytest
 from screen_pilot import screen_text
 from standin import DFW, NOW, StandIn, flavors, opened, sample, server
 
+from console.actions.action import ACTIONS
 from console.core.health import Health
 from console.errors import ConfigError
 from console.model.place import Place
 from console.tui.app import NovadeckApp
+from console.tui.deck import Deck
 from console.tui.operations import Operation, Step
 from console.tui.theme import ASCII, UNICODE, Glyphs, load_theme
 
 PICTURES = Path(__file__).parent / "screens"
+
+
+# The footer has room for these; a new action elsewhere shall not change every picture.
+ACTS = (
+    "create",
+    "delete",
+    "reboot",
+    "hard_reboot",
+    "resize",
+    "confirm",
+    "revert",
+    "snapshot",
+    "rebuild",
+    "set",
+    "check",
+)
+
+
+@pytest.fixture(autouse=True)
+def still_actions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same actions in every picture."""
+    chosen = {f"server.{name}": ACTIONS[f"server.{name}"] for name in ACTS}
+    monkeypatch.setattr(Deck, "actions", lambda self: chosen)
 
 
 async def picture(
