@@ -26,7 +26,8 @@ async def cloud(
         monkeypatch.setenv(f"XDG_{kind}_HOME", str(tmp_path / kind.lower()))
     async with AsyncExitStack() as stack:
         real = request.param == "openstack"
-        clouds_yaml = write_lab_clouds(tmp_path) if real else await start_embedded(stack, tmp_path)
+        estate = None if real else await start_embedded(stack)
+        clouds_yaml = write_lab_clouds(tmp_path) if estate is None else Path(estate.write_clouds_yaml(tmp_path))
         monkeypatch.setenv("OS_CLIENT_CONFIG_FILE", str(clouds_yaml))
         entries = yaml.safe_load(clouds_yaml.read_text())["clouds"]
         member, admin = names(entries)
@@ -38,7 +39,7 @@ async def cloud(
             for region in regions
         }
         guests = not real or os.geteuid() == 0
-        yield Cloud(clouds_yaml, member, admin, regions, real, guests, prefix, eyes[member, regions[0]])
+        yield Cloud(clouds_yaml, member, admin, regions, real, guests, prefix, eyes[member, regions[0]], estate)
         if real:
             for witness in eyes.values():
                 await witness.clean(prefix)

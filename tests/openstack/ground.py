@@ -32,6 +32,7 @@ class Cloud:
     guests: bool  # does a new server have one that can be logged into?
     prefix: str  # of all names that this test gives
     witness: Witness  # as the member, in the first region
+    estate: Any = None  # the embedded one, and its controls
 
     image = "debian-12"
     network = "private"
@@ -45,12 +46,12 @@ class Cloud:
         return f"{self.prefix}{word}"
 
 
-async def start_embedded(stack: AsyncExitStack, folder: Path) -> Path:
-    """Start an embedded cloud that ends with the test, quick in all that takes a cloud its time; its clouds.yaml."""
+async def start_embedded(stack: AsyncExitStack, **knobs: Any) -> Any:
+    """An embedded cloud that ends with the test, quick in all that takes a cloud its time."""
     from console.sim.estate import Estate
 
-    estate = await stack.enter_async_context(Estate(servers=6, clouds=1, regions=2, guests=20, speed=20, seed=1))
-    return Path(estate.write_clouds_yaml(folder))
+    told = {"servers": 6, "clouds": 1, "regions": 2, "guests": 20, "speed": 20, "seed": 1} | knobs
+    return await stack.enter_async_context(Estate(**told))
 
 
 def write_lab_clouds(folder: Path) -> Path:

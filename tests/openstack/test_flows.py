@@ -1,11 +1,11 @@
-"""All that can be done to a server, by the library, to its end, on both clouds; and what others do is seen."""
+"""All that can be done to a server, by the library, to its end, on both clouds."""
 
 import asyncio
 from pathlib import Path
 from typing import Any
 
 import pytest
-from doings import audited, clock_of, guest_up, named, new_key_pair, soon, witness_of
+from doings import audited, clock_of, guest_up, named, new_key_pair, witness_of
 from ground import Cloud
 
 import console
@@ -166,48 +166,3 @@ async def test_an_administrator_acts_on_what_others_own(cloud: Cloud) -> None:
         assert ops.store.best(server.key).cloud == cloud.admin
         outcome = await ops.perform("server.reboot", server, wait=True, timeout=300)
         assert outcome.place.cloud == cloud.admin
-
-
-async def test_what_others_do_is_seen_and_remembered(cloud: Cloud) -> None:
-    """Created, rebooted and deleted by somebody else."""
-    seen: list[Server] = []
-    gone: list[console.Key] = []
-
-    async def follow(ops: Console) -> None:
-        async for batch in ops.servers.watch():
-            seen.extend(row for row in batch.changed if row.name == cloud.name("other"))
-            gone.extend(batch.gone)
-
-    async with opened(cloud, cloud.member, cloud.admin, regions=cloud.regions) as ops:
-        follower = asyncio.create_task(follow(ops))
-        await soon(
-            lambda: all(health.state == "well" for health in ops.health.values()), "all well", lambda: ops.health
-        )
-        id = await cloud.witness.create(cloud.name("other"))
-        await soon(lambda: seen and seen[-1].status == "ACTIVE", "it appears")
-        key, born = seen[0].key, seen[-1].updated
-        assert await cloud.witness.act(id, {"reboot": {"type": "HARD"}}) == 202
-        rest = await cloud.witness.until(id, "ACTIVE")
-        await soon(
-            lambda: (seen[-1].status, seen[-1].task_state) == ("ACTIVE", None) and seen[-1].updated != born,
-            "it changes",
-        )
-        assert rest["id"] == seen[-1].id == id
-        await cloud.witness.delete(id)
-        await soon(lambda: key in gone, "it disappears")
-        history = await soon_of(lambda: ops.history(key), "gone")
-        assert history[0].what == "seen"
-        assert {change.name for change in history} == {cloud.name("other")}
-        follower.cancel()
-        await asyncio.wait([follower])
-
-
-async def soon_of(ask: Any, what: str) -> list[Any]:
-    """The history of a server, once its last line says so."""
-    history: list[Any] = []
-    for _ in range(100):
-        history = await ask()
-        if history and history[-1].what == what:
-            return history
-        await asyncio.sleep(0.1)
-    raise AssertionError(f"the timeline does not end with {what}: {history}")
