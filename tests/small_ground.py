@@ -16,7 +16,7 @@ from console.core.clock import Clock
 from console.core.health import Health
 from console.core.store import Listing, Store
 from console.errors import Unreachable
-from console.model.place import Place
+from console.model.place import Key, Place
 from console.model.server import Server
 
 
@@ -32,6 +32,7 @@ class SmallGround:
         self.read_only = False
         self.dialects: dict[Place, Dialect] = {}
         self.woken: list[Place] = []
+        self.remembered: list[Any] = []
 
     @property
     def places(self) -> tuple[Place, ...]:
@@ -44,6 +45,9 @@ class SmallGround:
 
     def wake(self, place: Place) -> None:
         self.woken.append(place)
+
+    async def history(self, key: Key) -> list[Any]:
+        return self.remembered
 
     def events(self) -> list[str]:
         return [line["event"] for line in self.audit.lines()]

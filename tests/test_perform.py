@@ -69,7 +69,7 @@ async def test_create_to_delete_by_the_gate_alone(ground: SmallGround) -> None:
     flavors.sort(key=lambda flavor: flavor.ram or 0)
     image = await small_image(ground)
     networks = await network_ids(ground)
-    big, bigger = [flavor for flavor in flavors if "impossible" not in flavor.name][-2:]
+    big, bigger, biggest = [flavor for flavor in flavors if "impossible" not in flavor.name][-3:]
     made = await perform(
         ground, "server.create", where, name="new-1", image=image.name, flavor=big.name, network=networks[:1],
         wait=True, timeout=60, progress=steps.append,
@@ -89,7 +89,7 @@ async def test_create_to_delete_by_the_gate_alone(ground: SmallGround) -> None:
     assert (await do("server.hard_reboot")).row.status == "ACTIVE"
     assert (await do("server.resize", flavor=bigger.id)).row.status == "VERIFY_RESIZE"
     assert (await do("server.confirm")).row.status == "ACTIVE"
-    assert (await do("server.resize", flavor=big)).row.status == "VERIFY_RESIZE"
+    assert (await do("server.resize", flavor=biggest)).row.status == "VERIFY_RESIZE"
     reverted = (await do("server.revert")).row
     assert reverted.status == "ACTIVE" and reverted.flavor.name == bigger.name
     taken = await do("server.snapshot", name="{name} of {time}", metadata="purpose=test")
@@ -103,9 +103,13 @@ async def test_create_to_delete_by_the_gate_alone(ground: SmallGround) -> None:
 
 
 async def test_a_resize_that_falls_back_is_a_failure(ground: SmallGround) -> None:
-    row = some(ground, image_id=some(ground).image_id)
     flavors = [flavor async for page in ground.dialect(place(ground)).flavors() for flavor in page]
     impossible = next(flavor for flavor in flavors if "impossible" in flavor.name)
+    made = await perform(
+        ground, "server.create", name="tiny", image=await small_image(ground), network="private", flavor="m1.tiny",
+        wait=True, timeout=60,
+    )  # fmt: skip
+    row = made.row
     with pytest.raises(ActionFailed, match="came to nothing: it is ACTIVE") as caught:
         await perform(ground, "server.resize", row, flavor=impossible, wait=True, timeout=60)
     assert "req-" in caught.value.hint
@@ -254,10 +258,14 @@ async def test_a_name_that_fits_two_images(ground: SmallGround) -> None:
 async def test_a_dry_run_sends_and_writes_nothing(ground: SmallGround) -> None:
     row = some(ground)
     flavors = [row async for page in ground.dialect(place(ground)).flavors() for row in page]
-    outcome = await perform(ground, "server.resize", row, flavor=flavors[0].id, dry_run=True)
-    assert (
-        outcome.plan == f"resize {row.name} ({row.id}) at {place(ground)}: flavor={flavors[0].name} ({flavors[0].id})"
-    )
+    wanted = max((one for one in flavors if "impossible" not in one.name), key=lambda one: one.disk or 0)
+    outcome = await perform(ground, "server.resize", row, flavor=wanted.id, dry_run=True)
+    plan = f"resize {row.name} ({row.id}) at {place(ground)}: flavor={wanted.name} ({wanted.id})"
+    assert outcome.plan.startswith(plan)
+    assert "vcpu 1 > " in outcome.plan and "the quota then leaves" in outcome.plan
+    smaller = min(flavors, key=lambda one: one.disk or 0)
+    with pytest.raises(ActionRefused, match="the disk would shrink from"):
+        await perform(ground, "server.resize", row, flavor=smaller)
     assert ground.events() == []
     assert (await ground.dialect(place(ground)).server(row.id)).status == "ACTIVE"
 
@@ -407,7 +415,7 @@ async def test_a_race_is_told_as_a_conflict(ground: SmallGround) -> None:
     row = some(ground)
     await ground.dialect(place(ground)).reboot(row.id)
     with pytest.raises(Conflict):
-        await perform(ground, "server.resize", row, flavor="2")
+        await perform(ground, "server.stop", row)
     assert ground.events() == ["asked", "failed"]
 
 

@@ -3,7 +3,30 @@
 Importing the room declares every action: `ACTIONS` is complete from then on, in the order of the modules below.
 """
 
-from console.actions import building, changes, check, images, keypairs, power, servers
+from console.actions import (
+    building,
+    changes,
+    check,
+    cloning,
+    explain,
+    history,
+    images,
+    keypairs,
+    power,
+    servers,
+)
 from console.actions.declared import ACTIONS
 
-__all__ = ["ACTIONS", "building", "changes", "check", "images", "keypairs", "power", "servers"]
+__all__ = [
+    "ACTIONS",
+    "building",
+    "changes",
+    "check",
+    "cloning",
+    "explain",
+    "history",
+    "images",
+    "keypairs",
+    "power",
+    "servers",
+]

@@ -8,7 +8,7 @@ never sent a second time by itself, since the first may still be on its way.
 import ipaddress
 import re
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from console.actions import injected, limits
@@ -72,7 +72,9 @@ ASKS = (
 async def look(order: Order) -> str:
     """Refuse what can be known to be wrong, and what would not fit; gives what the quota then leaves."""
     given = order.given
-    _check_texts(given)
+    check_texts(given)
+    check_tags(given.get("tag", ()))
+    _check_connections(given)
     _check_disk(given)
     known = await limits.limits(order)
     if "server.files" in order.dialect.verbs:
@@ -88,16 +90,25 @@ async def look(order: Order) -> str:
     return limits.check(known, **needed)
 
 
-def _check_texts(given: Mapping[str, Any]) -> None:
+def check_texts(given: Mapping[str, Any]) -> None:
+    """Refuse what is no address or host name."""
     for name, version in (("access_ipv4", 4), ("access_ipv6", 6)):
         if name in given:
             check_address(given[name], version)
     if "hostname" in given and not _HOSTNAME.fullmatch(given["hostname"]):
         raise ActionRefused(f"Host name {clean(given['hostname'])!r}: 2 to 63 letters, digits and - inside.")
-    if wrong := [tag for tag in given.get("tag", ()) if "/" in tag or "," in tag]:
+
+
+def check_tags(tags: Sequence[str]) -> None:
+    """Refuse tags that no cloud takes."""
+    if wrong := [tag for tag in tags if "/" in tag or "," in tag]:
         raise ActionRefused(f"Tag {clean(wrong[0])!r} holds a slash or a comma.")
-    if len(given.get("tag", ())) > _TAG_MOST:
-        raise ActionRefused(f"{len(given['tag'])} tags were given, and {_TAG_MOST} are the most.")
+    if len(tags) > _TAG_MOST:
+        raise ActionRefused(f"{len(tags)} tags were given, and {_TAG_MOST} are the most.")
+
+
+def _check_connections(given: Mapping[str, Any]) -> None:
+    """Refuse ports and volumes that are no ids, and networks that contradict each other."""
     for name in ("port", "volume"):
         for text in given.get(name, ()) if name == "port" else [given[name]] if name in given else []:
             if not _is_id(text):

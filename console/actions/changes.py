@@ -1,5 +1,7 @@
 """Orders that change what a server is: its disk, name, marks, password, record, and its end."""
 
+from console.actions import limits
+from console.actions.building import check_tags, check_texts
 from console.actions.declared import Ask, Ends, Order, action
 from console.actions.servers import fill
 from console.clouds.dialect import Accepted
@@ -63,6 +65,14 @@ async def backup(order: Order) -> Accepted:
     return await order.dialect.act("server.backup", order.row.id, **given)
 
 
+async def _look_at_changes(order: Order) -> str:
+    """Refuse addresses and names that no cloud takes."""
+    if not order.given:
+        raise ActionRefused("Nothing was given to change.", hint="Give a name, or one of the others.")
+    check_texts(order.given)
+    return ""
+
+
 @action(
     "server.set",
     title="edit",
@@ -77,12 +87,23 @@ async def backup(order: Order) -> Accepted:
         Ask("access_ipv4", "text", "access IPv4", "the address to reach it at"),
         Ask("access_ipv6", "text", "access IPv6", "the version 6 address to reach it at"),
     ),
+    look=_look_at_changes,
 )
 async def change(order: Order) -> Accepted:
     """Change the server's name, description, host name or access addresses."""
-    if not order.given:
-        raise ActionRefused("Nothing was given to change.", hint="Give a name, or one of the others.")
     return await order.dialect.update_server(order.row.id, **order.given)
+
+
+async def _look_at_metadata(order: Order) -> str:
+    """Refuse an order without pairs, and one that makes more pairs than the cloud keeps."""
+    pairs, remove = order.given.get("metadata", {}), order.given.get("remove", ())
+    if not pairs and not remove:
+        raise ActionRefused("Nothing was given to set or remove.", hint="Give key=value pairs.")
+    most = limits.most(await limits.limits(order))("metadata") if pairs else None
+    after = {*(order.row.metadata or {}), *pairs} - set(remove)
+    if most is not None and len(after) > most:
+        raise ActionRefused(f"{order.name} would have {len(after)} metadata pairs, and {most} are the most.")
+    return ""
 
 
 @action(
@@ -94,6 +115,7 @@ async def change(order: Order) -> Accepted:
         Ask("metadata", "metadata", "metadata", "key=value", many=True),
         Ask("remove", "text", "remove", "a key to take away", many=True),
     ),
+    look=_look_at_metadata,
 )
 async def metadata(order: Order) -> Accepted:
     """Set metadata of the server, or take keys away."""
@@ -102,9 +124,13 @@ async def metadata(order: Order) -> Accepted:
         done = await order.dialect.set_metadata(order.row.id, pairs)
     for key in order.given.get("remove", ()):
         done = await order.dialect.delete_metadata(order.row.id, key)
-    if not order.given:
-        raise ActionRefused("Nothing was given to set or remove.", hint="Give key=value pairs.")
     return done
+
+
+async def _look_at_tags(order: Order) -> str:
+    """Refuse tags that no cloud takes."""
+    check_tags(order.given.get("tag", ()))
+    return ""
 
 
 @action(
@@ -113,6 +139,7 @@ async def metadata(order: Order) -> Accepted:
     command="server tags set",
     needs="server.tags",
     asks=(Ask("tag", "text", "tag", "a tag; those not given are taken away", many=True, most=60),),
+    look=_look_at_tags,
 )
 async def tags(order: Order) -> Accepted:
     """Make the server's tags what is given."""

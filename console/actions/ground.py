@@ -75,6 +75,9 @@ class Ground(Protocol):
     def paths(self) -> Folders:
         """The folders."""
 
+    async def history(self, key: Key) -> Sequence[Any]:
+        """What is remembered of one thing, oldest first."""
+
     def dialect(self, place: Place) -> Dialect:
         """The dialect of a place; raises a `CloudError` with the lane's reason while there is none."""
 

@@ -5,7 +5,7 @@ and tells its reason and the way out. Pure: it knows nothing of clouds, settings
 does not tell, it lets the cloud decide.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
 from console.model.image import Image
@@ -86,6 +86,8 @@ RULES: dict[str, Rule] = {
     "server.console_log": _OPEN._replace(host=True),
     "server.remote_console": _OPEN._replace(host=True),
     "server.history": _OPEN,
+    "server.explain": _OPEN,
+    "server.clone": Rule(_IMAGEABLE, lock=False),
     "server.check": Rule(_states("active resized rescued"), None, lock=False, launched=False),
 }
 _BUSY_FOR: dict[str, frozenset[str]] = {
@@ -219,7 +221,7 @@ def refusal(
     return _of_state(verb, rule, server, privilege)
 
 
-READING = frozenset({"server.console_log", "server.remote_console", "server.history", "server.check"})
+READING = frozenset({"server.console_log", "server.remote_console", "server.history", "server.check", "server.explain"})
 
 
 def _noun(needs: str) -> str:
@@ -268,6 +270,19 @@ def _wrong_state(verb: str, vm: str, task: str | None, server: Server) -> Refusa
         return Refusal(nothing)
     way = _WAYS_OF_VERB.get((verb, vm), _WAYS.get(vm, ""))
     return Refusal(f"Not while {server.status}.", way)
+
+
+def same_host(servers: Iterable[Server]) -> list[list[Server]]:
+    """Those of these servers that share a host, in groups: what happens to the host happens to all of a group.
+
+    A host's id can be compared within one project of one cloud only.
+    """
+    groups: dict[tuple[str, str, str, str], list[Server]] = {}
+    for server in servers:
+        if server.host_id:
+            where = (server.key.endpoint, server.key.region, server.project_id or "", server.host_id)
+            groups.setdefault(where, []).append(server)
+    return [group for group in groups.values() if len(group) > 1]
 
 
 def image_refusal(

@@ -3,9 +3,11 @@
 Each declaration says what Nova does with the order, so that a wait cannot take the state before it for its end.
 """
 
+from console.actions import fitting, limits
 from console.actions.declared import Ask, Ends, Order, action
 from console.clouds.dialect import Accepted
-from console.errors import CloudError
+from console.errors import ActionRefused, CloudError
+from console.model.flavor import Flavor
 from console.model.place import Row
 
 FLAVOR = Ask("flavor", "flavor", "flavor", "the flavor, by name or id", required=True)
@@ -56,6 +58,19 @@ async def hard_reboot(order: Order) -> Accepted:
     return await order.dialect.reboot(order.row.id, hard=True)
 
 
+async def fits(order: Order) -> str:
+    """Refuse a flavor that the server cannot have, or that the quota has no room for; gives what will change."""
+    wanted: Flavor = order.given["flavor"]
+    known = [row for row in order.ground.store.rows(Flavor).values() if order.place in order.ground.store.ways(row.key)]
+    now = fitting.held(order.row, known)
+    if reason := fitting.against(order.row, now, wanted):
+        way = "Image it and build a new one." if "shrink" in reason else ""
+        raise ActionRefused(f"{order.action.title} {order.name}: {reason}.", hint=way)
+    left = limits.check(await limits.limits(order), **fitting.needed(now, wanted))
+    changes = [f"{what} {before} > {after}" for what, before, after in fitting.changes(now, wanted)]
+    return "; ".join([*changes, *([left] if left else [])])
+
+
 @action(
     "server.resize",
     title="resize",
@@ -64,6 +79,7 @@ async def hard_reboot(order: Order) -> Accepted:
     needs="server.resize",
     confirm="Resize {name}? It is shut down and moved; then confirm or revert.",
     asks=(FLAVOR,),
+    look=fits,
     ends=Ends(
         ("VERIFY_RESIZE",),
         "RESIZE, then VERIFY_RESIZE. Confirmed behind our back it is ACTIVE with the new flavor; fallen back it is"

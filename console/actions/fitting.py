@@ -1,0 +1,62 @@
+"""Whether a server fits a flavor: what we know the cloud to refuse is said before it is asked. Pure."""
+
+from collections.abc import Mapping, Sequence
+
+from console.model.flavor import Flavor
+from console.model.quota import Limit
+from console.model.server import Server
+
+
+def held(server: Server, flavors: Sequence[Flavor]) -> Flavor | None:
+    """The flavor that a server has, also one that lists no longer show; None where nobody can tell."""
+    now = server.flavor
+    if now is None:
+        return None
+    found = next((flavor for flavor in flavors if flavor.id == now.id), None)
+    found = found or next((flavor for flavor in flavors if now.name is not None and flavor.name == now.name), None)
+    if found is not None or (now.vcpus is None and now.ram is None):
+        return found
+    name = now.name or now.id or ""
+    return Flavor(id=now.id or name, name=name, place=server.place, vcpus=now.vcpus, ram=now.ram, disk=now.disk)
+
+
+def against(server: Server, now: Flavor | None, wanted: Flavor) -> str:
+    """Why this server cannot have that flavor, or ""."""
+    if wanted.disabled:
+        return f"{wanted.name} is switched off by the provider"
+    if now is None:
+        return ""
+    if now.id == wanted.id:
+        return f"{server.name} has {wanted.name} already"
+    if server.boots_from_volume:
+        return ""
+    if wanted.disk == 0 and now.disk:
+        return f"{wanted.name} boots from a volume, and {server.name} has a disk"
+    if wanted.disk is not None and now.disk is not None and wanted.disk < now.disk:
+        return f"the disk would shrink from {now.disk} to {wanted.disk} GB"
+    return ""
+
+
+def needed(now: Flavor | None, wanted: Flavor) -> dict[str, int]:
+    """How much more of each limit the new flavor takes."""
+    pairs = (("cores", "vcpus"), ("ram", "ram"))
+    return {limit: max(0, (getattr(wanted, field) or 0) - (getattr(now, field, None) or 0)) for limit, field in pairs}
+
+
+def short(limits: Mapping[str, Limit], more: Mapping[str, int]) -> str:
+    """The name of the first limit that leaves too little, or ""."""
+    for name, count in more.items():
+        left = limits[name].left if name in limits else None
+        if left is not None and count > left:
+            return name
+    return ""
+
+
+def changes(now: Flavor | None, wanted: Flavor) -> list[tuple[str, str, str]]:
+    """What becomes of vcpu, memory and disk: (what, before, after), those that stay left out."""
+    found = []
+    for name, field, unit in (("vcpu", "vcpus", ""), ("memory", "ram", " MB"), ("disk", "disk", " GB")):
+        before, after = getattr(now, field, None), getattr(wanted, field)
+        if before != after:
+            found.append((name, "?" if before is None else f"{before}{unit}", f"{after}{unit}"))
+    return found
