@@ -1,7 +1,6 @@
 """From words to an exit code: light, quiet in a pipe, and never a traceback for what we can tell."""
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -64,18 +63,6 @@ def test_a_broken_pipe_is_quiet() -> None:
     os.close(writing)
     assert done.stderr == ""
     assert done.returncode == 0
-
-
-def test_a_console_of_another_distribution_is_said_plainly(tmp_path: Path) -> None:
-    """Both lie in one site-packages, and the other one has written its own __init__.py over ours."""
-    shutil.copytree(ROOT / "console", tmp_path / "console", ignore=shutil.ignore_patterns("__pycache__"))
-    (tmp_path / "console" / "__init__.py").write_text('"""Colours and cursors for the terminal."""\n')
-    code = "import sys; from console.cli.main import main; sys.exit(main(['server', 'list']))"
-    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
-    assert done.returncode == 1
-    assert "belongs to another distribution" in done.stderr
-    assert "pipx install novadeck" in done.stderr
-    assert done.stderr.count("\n") == 1
 
 
 def test_a_terminal_of_another_alphabet_gets_its_text(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The front door says plainly when it is another distribution's `console` that Python finds."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -29,8 +30,9 @@ def test_another_distribution_is_named(tmp_path: Path) -> None:
 
 
 def test_another_distribution_over_ours_is_named(tmp_path: Path) -> None:
-    (tmp_path / "console" / "cli").mkdir(parents=True)
-    (tmp_path / "console" / "cli" / "main.py").write_text("")
-    (tmp_path / "console" / "__init__.py").write_text("'''Another console.'''\n")
+    """Both lie in one site-packages, and the other one has written its own `__init__` over ours."""
+    shutil.copytree(START.parents[1], tmp_path / "console", ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / "console" / "__init__.py").write_text("from .style import bold\n")
     done = knock(tmp_path)
     assert done.returncode == 1 and "overwritten" in done.stderr
+    assert "Traceback" not in done.stderr
