@@ -6,9 +6,9 @@ import itertools
 import pytest
 from standin import BER, DAY, DFW, NOW, PLACES, WAW, ago, flavors, images, server, servers
 
+from console.core.filters import parse
 from console.model.server import Fault, Server
 from console.tui.columns import EDGE, place_columns
-from console.tui.filters import parse
 from console.tui.footer import Key, lines
 from console.tui.index import Index, Sorting
 from console.tui.keys import COMMANDS, make_keymap

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from console.core.filters import Filter
 from console.model.place import Key, Row
-from console.tui.filters import Filter
 from console.tui.spec import Group, PaneSpec, Scene, natural
 
 SortKey = tuple[Any, ...]

@@ -11,9 +11,9 @@ from typing import Any
 from textual.app import ComposeResult
 from textual.containers import Vertical
 
+from console.core.filters import parse
 from console.tui.columns import EDGE, NARROW_EDGE
 from console.tui.edit import Edit
-from console.tui.filters import parse
 from console.tui.index import Sorting
 from console.tui.paint import Line, Span, cut_end, spans, spread
 from console.tui.shape import Shape

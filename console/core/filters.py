@@ -1,4 +1,4 @@
-"""The filter line: what `/` takes, and which rows it lets through.
+"""The filter line: what `/` and `--where` take, and which rows it lets through.
 
 Terms stand between spaces and all must hold. A bare term is a regular expression over the row's words; `!term` must not
 match; `field:value` looks into one field; `age<2h` and `ram>=4096` compare. A term that is no valid expression is
