@@ -1,105 +1,42 @@
 """Is this server ready? A ladder of rungs, each timed, that stops at the first that does not hold and says why.
 
-address -> port -> banner -> host key -> login -> cloud-init -> the caller's own commands. One connection serves all
-rungs: the banner is looked at while it is still in the socket, and then the same socket speaks SSH. It gets addresses,
-keys and evidence as arguments, fetches nothing, trusts no key silently, and leaves no socket or task behind, whatever
-happens.
+address -> jump hosts -> port -> banner -> host key -> login -> cloud-init -> the caller's own demands. One connection
+serves all rungs: the banner is looked at while it is still in the socket, and then the same socket speaks SSH. It gets
+addresses, keys and evidence as arguments, fetches nothing, trusts no key silently, and leaves no socket or task
+behind, whatever happens.
 """
 
 import asyncio
-import json
-import re
 import socket
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import asyncssh
 
 from console.errors import HostKeyChanged, ProbeFailed
+from console.guests import own
 from console.guests.hostkeys import Evidence, Judgement, Theirs, theirs
-from console.guests.reach import agent_keys, first_socket, open_socket, read_banner
-from console.guests.route import Identity, Route
+from console.guests.jump import Gateway, Proxy, carry, gateway, turns_at
+from console.guests.own import Demands
+from console.guests.reach import Silent, agent_keys, client_keys, first_socket, open_socket, quick_options, read_banner
+from console.guests.report import Report, Rung, Told
+from console.guests.route import Route
 from console.text import Secret, clean
 
+__all__ = ["RUNGS", "WINDOWS_PORTS", "Report", "Rung", "Told", "probe", "probe_windows"]
+
 RUNGS = ("address", "port", "banner", "host key", "login", "cloud-init")
+WINDOWS_PORTS = {3389: "Remote Desktop", 5985: "WinRM"}
 PORT_SECONDS = 5.0
 BANNER_SECONDS = 6.0
 LOGIN_SECONDS = 20.0
 COMMAND_SECONDS = 20.0
 
-# The quick ones first, and none taken away: an old guest must still be reached.
-KEX = "mlkem768x25519-sha256,curve25519-sha256"
-CIPHERS = "aes128-gcm@openssh.com"
-HOST_KEYS = (
-    "ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521",
-    "rsa-sha2-512", "rsa-sha2-256", "ssh-rsa",
-)  # fmt: skip
-HOST_CERTIFICATES = (
-    "ssh-ed25519-cert-v01@openssh.com", "ecdsa-sha2-nistp256-cert-v01@openssh.com",
-    "rsa-sha2-512-cert-v01@openssh.com", "rsa-sha2-256-cert-v01@openssh.com",
-)  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Rung:
-    """One rung of the ladder: whether it held, how long it took (seconds), and what there is to say."""
-
-    name: str
-    state: Literal["ok", "failed", "skipped"]
-    took: float = 0.0
-    text: str = ""
-
-
-@dataclass(frozen=True)
-class Report:
-    """What a check found out."""
-
-    rungs: tuple[Rung, ...]
-    address: str = ""
-    port: int = 22
-    user: str = ""
-    banner: str = ""
-    host_key: Judgement | None = None
-    notes: tuple[str, ...] = ()
-
-    @property
-    def ready(self) -> bool:
-        """Whether every rung held."""
-        return all(rung.state == "ok" for rung in self.rungs)
-
-    @property
-    def failed(self) -> Rung | None:
-        """The rung that did not hold."""
-        return next((rung for rung in self.rungs if rung.state == "failed"), None)
-
-    def plain(self) -> dict[str, Any]:
-        """As plain values, for JSON."""
-        judged = self.host_key
-        return {
-            "ready": self.ready,
-            "address": self.address or None,
-            "port": self.port,
-            "user": self.user or None,
-            "banner": self.banner or None,
-            "host_key": None
-            if judged is None
-            else {
-                "grade": judged.grade,
-                "fingerprint": judged.fingerprint,
-                "algorithm": judged.algorithm,
-                "expected": list(judged.expected),
-            },
-            "rungs": [
-                {"name": rung.name, "state": rung.state, "seconds": round(rung.took, 3), "text": rung.text}
-                for rung in self.rungs
-            ],
-            "notes": list(self.notes),
-        }
-
-
-Told = Callable[[Rung], None]
+# Why nothing answers at an address and port, in a sentence, as far as the cloud can tell; "" where it cannot.
+Why = Callable[[str, int], Awaitable[str]]
 
 
 async def probe(
@@ -108,15 +45,44 @@ async def probe(
     *,
     password: Secret | None = None,
     checks: Sequence[str] = (),
+    demands: Demands | None = None,
+    last: str = "",
     deadline: float = 30.0,
     told: Told | None = None,
+    why_silent: Why | None = None,
+    within: "Callable[[Any], Awaitable[None]] | None" = None,
 ) -> Report:
-    """Climb the ladder; `told` gets each rung as it is done. It never raises for what the guest does, it reports."""
-    ladder = _Ladder(route, evidence, password, tuple(checks), deadline, told)
+    """Climb the ladder; `told` gets each rung as it is done. It never raises for what the guest does, it reports.
+
+    `last` is the rung after which it is enough ("login"); `within` is called with the open connection at the top.
+    """
+    wanted = replace(demands or Demands(), commands=(*(demands.commands if demands else ()), *checks))
+    ladder = _Ladder(route, evidence, password, wanted, deadline, told, last)
     try:
         await ladder.climb()
+        if within is not None and ladder.connection is not None:
+            await within(ladder.connection)
     except ProbeFailed as failure:
-        ladder.fail(failure)
+        await ladder.fail(failure, why_silent)
+    finally:
+        await ladder.leave()
+    return ladder.report()
+
+
+async def probe_windows(
+    route: Route,
+    *,
+    demands: Demands | None = None,
+    deadline: float = 30.0,
+    told: Told | None = None,
+    why_silent: Why | None = None,
+) -> Report:
+    """The short ladder of a guest that is no SSH server: an address, one of Windows' two ports, HTTP checks."""
+    ladder = _Ladder(route, Evidence(), None, demands or Demands(), deadline, told, "port")
+    try:
+        await ladder.climb_windows()
+    except ProbeFailed as failure:
+        await ladder.fail(failure, why_silent)
     finally:
         await ladder.leave()
     return ladder.report()
@@ -127,9 +93,10 @@ class _Ladder:
     route: Route
     evidence: Evidence
     password: Secret | None
-    checks: tuple[str, ...]
+    demands: Demands
     deadline: float
     told: Told | None
+    last: str = ""
     rungs: list[Rung] = field(default_factory=list)
     address: str = ""
     user: str = ""
@@ -138,36 +105,100 @@ class _Ladder:
     host_key: asyncssh.SSHKey | None = None
     sock: socket.socket | None = None
     connection: asyncssh.SSHClientConnection | None = None
+    gateway: Gateway | None = None
 
     def __post_init__(self) -> None:
+        self.port = self.route.port
         self.until = time.monotonic() + self.deadline
         self.rung_began = time.monotonic()
+        self.open = AsyncExitStack()
+        self.names = [name for name in RUNGS if name != "cloud-init" or not self.last]
+        if self.route.jumps:
+            self.names.insert(1, "jump")
+        self.names += [] if self.last else self.demands.rungs()
 
     # The rungs
 
     async def climb(self) -> None:
         """All rungs in turn; raises `ProbeFailed` at the first that does not hold."""
         self._held("address", self._first_address())
-        seconds = self._seconds(PORT_SECONDS)
-        self.address, self.sock = await first_socket(self.route.addresses, self.route.port, seconds)
-        self._held("port", f"{self.address} port {self.route.port}")
-        self.banner = await read_banner(self.sock, self.route.port, self._seconds(BANNER_SECONDS))
-        self._held("banner", self.banner)
-        self.user = await self._login()
+        if self.route.jumps:
+            self._held("jump", await self._through())
+        async with turns_at((tuple(hop.name for hop in self.route.jumps), self._first_address(), self.port)).taken():
+            self.rung_began = time.monotonic()
+            await self._arrive()
+            self.banner = await read_banner(self._sock(), self.port, self._seconds(BANNER_SECONDS))
+            self._held("banner", self.banner)
+            self.user = await self._login()
         self._held("login", self.user)
+        if self.last:
+            return
         self._held("cloud-init", await self._set_up())
-        for command in self.checks:
-            self._held("check", await self._check(command))
+        await self._demanded()
+
+    async def climb_windows(self) -> None:
+        """An address, a port that answers, and what HTTP can tell."""
+        self.names = [*(name for name in self.names if name in ("address", "jump", "port")), *self.demands.rungs()]
+        self._held("address", self._first_address())
+        if self.route.jumps:
+            self._held("jump", await self._through())
+        await self._arrive_windows()
+        for url in self.demands.urls:
+            self._held("http", await own.often(self.demands, lambda url=url: self._http(url)))  # type: ignore[misc]
+
+    def _sock(self) -> socket.socket:
+        assert self.sock is not None
+        return self.sock
+
+    async def _arrive(self) -> None:
+        seconds = self._seconds(PORT_SECONDS)
+        self.address, self.sock = await first_socket(self.route.addresses, self.port, seconds, self._open)
+        self._held("port", f"{self.address} port {self.port}")
+
+    async def _arrive_windows(self) -> None:
+        failures: list[ProbeFailed] = []
+        for self.port, what in WINDOWS_PORTS.items():
+            seconds = self._seconds(PORT_SECONDS)
+            try:
+                self.address, self.sock = await first_socket(self.route.addresses, self.port, seconds, self._open)
+                return self._held("port", f"{self.address} port {self.port} ({what})")
+            except ProbeFailed as failure:
+                failures.append(failure)
+        ports = " and ".join(f"{port} ({what})" for port, what in WINDOWS_PORTS.items())
+        if isinstance(failures[0], Silent):
+            raise failures[0]
+        raise ProbeFailed(f"Ports {ports} take no connection: {failures[0].message}", rung="port")
 
     def _first_address(self) -> str:
         if not self.route.addresses:
             raise ProbeFailed("It has no address yet.", rung="address")
         return self.route.addresses[0]
 
+    async def _through(self) -> str:
+        """The jump hosts, connected or shared."""
+        self.gateway = await self.open.enter_async_context(gateway(self.route.jumps))
+        try:
+            async with asyncio.timeout(self._seconds(self.deadline)):
+                await self.gateway.connection(self.evidence.own)
+        except TimeoutError:
+            name = clean(self.route.jumps[-1].name)
+            raise ProbeFailed(f"The jump host {name} does not answer in time.", rung="jump") from None
+        return " -> ".join(clean(hop.name) for hop in self.route.jumps)
+
+    async def _open(self, address: str, port: int, seconds: float) -> socket.socket:
+        """A socket to the guest by whichever way leads there."""
+        if self.gateway is not None:
+            return await carry(await self.gateway.connection(self.evidence.own), address, port, seconds)
+        if self.route.proxy:
+            proxy = Proxy(self.route.proxy)
+            self.open.push_async_callback(proxy.close)
+            return await proxy.start()
+        return await open_socket(address, port, seconds)
+
     async def _login(self) -> str:
-        said = theirs(self.route.known_hosts, self.route.alias or self.address, self.address, self.route.port)
+        said = theirs(self.route.known_hosts, self.route.alias or self.address, self.address, self.port)
         async with agent_keys(self.route.agent) as agents:
-            keys = _client_keys(self.route.identities, agents)
+            keys = client_keys(self.route.identities, agents)
             tried: list[str] = []
             for user in self.route.users:
                 tried.append(user)
@@ -179,13 +210,13 @@ class _Ladder:
 
     async def _try(self, user: str, keys: list[Any], said: Theirs) -> bool:
         """Log in as this user; False when the guest says no. Raises `ProbeFailed` for all else."""
-        sock = self.sock or await open_socket(self.address, self.route.port, self._seconds(PORT_SECONDS))
+        sock = self.sock or await self._open(self.address, self.port, self._seconds(PORT_SECONDS))
         self.sock = None
         seconds = self._seconds(LOGIN_SECONDS)
         try:
             async with asyncio.timeout(seconds):
                 self.connection = await asyncssh.connect(
-                    self.address, self.route.port, sock=sock, username=user, **self._options(keys, said)
+                    self.address, self.port, sock=sock, username=user, **self._options(keys, said)
                 )
         except BaseException as error:
             sock.close()
@@ -203,27 +234,57 @@ class _Ladder:
             code, said = await self._run("cloud-init status --format json", "cloud-init")
         except _NoCommands:
             return "no command can be run here to ask"
-        try:
-            told = json.loads(said)
-            status, errors = str(told["status"]), told.get("errors") or []
-        except (ValueError, KeyError, TypeError, AttributeError):
-            old = re.match(r"status: (\w+)", said)
-            if old is None:
-                return "there is no cloud-init here" if code else "cloud-init tells nothing"
-            status, errors = old[1], []
-        if status in ("done", "disabled"):
-            return f"cloud-init is {status}" + (", with some errors it got over" if code else "")
-        why = f": {clean(str(errors[0]))[:200]}" if errors else ""
-        raise ProbeFailed(f"cloud-init is in status {clean(status)}{why}.", rung="cloud-init")
+        return own.set_up(code, said)
 
-    async def _check(self, command: str) -> str:
-        """One of the caller's own checks: a command that must end with 0; raises `ProbeFailed`."""
-        code, said = await self._run(command, "check")
-        last = clean(said.strip().rpartition("\n")[2])[:200]
-        if code != 0:
-            ended = f"ends with {code}" if code is not None else "was killed"
-            raise ProbeFailed(f"{clean(command)!r} {ended}{': ' if last else ''}{last}.", rung="check")
-        return f"{clean(command)}{': ' if last else ''}{last}"
+    async def _demanded(self) -> None:
+        """What the user himself wants to hold; raises `ProbeFailed`."""
+        demands = self.demands
+        for wanted in demands.files:
+            self._held("file", await self._patient(lambda wanted=wanted: own.file(self._in("file"), wanted)))  # type: ignore[misc]
+        attempts = self._attempts()
+        for name, attempt in attempts:
+            self._held(name, await own.often(demands, attempt))
+        if demands.stable:
+            self._held("stable", await self._stable([attempt for _, attempt in attempts]))
+
+    def _attempts(self) -> list[tuple[str, Callable[[], Awaitable[str]]]]:
+        urls = [("http", lambda url=url: self._http(url)) for url in self.demands.urls]
+        return [
+            *urls,
+            *(("check", lambda line=line: own.command(self._in("check"), line)) for line in self.demands.commands),
+        ]
+
+    async def _patient(self, attempt: Callable[[], Awaitable[str]]) -> str:
+        """Try until it holds or the time is over: files may come after the guest's start."""
+        while True:
+            try:
+                return await attempt()
+            except ProbeFailed:
+                if time.monotonic() + 1 >= self.until:
+                    raise
+            await asyncio.sleep(0.5)
+
+    async def _stable(self, attempts: Sequence[Callable[[], Awaitable[str]]]) -> str:
+        """All of it again and again, for as long as it must hold."""
+        seconds, rounds = self.demands.stable, 0
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            if time.monotonic() >= self.until:
+                raise ProbeFailed(f"The deadline passed before {seconds:g} s were over.", rung="stable")
+            for attempt in attempts or [lambda: own.command(self._in("stable"), "true")]:
+                try:
+                    await attempt()
+                except ProbeFailed as failure:
+                    raise ProbeFailed(f"It did not hold for {seconds:g} s: {failure.message}", rung="stable") from None
+            rounds += 1
+            await asyncio.sleep(min(1.0, seconds / 5))
+        return f"held for {seconds:g} s, {rounds} times"
+
+    async def _http(self, url: str) -> str:
+        return await own.http(lambda host, port: self._open(host, port, self._seconds(PORT_SECONDS)), url, self.address)
+
+    def _in(self, rung: str) -> own.Run:
+        return lambda line: self._run(line, rung)
 
     async def _run(self, command: str, rung: str) -> tuple[int | None, str]:
         """A command's exit code (None when it was killed) and the begin of what it said."""
@@ -242,19 +303,11 @@ class _Ladder:
         return done.exit_status, str(done.stdout or "")[:8000]
 
     def _options(self, keys: list[Any], said: Theirs) -> dict[str, Any]:
-        return {
-            "config": None,
+        return quick_options(bool(said.authorities)) | {
             "client_keys": keys or None,
-            "agent_path": None,
             "password": self.password.reveal() if self.password else None,
             "known_hosts": lambda _host, _address, _port: ([], list(said.authorities), list(said.revoked)),
             "client_factory": lambda: _Client(self, said),
-            "server_host_key_algs": (*(HOST_CERTIFICATES if said.authorities else ()), *HOST_KEYS),
-            "kex_algs": "^" + KEX,
-            "encryption_algs": "^" + CIPHERS,
-            "compression_algs": None,
-            "gss_host": None,
-            "x509_trusted_certs": None,
             "preferred_auth": ["publickey", "keyboard-interactive", "password"],
         }
 
@@ -319,10 +372,17 @@ class _Ladder:
     def _held(self, name: str, text: str) -> None:
         self._add(Rung(name, "ok", time.monotonic() - self.rung_began, text))
 
-    def fail(self, failure: ProbeFailed) -> None:
+    async def fail(self, failure: ProbeFailed, why_silent: Why | None = None) -> None:
         """Note the rung that did not hold, and the ones above it as not tried."""
-        self._add(Rung(failure.rung, "failed", time.monotonic() - self.rung_began, failure.message))
-        for name in (*RUNGS, *("check" for _ in self.checks))[len(self.rungs) :]:
+        took, text = time.monotonic() - self.rung_began, failure.message
+        if (
+            isinstance(failure, Silent)
+            and why_silent is not None
+            and (why := await why_silent(failure.address, failure.port))
+        ):
+            text = f"{failure.said}: {why}"
+        self._add(Rung(failure.rung, "failed", took, text))
+        for name in self.names[len(self.rungs) :]:
             self._add(Rung(name, "skipped"))
 
     def _add(self, rung: Rung) -> None:
@@ -338,11 +398,12 @@ class _Ladder:
         if self.connection is not None:
             self.connection.abort()
             await self.connection.wait_closed()
+        await self.open.aclose()
 
     def report(self) -> Report:
         """What was found out."""
         rungs, notes = tuple(self.rungs), self.route.notes
-        return Report(rungs, self.address, self.route.port, self.user, self.banner, self.judged, notes)
+        return Report(rungs, self.address, self.port, self.user, self.banner, self.judged, notes)
 
 
 class _NoCommands(ProbeFailed):
@@ -357,9 +418,3 @@ class _Client(asyncssh.SSHClient):
 
     def validate_host_public_key(self, host: str, addr: str, port: int, key: asyncssh.SSHKey) -> bool:
         return self._ladder.judge(key, self._said)
-
-
-def _client_keys(identities: Sequence[Identity], agent_keys: Sequence[Any]) -> list[Any]:
-    """Keys to offer: files that fit first, then the agent's, few enough for sshd's patience."""
-    own: list[Any] = [(one.key, one.certificate) if one.certificate else one.key for one in identities]
-    return [*own, *agent_keys][:5]

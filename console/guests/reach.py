@@ -3,14 +3,56 @@
 import asyncio
 import errno
 import socket
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
 import asyncssh
 
 from console.errors import ProbeFailed
+from console.guests.route import MOST_KEYS, Identity
 from console.text import clean
+
+# The quick ones first, and none taken away: an old guest must still be reached.
+KEX = "mlkem768x25519-sha256,curve25519-sha256"
+CIPHERS = "aes128-gcm@openssh.com"
+HOST_KEYS = (
+    "ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521",
+    "rsa-sha2-512", "rsa-sha2-256", "ssh-rsa",
+)  # fmt: skip
+HOST_CERTIFICATES = (
+    "ssh-ed25519-cert-v01@openssh.com", "ecdsa-sha2-nistp256-cert-v01@openssh.com",
+    "rsa-sha2-512-cert-v01@openssh.com", "rsa-sha2-256-cert-v01@openssh.com",
+)  # fmt: skip
+
+
+class Silent(ProbeFailed):
+    """Nothing answers at all: the machine is off, or something in between lets nothing through."""
+
+    def __init__(self, address: str, port: int, seconds: float) -> None:
+        said = f"Times out: {address} port {port} does not answer for {seconds:.3g} s"
+        super().__init__(f"{said}; it is off, or no security group rule lets tcp/{port} in.", rung="port")
+        self.said, self.address, self.port = said, address, port
+
+
+def quick_options(certificates: bool = False) -> dict[str, Any]:
+    """What every connection asks of asyncssh: the user's config is read by us, and quick algorithms go first."""
+    return {
+        "config": None,
+        "agent_path": None,
+        "server_host_key_algs": (*(HOST_CERTIFICATES if certificates else ()), *HOST_KEYS),
+        "kex_algs": "^" + KEX,
+        "encryption_algs": "^" + CIPHERS,
+        "compression_algs": None,
+        "gss_host": None,
+        "x509_trusted_certs": None,
+    }
+
+
+def client_keys(identities: Sequence[Identity], agents: Sequence[Any]) -> list[Any]:
+    """Keys to offer: files that fit first, then the agent's, few enough for sshd's patience."""
+    own: list[Any] = [(one.key, one.certificate) if one.certificate else one.key for one in identities]
+    return [*own, *agents][:MOST_KEYS]
 
 
 async def open_socket(address: str, port: int, seconds: float) -> socket.socket:
@@ -28,16 +70,21 @@ async def open_socket(address: str, port: int, seconds: float) -> socket.socket:
         if sock is not None:
             sock.close()
         if isinstance(error, OSError | TimeoutError):
-            raise ProbeFailed(_no_port(error, address, port, seconds), rung="port") from error
+            raise _no_port(error, address, port, seconds) from error
         raise
 
 
-async def first_socket(addresses: Sequence[str], port: int, seconds: float) -> tuple[str, socket.socket]:
+Open = Callable[[str, int, float], Awaitable[socket.socket]]
+
+
+async def first_socket(
+    addresses: Sequence[str], port: int, seconds: float, open: Open = open_socket
+) -> tuple[str, socket.socket]:
     """The first address that takes a connection, and the socket; else the failure that tells most is raised."""
     failures: list[ProbeFailed] = []
     for place, address in enumerate(addresses, 1):
         try:
-            return address, await open_socket(address, port, seconds if place == len(addresses) else seconds / 2)
+            return address, await open(address, port, seconds if place == len(addresses) else seconds / 2)
         except ProbeFailed as failure:
             failures.append(failure)
     raise next((failure for failure in failures if "refuses" in failure.message), failures[0])
@@ -110,14 +157,13 @@ async def agent_keys(path: str) -> AsyncIterator[list[Any]]:
         await agent.wait_closed()
 
 
-def _no_port(error: OSError, address: str, port: int, seconds: float) -> str:
+def _no_port(error: OSError, address: str, port: int, seconds: float) -> ProbeFailed:
     if isinstance(error, TimeoutError):
-        silent = f"Times out: {address} port {port} does not answer for {seconds:.3g} s"
-        return f"{silent}; it is off, or no security group rule lets tcp/{port} in."
+        return Silent(address, port, seconds)
     if isinstance(error, ConnectionRefusedError):
-        return f"Port {port} refuses: sshd is not up yet."
+        return ProbeFailed(f"Port {port} refuses: sshd is not up yet.", rung="port")
     if isinstance(error, socket.gaierror):
-        return f"{clean(address)} is no address, and no name that can be found."
+        return ProbeFailed(f"{clean(address)} is no address, and no name that can be found.", rung="port")
     if error.errno in (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL):
-        return f"There is no way from here to {address}."
-    return f"{address} port {port}: {error.strerror or error}."
+        return ProbeFailed(f"There is no way from here to {address}.", rung="port")
+    return ProbeFailed(f"{address} port {port}: {error.strerror or error}.", rung="port")

@@ -8,6 +8,7 @@ checks. All of it may block: call `find_route` in a worker thread.
 import functools
 import getpass
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,7 @@ USUAL_USERS = (
 )  # fmt: skip
 USUAL_KEYS = ("id_ed25519", "id_ecdsa", "id_rsa", "id_ed25519_sk", "id_ecdsa_sk")
 MOST_KEYS = 5  # sshd ends a connection after six failures
+MOST_HOPS = 8
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,20 @@ class Identity:
     path: Path
     key: asyncssh.SSHKey
     certificate: asyncssh.SSHCertificate | None = None
+
+
+@dataclass(frozen=True)
+class Hop:
+    """One jump host on the way."""
+
+    name: str
+    address: str
+    port: int
+    user: str
+    identities: tuple[Identity, ...] = ()
+    agent: str = ""
+    known_hosts: tuple[Path, ...] = ()
+    alias: str = ""
 
 
 @dataclass(frozen=True)
@@ -47,6 +63,8 @@ class Route:
     known_hosts: tuple[Path, ...] = ()
     alias: str = ""  # the name under which known_hosts has it
     notes: tuple[str, ...] = ()  # what was passed over, in words
+    jumps: tuple[Hop, ...] = ()  # the nearest first
+    proxy: str = ""  # a command that speaks for the guest, with %h and %p in it
 
 
 def find_route(
@@ -57,11 +75,13 @@ def find_route(
     port: int | None = None,
     key: Path | None = None,
     key_name: str | None = None,
+    jump: str | None = None,
     home: Path | None = None,
 ) -> Route:
     """The way to a server of that name at these addresses; what is given here goes before ~/.ssh/config.
 
-    Raises `ConfigError` when ~/.ssh/config cannot be read. Blocks.
+    `jump` names jump hosts as `ssh -J` takes them, "none" for a direct way. Raises `ConfigError` when
+    ~/.ssh/config cannot be read, or leads in a circle. Blocks.
     """
     folder = (home or Path.home()) / ".ssh"
     config = _config(folder / "config", name, addresses)
@@ -69,17 +89,69 @@ def find_route(
     asked: Any = config.get("User")
     paths = [Path(path).expanduser() for path in _strings(config.get("IdentityFile"))]
     identities, notes = _identities(_key_paths(folder, key, key_name, paths))
-    alone = config.get("IdentitiesOnly") is True
-    files = [Path(path).expanduser() for path in _strings(config.get("UserKnownHostsFile"))]
+    through = jump or str(config.get("ProxyJump") or "none")
+    proxy = "" if jump else str(config.get("ProxyCommand") or "")
     return Route(
         addresses=tuple(dict.fromkeys([*([str(host)] if host else []), *addresses])),
         port=port or _port(config.get("Port")),
         users=tuple(dict.fromkeys([*users, *([str(asked)] if asked else [])])) or USUAL_USERS,
         identities=tuple(identities[:MOST_KEYS]),
-        agent="" if alone else os.environ.get("SSH_AUTH_SOCK", ""),
-        known_hosts=(*(files or [folder / "known_hosts"]), Path("/etc/ssh/ssh_known_hosts")),
+        agent=_agent(config),
+        known_hosts=_known_hosts(config, folder),
         alias=str(config.get("HostKeyAlias") or ""),
         notes=tuple(notes),
+        jumps=tuple(_hops(through, folder, key, [])),
+        proxy="" if proxy.lower() == "none" else proxy,
+    )
+
+
+def _agent(config: SSHClientConfig) -> str:
+    return "" if config.get("IdentitiesOnly") is True else os.environ.get("SSH_AUTH_SOCK", "")
+
+
+def _known_hosts(config: SSHClientConfig, folder: Path) -> tuple[Path, ...]:
+    files = [Path(path).expanduser() for path in _strings(config.get("UserKnownHostsFile"))]
+    return (*(files or [folder / "known_hosts"]), Path("/etc/ssh/ssh_known_hosts"))
+
+
+def _hops(through: str, folder: Path, key: Path | None, above: list[str]) -> list[Hop]:
+    """The jump hosts of one ProxyJump, as ~/.ssh/config has each; those of the first one's own stand before it."""
+    if through.strip().lower() in ("", "none"):
+        return []
+    hops: list[Hop] = []
+    for place, word in enumerate(through.split(",")):
+        user, name, port = _jump_host(word)
+        if name in above or len(above) >= MOST_HOPS:
+            raise ConfigError(f"The jump host {clean(name)} is reached through itself: {clean(' -> '.join(above))}.")
+        config = _config(folder / "config", name, [name])
+        if not place:
+            hops += _hops(str(config.get("ProxyJump") or "none"), folder, key, [*above, name])
+        hops.append(_hop(name, user, port, config, folder, key))
+    return hops
+
+
+def _jump_host(word: str) -> tuple[str, str, int | None]:
+    """The parts of [user@]host[:port], or of such an ssh:// address; raises `ConfigError`."""
+    user, _, rest = word.strip().removeprefix("ssh://").rstrip("/").rpartition("@")
+    found = re.fullmatch(r"(?:\[([^\]]+)\]|([^:\[\]]+))(?::(\d{1,5}))?", rest)
+    if found is None or rest.startswith("-") or user.startswith("-"):
+        raise ConfigError(f"{clean(word)!r} is no jump host.", hint="It is user@host:port, several with commas.")
+    return user, found[1] or found[2], int(found[3]) if found[3] else None
+
+
+def _hop(name: str, user: str, port: int | None, config: SSHClientConfig, folder: Path, key: Path | None) -> Hop:
+    paths = [Path(path).expanduser() for path in _strings(config.get("IdentityFile"))]
+    identities, _ = _identities(_key_paths(folder, key, None, paths))
+    asked: Any = config.get("User")
+    return Hop(
+        name,
+        str(config.get("Hostname") or name),
+        port or _port(config.get("Port")),
+        user or str(asked or getpass.getuser()),
+        tuple(identities[:MOST_KEYS]),
+        _agent(config),
+        _known_hosts(config, folder),
+        str(config.get("HostKeyAlias") or ""),
     )
 
 

@@ -1,0 +1,73 @@
+"""What a check of a guest found out: rung by rung, as plain values that any face can show."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from console.guests.hostkeys import Judgement
+
+
+@dataclass(frozen=True)
+class Rung:
+    """One rung of the ladder: whether it held, how long it took (seconds), and what there is to say."""
+
+    name: str
+    state: Literal["ok", "failed", "skipped"]
+    took: float = 0.0
+    text: str = ""
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a check found out."""
+
+    rungs: tuple[Rung, ...]
+    address: str = ""
+    port: int = 22
+    user: str = ""
+    banner: str = ""
+    host_key: Judgement | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def ready(self) -> bool:
+        """Whether every rung held."""
+        return all(rung.state == "ok" for rung in self.rungs)
+
+    @property
+    def failed(self) -> Rung | None:
+        """The rung that did not hold."""
+        return next((rung for rung in self.rungs if rung.state == "failed"), None)
+
+    @property
+    def final(self) -> bool:
+        """Whether looking again would be wrong: ready, or a host key that nobody should get used to."""
+        distrusted = self.host_key is not None and not self.host_key.trusted
+        return self.ready or distrusted
+
+    def plain(self) -> dict[str, Any]:
+        """As plain values, for JSON."""
+        judged = self.host_key
+        return {
+            "ready": self.ready,
+            "address": self.address or None,
+            "port": self.port,
+            "user": self.user or None,
+            "banner": self.banner or None,
+            "host_key": None
+            if judged is None
+            else {
+                "grade": judged.grade,
+                "fingerprint": judged.fingerprint,
+                "algorithm": judged.algorithm,
+                "expected": list(judged.expected),
+            },
+            "rungs": [
+                {"name": rung.name, "state": rung.state, "seconds": round(rung.took, 3), "text": rung.text}
+                for rung in self.rungs
+            ],
+            "notes": list(self.notes),
+        }
+
+
+Told = Callable[[Rung], None]
