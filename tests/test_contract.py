@@ -68,7 +68,8 @@ def test_its_asks_can_be_shown_and_typed(action: Action) -> None:
         assert ask.title and ask.help
         assert not (ask.required and ask.default is not None)
         assert ask.kind != "choice" or ask.choices
-    assert not {"wait", "timeout", "progress", "dry_run", "at_once", "target"} & set(names)
+    taken = {"wait", "timeout", "progress", "dry_run", "at_once", "target", "why", "typed", "yes", "all", "where"}
+    assert not (taken | {"expect", "type_name", "password_file", "format", "column"}) & set(names)
 
 
 @EVERY

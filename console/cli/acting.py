@@ -6,13 +6,14 @@ for good is done without a terminal only when `--yes` says so.
 """
 
 import asyncio
+import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from console.cli import reach
+from console.cli import choosing, reach
 from console.cli.checking import checked
-from console.cli.naming import named
-from console.cli.output import write, write_objects, write_one
+from console.cli.output import Sheet, write, write_objects, write_one
 from console.cli.parse import Given, UsageError
 from console.cli.report import done, shown
 from console.cli.voice import asked, asked_secret, complain, say, someone_there
@@ -58,12 +59,58 @@ async def _act(given: Given) -> int:
     _demand_yes(action, given)
     if "timeout" in given.options and not given.get("wait"):
         raise UsageError("--timeout is how long --wait waits: give both.")
+    password_file = _new_password_file(given)
     async with reach.reach(given) as ops:
-        rows = [] if action.creates else await named(_collection(ops, action), given.names)
+        rows = [] if action.creates else await choosing.rows_of(ops, _collection(ops, action), given)
         if not (given.get("dry_run") or action.reads):
             confirm(action, rows, given)
         outcomes = await perform(ops, action, rows, told, given)
+        again = failed_again(action, outcomes, given)
+        while again:
+            once_more = {outcome.id: outcome for outcome in await perform(ops, action, again, told, given)}
+            outcomes = [once_more.get(outcome.id, outcome) for outcome in outcomes]
+            again = failed_again(action, outcomes, given)
+    if password_file is not None:
+        _keep_passwords(password_file, outcomes)
     return report(action, outcomes, given)
+
+
+def failed_again(action: "Action", outcomes: "Sequence[Outcome]", given: Given) -> list[Row]:
+    """The rows to try once more: those that failed, where a person says so."""
+    from console.actions.action import failed
+
+    rows = failed(outcomes)
+    if action.reads or given.get("dry_run") or len(outcomes) < 2 or not rows:
+        return []
+    say(f"{len(outcomes) - len(rows)} of {len(outcomes)} done; failed: {', '.join(row.name or row.id for row in rows)}")
+    if given.get("yes") or not someone_there():
+        return []
+    return rows if asked(f"Try the {len(rows)} that failed once more? [y/N]").casefold() in ("y", "yes") else []
+
+
+def _new_password_file(given: Given) -> Path | None:
+    """The file for passwords that are told once, made before anything is ordered, for its owner alone."""
+    if not given.get("password_file"):
+        return None
+    path = Path(given.options["password_file"]).expanduser()
+    try:
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    except FileExistsError:
+        raise UsageError(f"{path} exists already, and is not overwritten.") from None
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror}.") from error
+    return path
+
+
+def _keep_passwords(path: Path, outcomes: "Sequence[Outcome]") -> None:
+    """Write them to the file and forget them; without any the file goes."""
+    lines = [f"{outcome.id} {outcome.admin_pass.reveal()}\n" for outcome in outcomes if outcome.admin_pass]
+    if not lines:
+        path.unlink()
+        return say("The cloud told no password.")
+    path.write_text("".join(lines), encoding="utf-8")
+    for outcome in outcomes:
+        outcome.admin_pass = None
 
 
 def _collection(ops: "Console", action: "Action") -> "Collection[Any]":
@@ -78,12 +125,16 @@ def destroys(action: "Action") -> bool:
 
 def _demand_yes(action: "Action", given: Given) -> None:
     """Refuse what destroys for good where nobody can be asked. Raises `UsageError`."""
-    if action.type_name and not given.get("yes") and not given.get("dry_run") and not someone_there():
+    sure = given.get("yes") or given.get("dry_run") or choosing.in_bulk(given)
+    if action.type_name and not sure and not someone_there():
         raise UsageError(f"{' '.join(given.command.words)} needs --yes where nobody can be asked.")
 
 
 def confirm(action: "Action", rows: Sequence[Row], given: Given) -> None:
     """Ask, where it destroys and a person is there. Raises `ActionRefused` when the answer is no."""
+    choosing.tell_shared_hosts(rows)
+    if choosing.in_bulk(given):
+        return choosing.agree(action, rows, given)
     if given.get("yes") or not destroys(action) or not someone_there():
         return
     for row in rows:
@@ -108,11 +159,28 @@ async def perform(
         "timeout": given.get("timeout"),
         "dry_run": bool(given.get("dry_run")),
         "progress": Progress(),
+        "why": given.get("why", ""),
+        "typed": given.get("type_name", ""),
     }
     if action.creates:
-        return [await ops.perform(action, await only_place(ops), **options, **told)]
+        made = await ops.perform(action, await only_place(ops), **options, **told)
+        return made if isinstance(made, list) else [made]
+    _ask_by_rules(ops, action, rows, options)
     found: list[Outcome] = await ops.perform(action, list(rows), **options, **told)
     return found
+
+
+def _ask_by_rules(ops: "Console", action: "Action", rows: Sequence[Row], options: dict[str, Any]) -> None:
+    """Ask what the user's own rules demand, where a person is there; else the gate says what is missing."""
+    from console.actions.rules import demands
+
+    wanted = demands(ops.settings, action, [(row.place, row, {}) for row in rows])
+    if options["dry_run"] or wanted.refusal or not someone_there():
+        return
+    if wanted.why and not options["why"]:
+        options["why"] = asked(f"Why? Your rules want a reason to {action.title}:")
+    if wanted.typed and not options["typed"]:
+        options["typed"] = asked(f"Your rules want {wanted.typed} typed to go on:")
 
 
 async def only_place(ops: "Console") -> Place:
@@ -150,8 +218,10 @@ def report(action: "Action", outcomes: "Sequence[Outcome]", given: Given) -> int
         for outcome in outcomes:
             if outcome.ok:
                 print(f"would {outcome.plan}")
-    elif action.reads:
+    elif action.name == "server.check":
         return checked(outcomes, given.get("format", "table"))
+    elif action.reads:
+        _print_found(outcomes, given.get("format", "table"))
     else:
         _print(action, outcomes, given)
     return reach.verdict(len(errors), len(outcomes) - len(errors), errors)
@@ -159,10 +229,38 @@ def report(action: "Action", outcomes: "Sequence[Outcome]", given: Given) -> int
 
 def _print(action: "Action", outcomes: "Sequence[Outcome]", given: Given) -> None:
     form, wanted, waited = given.get("format", "table"), given.get("column", []), bool(given.get("wait"))
-    if wanted or (form in ("table", "csv", "value") and not action.creates):
+    tells = action.creates or any(outcome.admin_pass for outcome in outcomes)
+    if wanted or (form in ("table", "csv", "value") and not (tells and len(outcomes) == 1)):
+        for outcome in outcomes:
+            if outcome.admin_pass:
+                say(f"{outcome.name}: the cloud tells its password once: {outcome.admin_pass.reveal()}")
         write(shown(outcomes, wanted, waited), form)
-    elif form in ("json", "yaml", "ndjson"):
+    elif form in ("json", "yaml", "ndjson") or len(outcomes) > 1:
+        form = "ndjson" if form not in ("json", "yaml") else form
         objects = [done(outcome, waited) for outcome in outcomes]
         write_objects(objects, form, alone=len(outcomes) == 1 and form != "ndjson")
     else:
         write_one(done(outcomes[0], waited), form)
+
+
+def _print_found(outcomes: "Sequence[Outcome]", form: str) -> None:
+    """What an action found out: a text as it is, all else as objects or rows, with the name where there are several."""
+    found = [outcome for outcome in outcomes if outcome.ok]
+    if form in ("json", "yaml", "ndjson"):
+        objects: list[Any] = []
+        for outcome in found:
+            plain = outcome.result if isinstance(outcome.result, str) else outcome.result.plain()
+            head = {"name": outcome.name, "id": outcome.id}
+            if isinstance(plain, list):
+                objects += [{**head, **each} for each in plain]
+            else:
+                objects.append({**head, **plain} if isinstance(plain, dict) else {**head, "result": plain})
+        write_objects(objects, form, alone=len(objects) == 1 and form != "ndjson")
+        return
+    for outcome in found:
+        if isinstance(outcome.result, str):
+            print(outcome.result)
+        else:
+            several = [outcome.name] if len(found) > 1 else []
+            columns = (*(["name"] if several else []), *outcome.result.columns)
+            write(Sheet(columns, [[*several, *cells] for cells in outcome.result.cells()]), form)

@@ -81,6 +81,16 @@ ACTED = (
     Option(("-y", "--yes"), "do not ask for confirmation"),
     *FORMAT,
 )
+BULK = (
+    Option(("--all",), "every server of the clouds that were opened; the number must be typed"),
+    Option(("--where",), "every server that the expression lets through, as in the screen's filter", "EXPRESSION"),
+    Option(("--expect",), "go on unasked if there are exactly so many", "N", "whole"),
+)
+RULED = (
+    Option(("--why",), "a reason, which the audit keeps", "TEXT"),
+    Option(("--type-name",), "the name, where a rule of yours wants it typed", "NAME"),
+)
+PASSWORD_FILE = Option(("--password-file",), "a new file for the password that is told once", "FILE")
 DEMO = (
     Option(("--serve",), "no screen: write a clouds.yaml, print its path, serve until interrupted"),
     Option(("--servers",), "how many servers", "N", "whole"),
@@ -227,9 +237,14 @@ def _command_of(action: "Action") -> Command:
 
 def _common(action: "Action") -> tuple[Option, ...]:
     """The options that every action has; without an end to wait for there is no `--wait`."""
+    many = BULK[:2] if action.reads else BULK
+    bulk = many if action.many and not action.creates and action.command[0] == "server" else ()
     if action.reads:
-        return FORMAT
-    return ACTED if action.ends is not None else tuple(o for o in ACTED if o.name not in ("wait", "timeout"))
+        return (*bulk, *FORMAT)
+    tells = action.ends is not None and (action.ask("password") is not None or action.ends.made)
+    told = (PASSWORD_FILE,) if tells else ()
+    acted = ACTED if action.ends is not None else tuple(o for o in ACTED if o.name not in ("wait", "timeout"))
+    return (*bulk, *told, *RULED, *acted)
 
 
 def option_of(ask: "Ask") -> Option:

@@ -186,7 +186,8 @@ def _check(command: Command, names: Sequence[str], options: dict[str, Any]) -> N
     said = " ".join(command.words) or "novadeck"
     if not command.names and names:
         raise UsageError(f"{said} takes no '{names[0]}'." if command.words else _unknown(names, every()))
-    if command.names and not command.names.startswith("[") and not names:
+    chosen = bool(options.get("all") or options.get("where"))
+    if command.names and not command.names.startswith("[") and not names and not chosen:
         raise UsageError(f"{said} needs {command.names.removesuffix('...')}.")
     if command.names in ("NAME", "SHELL") and len(names) > 1:
         raise UsageError(f"{said} takes one {command.names}, not {len(names)}: {', '.join(names)}.")
