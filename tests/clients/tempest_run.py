@@ -47,11 +47,11 @@ def configure(cloud: str, folder: Path, other: dict[str, str]) -> Path:
     auth = conn.config.config["auth"]
     user = {name: auth[name] for name in ("username", "password", "project_name")}
     own = {"resources": {"network": "private"}, "domain_name": "Default"}
-    # Each role of the tests wants an entry of its own: the second user is written in two ways.
+    # Each role of the tests wants an entry of its own, in this order: the first user is written in two ways.
     accounts = [
         user | own | {"roles": ["member"]},
         other | own | {"roles": ["member"]},
-        other | own | {"roles": ["reader"], "user_id": conn.current_user_id},
+        user | own | {"roles": ["reader"], "user_id": conn.current_user_id},
     ]
     (folder / "accounts.yaml").write_text(yaml.safe_dump(accounts))
     image = next(found for found in conn.image.images() if found.name == "debian-12")
