@@ -66,9 +66,8 @@ async def test_seven_keys(cloud: Cloud, tmp_path: Path) -> None:
     (settings / "config.toml").write_text(f'[clouds.{cloud.member}.ssh]\nuser = "root"\nkey = "{pair.file}"\n')
     async with terminal(*WIDE) as screen:
         await screen.start("--os-cloud", cloud.member, "--os-cloud", cloud.admin)
+        await screen.only(name)
         await row_says(screen, name, "ACTIVE")
-        await screen.type(f"/{name}")
-        await screen.press("Enter")
         await screen.until(rf"▸ • {name}")
         if cloud.guests:
             await order(screen, name, "t", "check over SSH")
