@@ -139,7 +139,18 @@ FIXED: tuple[Command, ...] = (
         "listing:console_log",
         "print a server's console log",
         "NAME",
-        (Option(("--lines",), "only the last so many lines", "N", "whole"),),
+        (
+            Option(("--lines",), "only the last so many lines", "N", "whole"),
+            Option(("--follow",), "go on with what comes, until interrupted"),
+            Option(("--timeout",), "stop to follow after so many seconds", "SECONDS", "number"),
+        ),
+    ),
+    Command(("limits", "show"), "quotas:limits", "show what may be used of each quota, and what is", options=LISTED),
+    Command(
+        ("availability", "zone", "list"),
+        "quotas:zones",
+        "list the availability zones that take servers",
+        options=LISTED,
     ),
     Command(
         ("watch",),
@@ -166,6 +177,8 @@ FIXED: tuple[Command, ...] = (
                 "FIELD=VALUES",
                 required=True,
             ),
+            Option(("-v", "--verbose"), "tell each reading, not only what changes"),
+            Option(("--interval",), "seconds between two readings", "SECONDS", "number"),
             TIMEOUT,
             *FORMAT,
         ),

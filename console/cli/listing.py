@@ -24,6 +24,8 @@ from console.model.keypair import KeyPair
 from console.model.place import Row
 from console.model.server import Server
 
+FOLLOW_SECONDS = 2.0  # between two looks at a console log
+
 if TYPE_CHECKING:
     from console.session import Collection, Console, Found
 
@@ -198,9 +200,26 @@ def _print_fields(things: Sequence[Mapping[str, Any]], given: Given) -> None:
 async def _console_log(given: Given) -> int:
     async with reach.reach(given) as ops:
         (server,) = await named_servers(ops, given.names)
-        text = await ops.fleet.dialect(server.place).console_log(server.id, lines=given.get("lines"))
-    sys.stdout.write(text if text.endswith("\n") or not text else text + "\n")
+        dialect = ops.fleet.dialect(server.place)
+        text = await dialect.console_log(server.id, lines=given.get("lines"))
+        sys.stdout.write(text if text.endswith("\n") or not text or given.get("follow") else text + "\n")
+        began, stop = ops.clock.monotonic(), given.get("timeout")
+        while given.get("follow") and (stop is None or ops.clock.monotonic() - began < stop):
+            sys.stdout.flush()
+            await ops.clock.sleep(FOLLOW_SECONDS)
+            now = await dialect.console_log(server.id)
+            sys.stdout.write(added(text, now))
+            text = now
     return 0
+
+
+def added(before: str, now: str) -> str:
+    """What a console has told since; all of it after a restart has emptied it, and what follows where it was cut."""
+    if now.startswith(before):
+        return now[len(before) :]
+    tail = before[-400:]
+    at = now.rfind(tail) if tail else -1
+    return now[at + len(tail) :] if at >= 0 else now
 
 
 async def _find(given: Given) -> int:

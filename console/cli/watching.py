@@ -196,7 +196,7 @@ async def _wait(given: Given) -> int:
     field, values = goal(given.options["for"])
     async with reach.reach(given) as ops:
         rows = await named_servers(ops, given.names)
-        ends = await asyncio.gather(*(_until(ops, row, field, values, given.get("timeout")) for row in rows))
+        ends = await asyncio.gather(*(_until(ops, row, field, values, given) for row in rows))
     errors = [end for end in ends if isinstance(end, WaitTimeout | NotFound)]
     for error in errors:
         say(f"novadeck: {error}")
@@ -209,11 +209,11 @@ async def _wait(given: Given) -> int:
 
 
 async def _until(
-    ops: "Console", row: Server, field: str, values: frozenset[str], timeout: float | None
+    ops: "Console", row: Server, field: str, values: frozenset[str], given: Given
 ) -> Server | WaitTimeout | NotFound:
     """The server as it is when it is there, or why it is not."""
     began = ops.clock.monotonic()
-    last = ""
+    last, timeout, interval = "", given.get("timeout"), given.get("interval")
     while True:
         try:
             now: Server | None = await ops.servers.get(row)
@@ -222,13 +222,15 @@ async def _until(
                 return error
             now = None
         state = " ".join(filter(None, [now.status, now.task_state])) if now else "gone"
-        if state != last:
+        if given.get("verbose"):
+            say(f"{row.name or row.id}: {state} after {ops.clock.monotonic() - began:.1f} s")
+        elif state != last:
             say(f"{row.name or row.id}: {state}")
-            last = state
+        last = state
         if met(now, field, values):
             return now or row
         passed = ops.clock.monotonic() - began
         if timeout is not None and passed >= timeout:
             return WaitTimeout(f"{row.name or row.id} is {state} after {timeout:g} s.", last=state)
-        pause = 1.0 if passed < 30 else 2.0
+        pause = max(0.05, interval) if interval is not None else 1.0 if passed < 30 else 2.0
         await ops.clock.sleep(pause if timeout is None else max(0.05, min(pause, timeout - passed)))
