@@ -258,7 +258,7 @@ def _no_way(error: BaseException, address: str, port: int, seconds: float) -> Pr
         return Silent(address, port, seconds)
     if "refused" in lower:
         return ProbeFailed(f"Port {port} refuses: sshd is not up yet.", rung="port")
-    if "administratively" in lower or "prohibited" in lower:
+    if "administratively" in lower or lower.startswith("open failed"):
         return ProbeFailed("The jump host forwards nothing: AllowTcpForwarding is off there.", rung="port")
     if "route" in lower or "unreachable" in lower:
         return ProbeFailed(f"There is no way from the jump host to {address}.", rung="port")

@@ -130,10 +130,10 @@ class _Ladder:
             self.banner = await read_banner(self._sock(), self.port, self._seconds(BANNER_SECONDS))
             self._held("banner", self.banner)
             self.user = await self._login()
-        self._held("login", self.user)
-        if self.last:
-            return
-        self._held("cloud-init", await self._set_up())
+            self._held("login", self.user)
+            if self.last:
+                return
+            self._held("cloud-init", await self._set_up())
         await self._demanded()
 
     async def climb_windows(self) -> None:
