@@ -6,6 +6,7 @@ After a wanted change: `SCREENS=write pytest tests/test_screens.py`, and read th
 import os
 import re
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from console.model.place import Place
 from console.tui.app import NovadeckApp
 from console.tui.deck import Deck
 from console.tui.operations import Operation, Step
+from console.tui.pane import ResourcePane
 from console.tui.theme import ASCII, UNICODE, Glyphs, load_theme
 
 PICTURES = Path(__file__).parent / "screens"
@@ -48,6 +50,11 @@ def still_actions(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Deck, "actions", lambda self: chosen)
 
 
+def told(console: StandIn, pane: ResourcePane) -> bool:
+    """Whether the pane shows all that the store knows."""
+    return pane.loaded and len(pane.table.index.rows) == len(console.store.rows(pane.spec.kind))
+
+
 async def picture(
     size: tuple[int, int],
     keys: Sequence[str] = (),
@@ -63,9 +70,10 @@ async def picture(
     async with app.run_test(size=size) as pilot:
         for _ in range(100):
             await pilot.pause(0.02)
-            if app.main.deck is not None and all(pane.loaded for pane in app.main.panes.values()):
+            if app.main.deck is not None and all(map(partial(told, held), app.main.panes.values())):
                 break
-        await pilot.pause(0.15)
+        app.main.tick()
+        await pilot.pause(0.1)
         if before is not None:
             before(app)
         for key in keys:

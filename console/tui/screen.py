@@ -413,8 +413,10 @@ class MainScreen(Screen[None]):
         self.query_one("#refusal", Sheet).show([fit(spans(" " * 5, Span(words, "text")), self.layout_shape.width - 2)])
 
     def on_table_moved(self, event: Table.Moved) -> None:
-        """Another row is under the cursor: other keys are lit."""
+        """Another row is under the cursor, or columns stand elsewhere: keys and heads follow."""
         event.stop()
+        for pane in self.panes.values():
+            pane.show_head()
         self.draw_footer()
 
     def operations_saw(self, row: Row) -> None:
