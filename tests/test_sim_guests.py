@@ -113,6 +113,8 @@ async def test_a_guest_that_shuts_down_from_inside_ends_shutoff() -> None:
         await ssh(estate, member, id, "shutdown -h now")
         await estate.clock.advance(3)
         assert brief(await member.show(id)) == "SHUTOFF/None"
+        noted = (await member.nova("GET", f"/servers/{id}/os-instance-actions")).body["instanceActions"]
+        assert (noted[0]["action"], noted[0]["user_id"], noted[0]["project_id"]) == ("stop", None, None)
         doomed = (await born(estate, member, lab_shutdown="terminate"))["id"]
         estate.control.guest_shuts_down(doomed)
         await estate.clock.advance(3)

@@ -110,8 +110,10 @@ class Control:
         if again:
             place.guests.boot(server)
         elif server.vm_state == "active" and server.task_state is None:
-            gone = server.metadata.get("lab_shutdown") == "terminate"
-            place.machine.run(server, Job("shutdown_terminate" if gone else "guest_shutdown"))
+            if server.metadata.get("lab_shutdown") == "terminate":
+                place.machine.run(server, Job("shutdown_terminate"))
+            else:
+                place.machine.run(server, Job("guest_shutdown", place.nova.noticed(server, "stop")))
 
     def put(self, server_id: str, **states: Any) -> Server:
         """Put a server into any vm_state, task_state and power_state."""

@@ -216,7 +216,8 @@ LIVES: dict[str, Life] = {
             Step(0, power=SHUTDOWN, then="guest_off"),
             Step(0.6, task="powering-off"),
             Step(0.4, task=None, vm="stopped", power=SHUTDOWN),
-        )
+        ),
+        "compute_stop_instance",
     ),
     "attach": Life((Step(0), Step(0.6, then="attached")), "compute_attach_volume"),
     "detach": Life((Step(0), Step(0.6, then="detached")), "compute_detach_volume"),

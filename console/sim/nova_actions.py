@@ -76,6 +76,8 @@ class Actions(ImageActions, AdminActions):
         server = self.nova.server(call)
         if name == "reboot":
             rule = self._reboot_rule(given)
+        if name == "evacuate" and given.get("host") == (server.host or None):
+            raise Fault(400, "The target host can't be the same one.")
         self._check(call, server, rule)
         return rule.do(self, call, server, given)
 
@@ -356,7 +358,9 @@ RULES: dict[str, Rule] = {
     "os-migrateLive": Rule(
         Actions.live_migrate, "os-migrateLive", ("active", "paused"), policy="os-migrate-server:migrate_live"
     ),
-    "evacuate": Rule(Actions.evacuate, "evacuate", ("active", "stopped", "error"), policy="os-evacuate"),
+    "evacuate": Rule(
+        Actions.evacuate, "evacuate", ("active", "stopped", "error"), (), lock=False, policy="os-evacuate"
+    ),
     "forceDelete": Rule(Actions.force_delete, "forceDelete", lock=False),
     "injectNetworkInfo": Rule(
         Actions.inject_network, "injectNetworkInfo", lock=False, policy="os-admin-actions:inject_network_info"

@@ -14,6 +14,8 @@ from console.sim.records import Server
 from console.sim.wanted import checked_metadata, invalid
 
 HTML = {"Content-Type": "text/html; charset=UTF-8"}
+# What Nova 34 answers where it meant to say 409.
+UNEXPECTED = "Unexpected API Error. Please contact the administrator\n<class 'nova.exception.InstanceInvalidState'>"
 META_STATES = ("active", "paused", "suspended", "stopped")
 
 
@@ -193,9 +195,7 @@ class Extras:
         if not server.host or server.vm_state == "building":
             raise Fault(409, f"Instance {server.id} is not ready")
         if server.task_state in ("deleting", "migrating"):
-            raise Fault(
-                409, f"Cannot 'get_vnc_console' instance {server.id} while it is in task_state {server.task_state}"
-            )
+            raise Fault(500, UNEXPECTED)
         token = self.nova.place.ids.uuid()
         url = f"http://127.0.0.1:6080/vnc_auto.html?path=%3Ftoken%3D{token}"
         return reply(200, {"remote_console": {"protocol": wanted["protocol"], "type": wanted["type"], "url": url}})

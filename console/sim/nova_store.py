@@ -167,3 +167,10 @@ class Compute:
         else:
             self.actions(server).append(action)
         return action
+
+    def noticed(self, server: Server, name: str) -> InstanceAction:
+        """Note what Nova has asked of a server by itself: an action of nobody, of no project."""
+        now = self.clock.time()
+        action = InstanceAction(name, f"req-{self.ids.uuid()}", None, None, now, now)
+        self.actions(server).append(action)
+        return action

@@ -189,8 +189,8 @@ class InstanceAction:
 
     action: str
     request_id: str
-    user_id: str
-    project_id: str
+    user_id: str | None  # None: nobody asked, Nova did it by itself
+    project_id: str | None
     start: float
     updated: float
     message: str | None = None
