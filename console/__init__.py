@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from console.model.keypair import KeyPair
     from console.model.place import Key, Place
     from console.model.server import Server
-    from console.session import Batch, Collection, Console, Found, open, wait_until
+    from console.session import Batch, Collection, Console, Found, open, wait_for_build, wait_until
 
 __all__ = [
     "ACTIONS",
@@ -70,6 +70,7 @@ __all__ = [
     "Unreachable",
     "WaitTimeout",
     "open",
+    "wait_for_build",
     "wait_until",
 ]
 
@@ -83,7 +84,7 @@ _HOMES = {
     "Key": "model.place",
     "Place": "model.place",
     "Server": "model.server",
-    **dict.fromkeys(("Batch", "Collection", "Console", "Found", "open", "wait_until"), "session"),
+    **dict.fromkeys(("Batch", "Collection", "Console", "Found", "open", "wait_for_build", "wait_until"), "session"),
 }
 
 

@@ -5,11 +5,12 @@ task that was begun in it. Looking needs nothing but the core; the rooms that ac
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from functools import cached_property, partial
+from inspect import isawaitable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, overload
 
 import msgspec
 
@@ -21,8 +22,9 @@ from console.core.health import Health
 from console.core.lane import Account, Connect
 from console.core.settings import Paths, Saved, Settings, load_saved, load_settings, save
 from console.core.store import Store
+from console.core.until import Until
 from console.core.watch import Batch, Watch
-from console.errors import ConfigError, WaitTimeout
+from console.errors import ConfigError, ConsoleError
 from console.model.flavor import Flavor
 from console.model.image import Image
 from console.model.keypair import KeyPair
@@ -34,9 +36,10 @@ if TYPE_CHECKING:
     from console.actions.audit import Audit
     from console.core.timeline import Change, Timeline
 
-__all__ = ["AccountsFound", "Batch", "Collection", "Console", "Found", "choose", "open", "wait_until"]
+__all__ = ["AccountsFound", "Batch", "Collection", "Console", "Found", "choose", "open", "wait_for_build", "wait_until"]
 
 R = TypeVar("R", bound=Row)
+T = TypeVar("T")
 
 # Asks a person one question, such as "The password for prod", and gives the answer.
 AskPerson = Callable[[str], Awaitable[str]]
@@ -76,6 +79,8 @@ class Console:
         self.keypairs = Collection(KeyPair, fleet, store, clock)
         self._remembered: list[Watch[Any]] = [store.watch(Server), store.watch(Image)]
         self._tasks: list[asyncio.Task[None]] = []
+        self._errands: set[asyncio.Task[Any]] = set()
+        self._group: asyncio.TaskGroup | None = None
 
     def of(self, kind: type[R]) -> Collection[R]:
         """The collection of a noun."""
@@ -174,12 +179,25 @@ class Console:
 
     def start(self, group: asyncio.TaskGroup) -> None:
         """Begin everything that runs by itself, as tasks of this group."""
+        self._group = group
         self.fleet.start(group)
         for watch in self._remembered:
             self._tasks.append(group.create_task(self._remember(watch), name="timeline"))
 
+    def spawn(self, work: Coroutine[Any, Any, T], name: str) -> "asyncio.Task[T]":
+        """Do this beside all else, as a task of the open console, which ends with it."""
+        if self._group is None:
+            work.close()
+            raise ConfigError("This console is not open.")
+        task = self._group.create_task(work, name=name)
+        self._errands.add(task)
+        task.add_done_callback(self._errands.discard)
+        return task
+
     def stop(self) -> None:
         """End it, after what is left was written."""
+        for errand in self._errands:
+            errand.cancel()
         self.fleet.stop()
         for watch in self._remembered:
             watch.close()
@@ -309,45 +327,94 @@ def choose(names: Sequence[str], default: str | None, last: Sequence[str] = ()) 
     return None if names else []
 
 
+@overload
 async def wait_until(
     obj: R,
-    attribute: str,
+    att: str,
     desired: Any,
-    *,
+    callback: None = None,
     interval: float = 5,
     attempts: int = 0,
-    deadline: float | None = None,
-    callback: Callable[[R], Any] | None = None,
     verbose: bool = False,
-) -> R:
-    """Read a row again every `interval` seconds until its attribute is the desired value, or one of them.
+    verbose_atts: Sequence[str] | str = (),
+    *,
+    deadline: float | None = None,
+) -> R: ...
 
-    `attempts` (0: no limit) and `deadline` (seconds) end it with `WaitTimeout`; `callback` gets each row as it was
-    read; `verbose` prints one line for each. Needs the console that the row came from to be open.
+
+@overload
+async def wait_until(
+    obj: R,
+    att: str,
+    desired: Any,
+    callback: Callable[[R], Any],
+    interval: float = 5,
+    attempts: int = 0,
+    verbose: bool = False,
+    verbose_atts: Sequence[str] | str = (),
+    *,
+    deadline: float | None = None,
+) -> "asyncio.Task[R]": ...
+
+
+async def wait_until(
+    obj: R,
+    att: str,
+    desired: Any,
+    callback: Callable[[R], Any] | None = None,
+    interval: float = 5,
+    attempts: int = 0,
+    verbose: bool = False,
+    verbose_atts: Sequence[str] | str = (),
+    *,
+    deadline: float | None = None,
+) -> "R | asyncio.Task[R]":
+    """Read a row again every `interval` seconds until its attribute is the desired value, or one of a list.
+
+    `attempts` (0: no limit) and `deadline` (seconds) end it with `WaitTimeout`. `verbose` prints a line for each
+    reading, with `verbose_atts` too. With a `callback` it neither waits nor prints: a task of the open console does
+    the waiting, and gives the row as last read to the callback, whether it got there or not; the row's attribute
+    tells. Needs the console that the row came from to be open.
     """
     console = next((one for one in reversed(_opened) if obj.place in one.places), None)
     if console is None:
         raise ConfigError(f"{obj.name or obj.id} came from a console that is no longer open.")
-    wanted = [desired] if isinstance(desired, str) or not isinstance(desired, Sequence) else list(desired)
-    begun, asked = console.clock.monotonic(), 0
-    while True:
-        obj = await console.of(type(obj)).get(obj)
-        asked += 1
-        have = getattr(obj, attribute)
-        passed = console.clock.monotonic() - begun
-        if verbose:
-            print(f"{obj.name}: {attribute} is {have} after {passed:.0f} s")
-        if callback is not None:
-            callback(obj)
-        if any(_same(have, value) for value in wanted):
-            return obj
-        if (attempts and asked >= attempts) or (deadline is not None and passed + interval > deadline):
-            told = ", ".join(map(str, wanted))
-            raise WaitTimeout(f"{obj.name}: {attribute} is {have} after {passed:.0f} s, not {told}.", last=str(have))
-        await console.clock.sleep(interval)
+    more = (verbose_atts,) if isinstance(verbose_atts, str) else tuple(verbose_atts or ())
+    loud = verbose and callback is None
+    waiting = Until(obj, att, desired, interval, attempts, deadline, loud, more)
+    read = console.of(type(obj)).get
+    if callback is None:
+        return await waiting.run(read, console.clock)
+    return console.spawn(_quietly(waiting, read, console.clock, callback), f"wait for {obj.name or obj.id}")
 
 
-def _same(have: Any, wanted: Any) -> bool:
-    if isinstance(have, str) and isinstance(wanted, str):
-        return have.upper() == wanted.upper()
-    return bool(have == wanted)
+async def wait_for_build(
+    obj: R,
+    att: str = "status",
+    desired: Any = ("ACTIVE", "ERROR"),
+    callback: Callable[[R], Any] | None = None,
+    interval: float = 20,
+    attempts: int = 0,
+    verbose: bool = False,
+    verbose_atts: Sequence[str] | str = ("progress",),
+    *,
+    deadline: float | None = None,
+) -> "R | asyncio.Task[R]":
+    """As `wait_until`, for a server that is being built: until it is ACTIVE or in ERROR."""
+    waiting: Any = wait_until
+    found: R | asyncio.Task[R] = await waiting(
+        obj, att, desired, callback, interval, attempts, verbose, verbose_atts, deadline=deadline
+    )
+    return found
+
+
+async def _quietly(
+    waiting: Until[R], read: Callable[[R], Awaitable[R]], clock: Clock, callback: Callable[[R], Any]
+) -> R:
+    """Wait, and tell the callback however it ended; a cloud's error ends it, and what was read last is told."""
+    with suppress(ConsoleError):
+        await waiting.run(read, clock)
+    told = callback(waiting.row)
+    if isawaitable(told):
+        await told
+    return waiting.row

@@ -344,21 +344,52 @@ class Small:
         return console.open(accounts=self.accounts, connect=connect, clock=self.clock, paths=self.paths)
 
 
-async def test_wait_until_reads_again_until_it_is_so(paths: Paths) -> None:
+async def test_wait_until_reads_again_until_it_is_so(paths: Paths, capsys: pytest.CaptureFixture[str]) -> None:
     small = Small(paths)
-    small.cloud.server("s", "BUILD")
+    small.cloud.server("s", "BUILD", progress=7)
     async with small.open() as ops:
         server = await ops.servers.find("s")
-        seen: list[str] = []
         waiting = asyncio.create_task(
-            console.wait_until(server, "status", ["ACTIVE", "ERROR"], callback=lambda row: seen.append(row.status))
+            console.wait_until(server, "status", ["ACTIVE", "ERROR"], verbose=True, verbose_atts=["progress"])
         )
         await small.clock.advance(11)
         assert not waiting.done()
         small.cloud.server("s", "ACTIVE")
         await small.clock.advance(5)
         assert (await waiting).status == "ACTIVE"
-        assert seen == ["BUILD", "BUILD", "BUILD", "ACTIVE"]
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "s: status is BUILD, progress is 7 after 0 s"
+    assert len(lines) == 4 and lines[-1].startswith("s: status is ACTIVE")
+
+
+@pytest.mark.parametrize(("status", "given"), [("ACTIVE", {}), ("BUILD", {"attempts": 2})])
+async def test_with_a_callback_nobody_waits_and_nothing_is_printed(
+    paths: Paths, capsys: pytest.CaptureFixture[str], status: str, given: dict[str, Any]
+) -> None:
+    small = Small(paths)
+    small.cloud.server("s", "BUILD")
+    async with small.open() as ops:
+        server = await ops.servers.find("s")
+        told: list[str] = []
+        task = await console.wait_for_build(server, callback=lambda row: told.append(row.status), verbose=True, **given)
+        assert told == [] and isinstance(task, asyncio.Task)
+        small.cloud.server("s", status)
+        await small.clock.advance(60)
+        assert (await task).status == status
+        assert told == [status]
+    assert capsys.readouterr().out == ""
+
+
+async def test_what_still_waits_ends_with_the_console(paths: Paths) -> None:
+    small = Small(paths)
+    small.cloud.server("s", "BUILD")
+    async with small.open() as ops:
+        server = await ops.servers.find("s")
+        task = await console.wait_until(server, "status", "ACTIVE", lambda row: None)
+    assert task.cancelled()
+    async with small.open() as ops:
+        with pytest.raises(ConfigError, match="A server has no colour"):
+            await console.wait_until(await ops.servers.find("s"), "colour", "red")
 
 
 @pytest.mark.parametrize("given", [{"attempts": 3}, {"deadline": 12}])
