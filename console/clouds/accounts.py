@@ -180,7 +180,8 @@ class _Search:
 
     def run(self, names: Sequence[str] | None, regions: Sequence[str] | None) -> Accounts:
         """All that the contract of `find_accounts` promises."""
-        self.problems += broken_files(self._files)
+        broken = list(broken_files(self._files))
+        self.problems += broken
         try:
             config = self._config()
         except Exception as error:
@@ -188,6 +189,8 @@ class _Search:
             return Accounts(problems=tuple(self.problems), looked_for=self.looked_for)
         known = _known_names(config)
         wanted = list(known) if names is None else list(dict.fromkeys(names))
+        if broken:  # what is not known may stand where nothing can be read
+            wanted = [name for name in wanted if name in known]
         accounts = [account for name in wanted for account in self._accounts(config, name, known, regions)]
         default = config.default_cloud if config.default_cloud in known else None
         return Accounts(tuple(accounts), tuple(self.problems), self.looked_for, known, default)
@@ -335,8 +338,9 @@ def _tls(region: Any, name: str) -> Tls:
 
 
 def _sentence(error: BaseException) -> str:
-    """A foreign error as one sentence of ours."""
-    text = clean(mask(" ".join(str(getattr(error, "message", "") or error).split())))[:300]
+    """A foreign error as one sentence of ours; the facts that keystoneauth puts behind it are told otherwise."""
+    told = re.sub(r" \((HTTP \d+|Request-ID: [^)]*)\)", "", str(getattr(error, "message", "") or error))
+    text = clean(mask(" ".join(told.split())))[:300]
     return (text or type(error).__name__).rstrip(".") + "."
 
 
