@@ -6,7 +6,7 @@ from typing import NamedTuple
 from matrix import ADMIN, MEMBER, VERBS, Json, fill, filled
 from witness import PATIENCE, Witness
 
-HOLD = 25  # seconds that a task state is held open, for all verbs to be asked meanwhile
+HOLD = 45  # seconds that a task state is held open, for all verbs to be asked meanwhile
 
 Step = str | Json | tuple[str, Json]
 
@@ -67,9 +67,6 @@ REACHED: dict[str, Reach] = {
     "active pausing": Reach((_UP, "slow", {"pause": None}, "~pausing")),
     "active suspending": Reach((_UP, "slow", {"suspend": None}, "~suspending")),
     "active rescuing": Reach((_UP, "slow", {"rescue": None}, "~rescuing")),
-    "active updating_password": Reach(
-        (_UP, "slow", {"changePassword": {"adminPass": "correct-horse"}}, "~updating_password")
-    ),
     "active resize_migrating": Reach((_UP, "slow", {"resize": {"flavorRef": "$flavor"}}, "~resize_migrating")),
     "active resize_finish": Reach((_UP, "slow", {"resize": {"flavorRef": "$flavor"}}, "~resize_finish")),
     "stopped resize_migrating": Reach((*_OFF, "slow", {"resize": {"flavorRef": "$flavor"}}, "~resize_migrating")),

@@ -27,6 +27,7 @@ from reach import REACHED, reach, send
 from witness import Witness
 
 ALONE = "http://127.0.0.1:8773/v2.1"
+ALONE_DATABASE = "alone_nova"
 # Nova's API waits for a hypervisor host before it answers these.
 WAITING = (
     "server.password",
@@ -84,11 +85,12 @@ class Records:
         }
         told = ", ".join(f"{name} = {_quoted(value)}" for name, value in values.items())
         where = f"instance_uuid = '{server}'"
+        parts = PARTS if database == ALONE_DATABASE else ()  # the lab's own deleted rows are deleted for good
         await self.do(
             f"UPDATE {database}.instances SET {told} WHERE uuid = '{server}'",
             f"DELETE FROM {database}.migrations WHERE migration_type = 'evacuation' AND {where}",
             f"UPDATE {database}.migrations SET status = 'finished' WHERE {where}",
-            *(f"UPDATE {database}.{table} SET deleted = 0, deleted_at = NULL WHERE {where}" for table in PARTS),
+            *(f"UPDATE {database}.{table} SET deleted = 0, deleted_at = NULL WHERE {where}" for table in parts),
             f"UPDATE {database}_api.instance_mappings SET queued_for_delete = 0 WHERE {where}",
         )
 
@@ -171,6 +173,9 @@ class Lab:
 
     async def clean(self) -> None:
         """Delete what this run made."""
+        mine = (await self.member.ask("compute", f"/servers?name=%5E{self.prefix}"))["servers"]
+        for server in mine:  # locked ones too
+            await self.who[ADMIN].call("DELETE", "compute", f"/servers/{server['id']}")
         await self.member.clean(self.prefix)
         await self.who[ADMIN].clean(self.prefix)
         await self.member.call("DELETE", "network", f"/v2.0/security-groups/{self.group}")
@@ -194,7 +199,7 @@ def orders(state_locked: bool) -> Iterable[tuple[str, str]]:
 async def set_states(lab: Lab, names: list[str]) -> Json:
     """Every state written into the database of a Nova that stands alone."""
     wanted = [STATES[name] for name in names]
-    plain, moved, *hostless = await _prepare(lab, [state for state in wanted if not state.host])
+    plain, moved, lost, *shelved = await _prepare(lab)
     await api_alone("up")
     alone = {}
     for who, witness in lab.who.items():
@@ -206,7 +211,9 @@ async def set_states(lab: Lab, names: list[str]) -> Json:
                 witness._endpoints["compute"] = ALONE
             found: Json = {}
             for state in wanted:
-                server, things = (moved if state.vm == "resized" else plain) if state.host else hostless.pop(0)
+                server, things = plain if state.vm != "resized" else moved
+                if not state.host:  # Nova's API takes volumes off by itself here, so these can be asked once
+                    server, things = shelved.pop() if state.vm == "shelved_offloaded" and not state.task else lost
                 found[state.name] = await _ask_all(lab, alone, server, things, state)
                 keep("set", state.name, found[state.name])
             return found
@@ -220,8 +227,8 @@ async def api_alone(what: str) -> None:
     assert await (await asyncio.create_subprocess_exec(script, what)).wait() == 0
 
 
-async def _prepare(lab: Lab, hostless: list[State]) -> list[tuple[str, Json]]:
-    servers = [await lab.create(f"set-{number}") for number in range(2 + len(hostless))]
+async def _prepare(lab: Lab) -> list[tuple[str, Json]]:
+    servers = [await lab.create(f"set-{number}") for number in range(5)]
     for server in servers:
         await lab.member.until(server, "ACTIVE")
     found = list(zip(servers, await asyncio.gather(*map(lab.furnish, servers)), strict=True))
@@ -239,7 +246,7 @@ async def _ask_all(lab: Lab, alone: dict[str, Witness], server: str, things: Jso
     host = record["OS-EXT-SRV-ATTR:host"]
     records = lab.records
     answers: Answers = {}
-    await records.put("alone_nova", server, state, host)
+    await records.put(ALONE_DATABASE, server, state, host)
     seen = await alone[MEMBER].server(server)
     assert seen is not None
     asked = list(orders(state.locked))
@@ -263,7 +270,7 @@ async def _ask_all(lab: Lab, alone: dict[str, Witness], server: str, things: Jso
         if "MessagingTimeout" in words:
             del answers[who, verb]  # past the guards, and nobody there to say more
         if code < 400 or code >= 500:
-            await records.put("alone_nova", server, state, host)
+            await records.put(ALONE_DATABASE, server, state, host)
             if verb == "server.security_group":
                 await lab.ungroup(alone[who], server)
             if verb == "server.detach_volume":
@@ -278,7 +285,9 @@ async def _ask_whole(lab: Lab, who: str, verb: str, server: str, things: Json, s
     rest = State("resized" if state.vm == "resized" else "active")
     await lab.records.put("nova", server, state, host)
     answer = await send(lab.who[who], server, verb, things)
-    if verb == "server.attach_volume" and answer[0] < 300:
+    if verb == "server.attach_volume" and state.vm == "shelved_offloaded":
+        things["volume"] = await lab.volume()  # the other one is kept for it until it is unshelved
+    elif verb == "server.attach_volume" and answer[0] < 300:
         await lab.settled(things["volume"], "in-use")
         await lab.records.put("nova", server, rest, host)
         await lab.take_off(server, things["volume"])
@@ -328,6 +337,8 @@ class Asked:
                 continue
             if server is None:
                 server, things = await self._reach(furnish=verb in FURNISHED)
+            if self.held:
+                await self._hold(server)
             code = await self._ask(who, verb, server, things)
             if code < 300:
                 server = await self._after(server, verb)
@@ -376,9 +387,12 @@ class Asked:
         if not self.held or record is None:
             await self.lab.member.call("DELETE", "compute", f"/servers/{server}")
             return None
+        return server
+
+    async def _hold(self, server: str) -> None:
+        """Write the task state again, which an order may have changed, or the end of the task."""
         told = f"vm_state = {_quoted(self.state.vm)}, task_state = {_quoted(self.state.task)}"
         await self.lab.records.do(f"UPDATE nova.instances SET {told} WHERE uuid = '{server}'")
-        return server
 
 
 async def reached_states(lab: Lab, names: list[str]) -> Json:
