@@ -64,7 +64,7 @@ def test_its_asks_can_be_shown_and_typed(action: Action) -> None:
     assert len(names) == len(set(names))
     for ask in action.asks:
         assert ask.kind in KINDS
-        assert ask.name.isidentifier() and ask.flag == "--" + ask.name.replace("_", "-")
+        assert ask.name.isidentifier() and ask.flag == "--" + (ask.called or ask.name).replace("_", "-")
         assert ask.title and ask.help
         assert not (ask.required and ask.default is not None)
         assert ask.kind != "choice" or ask.choices

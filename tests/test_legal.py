@@ -12,7 +12,7 @@ from console.model.server import Server
 PLACE = Place("lab", "one")
 BIRTH = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 ADMIN = "migrate live_migrate evacuate reset_state shelve_offload"
-ALWAYS = "lock unlock delete force_delete set security_group console_log remote_console history explain reset_state"
+ALWAYS = "hostkeys lock unlock delete force_delete set security_group console_log remote_console history explain reset_state"
 
 # vm_state, task_state, status, and all verbs that an administrator's order would be taken for.
 STATES: list[tuple[str, str | None, str, str]] = [
@@ -68,6 +68,7 @@ def server(vm: str | None = "active", task: str | None = None, status: str = "AC
 def test_every_verb_in_every_state(vm: str, task: str | None, status: str, verbs: str) -> None:
     expected = set(verbs.split()) | set(ALWAYS.split())
     expected |= {"clone"} if "snapshot" in expected else set()
+    expected |= {"run", "shell"} if "check" in expected else set()
     expected -= {word[1:] for word in verbs.split() if word.startswith("-")}
     allowed = {
         verb.removeprefix("server.") for verb in RULES if refusal(verb, server(vm, task, status), privilege=2) is None

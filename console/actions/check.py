@@ -1,25 +1,28 @@
-"""`server.check`: gathers what the guest's ladder needs from the cloud and the settings, and climbs it.
+"""`server.check`: climbs the guest's ladder, once or until it is ready, on evidence that is gathered for each try."""
 
-The guests' room fetches nothing; here its evidence is fetched: addresses as they are now, the whole console log for
-the host keys, and who may log in.
-"""
-
-import asyncio
-import ipaddress
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from console.actions.action import read_only
+from console.actions.approach import approach
 from console.actions.declared import Ask, Order, action
-from console.errors import ActionRefused, CloudError, Forbidden, Unauthorized
-from console.model.image import Image
-from console.model.server import Server
-from console.text import Secret
+from console.actions.ground import Ground
+from console.errors import ActionRefused, ConsoleError
+from console.model.place import Place
 
 if TYPE_CHECKING:  # asyncssh takes a tenth of a second to import: only when a check starts
-    from console.guests.probe import Report
-    from console.guests.route import Route
+    from console.guests.own import Demands
+    from console.guests.report import Report, Told
+
+ONCE, PATIENT = 30.0, 600.0  # seconds for one climb, and until it is ready
+
+WAY = (
+    Ask("user", "text", "user", "who logs in, instead of the usual names"),
+    Ask("port", "number", "port", "sshd's port"),
+    Ask("identity", "text", "key", "a private key's file", most=4096),
+    Ask("jump", "text", "jump hosts", "user@host:port of a jump host, several with commas; or none"),
+    Ask("password", "secret", "password", "a password, where no key is let in"),
+)
 
 
 @action(
@@ -29,93 +32,78 @@ if TYPE_CHECKING:  # asyncssh takes a tenth of a second to import: only when a c
     key="t",
     reads=True,
     asks=(
-        Ask("user", "text", "user", "who logs in, instead of the usual names"),
-        Ask("port", "number", "port", "sshd's port"),
-        Ask("identity", "text", "key", "a private key's file", most=4096),
-        Ask("password", "secret", "password", "a password, where no key is let in"),
+        *WAY,
         Ask("check", "text", "own check", "a command that must end with 0 in the guest", many=True, most=4096),
-        Ask("deadline", "number", "deadline", "seconds for the whole ladder", default=30),
+        Ask("url", "text", "URL", "an HTTP address that must answer; http://:8080/ is the guest's own", many=True),
+        Ask("file", "files", "file", "a file that must be there with these contents"),
+        Ask("need", "number", "need", "so many tries of each own check must hold", default=1, least=1),
+        Ask("tries", "number", "tries", "of so many", default=1, least=1),
+        Ask("stable", "number", "stable", "all must hold for so many seconds", default=0),
+        Ask("until_ready", "flag", "wait", "climb again until it is ready", called="wait"),
+        Ask("deadline", "number", "deadline", "seconds for all of it (30, or 600 with a wait)"),
     ),
 )
 async def check(order: Order) -> "Report":
     """Test a guest over SSH: address, port, banner, host key, login, cloud-init."""
-    from console.guests.hostkeys import Evidence, KnownHosts
-    from console.guests.probe import probe
-
-    if order.given.get("check") and (closed := read_only(order.ground, order.place)):
-        raise ActionRefused(f"{closed} A command of yours might change the guest.")
-    server = await order.dialect.server(order.row.id)
-    route = await asyncio.to_thread(_route, order, server, await _image_user(order, server))
-    own = KnownHosts(order.ground.paths.state / "known_hosts")
-    evidence = Evidence(server.id, await _console(order), own, route.known_hosts)
-    password: Secret | None = order.given.get("password")
-    return await probe(
-        route,
-        evidence,
-        password=password,
-        checks=order.given.get("check", ()),
-        deadline=float(order.given["deadline"]),
-        told=lambda rung: order.tell("rung", rung.text, row=server, detail=rung),
-    )
-
-
-def _route(order: Order, server: Server, image_user: str | None) -> "Route":
-    from console.guests.route import find_route
-
     given = order.given
-    users = [given["user"]] if "user" in given else [user for user in (image_user, _set(order, "user")) if user]
-    key = given.get("identity") or _set(order, "key")
-    here, port = on_this_machine(server)
-    return find_route(
-        server.name,
-        [here] if here else candidates(server),
-        users=users,
-        port=port or given.get("port") or _set(order, "port"),
-        key=Path(key).expanduser() if key else None,
-        key_name=server.key_name,
+    if given.get("check") and (closed := read_only(order.ground, order.place)):
+        raise ActionRefused(f"{closed} A command of yours might change the guest.")
+    return await examine(
+        order.ground,
+        order.place,
+        order.row.id,
+        given,
+        told=lambda rung: order.tell("rung", rung.text, row=order.row, detail=rung),
+        until_ready=bool(given.get("until_ready")),
     )
 
 
-def _set(order: Order, name: str) -> Any:
-    """What the settings of this cloud say of ssh's user, port or key; None where they leave it to ssh's own."""
-    cloud = order.ground.settings.clouds.get(order.place.cloud)
-    said = getattr(cloud.ssh, name) if cloud is not None else None
-    return None if said in ("", 22) else said
+async def examine(
+    ground: Ground,
+    place: Place,
+    id: str,
+    given: Mapping[str, Any],
+    *,
+    told: "Told | None" = None,
+    until_ready: bool = False,
+    new_key: bool = False,
+) -> "Report":
+    """Climb once, or until it is ready; it only looks, and is not audited. Raises what the cloud refuses with."""
+    from console.guests import patience
+    from console.guests.probe import probe, probe_windows
+    from console.guests.report import Report, Rung
+
+    demands = wanted(given)
+
+    async def climb(seconds: float, tell: "Told | None") -> "Report":
+        found = await approach(ground, place, id, given, renewed=new_key)
+        shared: dict[str, Any] = {"demands": demands, "deadline": seconds, "told": tell, "why_silent": found.why_silent}
+        if found.windows:
+            return await probe_windows(found.route, **shared)
+        return await probe(found.route, found.evidence, password=given.get("password"), **shared)
+
+    async def patient(seconds: float, tell: "Told") -> "Report":
+        try:
+            return await climb(seconds, tell)
+        except ConsoleError as error:  # a cloud that is away for a while ends no wait
+            rung = Rung("address", "failed", 0.0, str(error))
+            tell(rung)
+            return Report((rung,))
+
+    if not until_ready:
+        return await climb(float(given.get("deadline") or ONCE), told)
+    return await patience.until_ready(patient, float(given.get("deadline") or PATIENT), told, new_key=new_key)
 
 
-def on_this_machine(server: Server) -> tuple[str, int | None]:
-    """Where a guest of the embedded cloud listens when its own address could not be had; never beyond loopback."""
-    host, _, port = (server.metadata or {}).get("lab_ssh_at", "").rpartition(":")
-    try:
-        return (host, int(port)) if ipaddress.ip_address(host).is_loopback else ("", None)
-    except ValueError:
-        return "", None
+def wanted(given: Mapping[str, Any]) -> "Demands":
+    """The own checks; raises `ActionRefused` where they can never hold."""
+    from console.guests.own import Demands, InGuest, target
 
-
-def candidates(server: Server) -> Sequence[str]:
-    """Where to try: the access addresses, floating before fixed, version 4 before 6."""
-    access = [address for address in (server.access_ipv4, server.access_ipv6) if address]
-    return list(dict.fromkeys([*access, *(address.addr for address in server.all_addresses())]))
-
-
-async def _image_user(order: Order, server: Server) -> str | None:
-    """The login that the server's image names."""
-    known: list[Image] = [row for row in order.ground.store.rows(Image).values() if row.id == server.image_id]
-    if known or server.image_id is None:
-        return known[0].os_admin_user if known else None
-    try:
-        return (await order.dialect.image(server.image_id)).os_admin_user
-    except (Unauthorized, Forbidden):
-        raise
-    except CloudError:  # a deleted image names nobody
-        return None
-
-
-async def _console(order: Order) -> str:
-    """The whole console log, where the cloud has one to show."""
-    try:
-        return await order.dialect.console_log(order.row.id)
-    except Unauthorized:
-        raise
-    except CloudError:  # no console yet, none on this host, or not for us: then nobody vouches
-        return ""
+    need, of = int(given.get("need") or 1), int(given.get("tries") or 1)
+    if need > of:
+        raise ActionRefused(f"{need} tries cannot hold of {of}.", hint="Give as many --tries.")
+    for url in given.get("url") or ():
+        target(url)
+    files = tuple(InGuest(path, content) for path, content in (given.get("file") or {}).items())
+    stable = float(given.get("stable") or 0)
+    return Demands(tuple(given.get("check") or ()), tuple(given.get("url") or ()), files, need, of, stable)

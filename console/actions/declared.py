@@ -47,11 +47,13 @@ class Ask:
     least: int = 0  # for a number
     choices: tuple[str, ...] = ()
     unless: tuple[str, ...] = ()  # required, unless one of these is given
+    called: str = ""  # the command line's word for it, where that is another one
+    rest: bool = False  # what stands behind -- on the command line
 
     @property
     def flag(self) -> str:
         """How the command line calls it, such as "--key-name"."""
-        return "--" + self.name.replace("_", "-")
+        return "--" + (self.called or self.name).replace("_", "-")
 
 
 @dataclass(frozen=True)

@@ -89,10 +89,15 @@ RULES: dict[str, Rule] = {
     "server.explain": _OPEN,
     "server.clone": Rule(_IMAGEABLE, lock=False),
     "server.check": Rule(_states("active resized rescued"), None, lock=False, launched=False),
+    "server.run": Rule(_states("active resized rescued"), None, lock=False, launched=False),
+    "server.shell": Rule(_states("active resized rescued"), None, lock=False, launched=False),
+    "server.hostkeys": _OPEN,
 }
 _BUSY_FOR: dict[str, frozenset[str]] = {
     "server.remote_console": _states("deleting migrating"),
     "server.check": _states("deleting"),
+    "server.run": _states("deleting"),
+    "server.shell": _states("deleting"),
 }
 
 # A cloud that tells no vm_state tells a status: what Nova would call the same.
@@ -221,7 +226,7 @@ def refusal(
     return _of_state(verb, rule, server, privilege)
 
 
-READING = frozenset({"server.console_log", "server.remote_console", "server.history", "server.check", "server.explain"})
+READING = frozenset(f"server.{word}" for word in "console_log remote_console history check explain hostkeys".split())
 
 
 def _noun(needs: str) -> str:

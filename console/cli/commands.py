@@ -43,6 +43,7 @@ class Command(NamedTuple):
     choices: tuple[str, ...] = ()  # what the names may be, where that is known beforehand
     action: str = ""
     flagged: tuple[tuple[str, str], ...] = ()  # a flag that turns it into another action: --hard
+    rest: str = ""  # the option that takes what stands behind --; "" where those are names
 
     def all_options(self) -> tuple[Option, ...]:
         """Its own options and those that every command has."""
@@ -236,15 +237,31 @@ def derive(actions: "Iterable[Action]") -> Iterator[Command]:
     yield from plain.values()
 
 
+# Actions whose answers are no rows of orders: the function that runs them, and its further options.
+_OWN: dict[str, tuple[str, tuple[Option, ...]]] = {
+    "server.run": (
+        "inside:run",
+        (
+            Option(("--at-once",), "on so many servers at the same time (16)", "N", "whole"),
+            Option(("--stop-on-failure",), "begin on no further server once one has failed"),
+        ),
+    ),
+    "server.shell": ("inside:ssh", ()),
+    "server.hostkeys": ("inside:hostkeys", ()),
+}
+
+
 def _command_of(action: "Action") -> Command:
     asks = [ask for ask in action.asks if not (action.creates and ask.name == "name")]
+    run, more = _OWN.get(action.name, ("acting:run", ()))
     return Command(
         words=action.command,
-        run="acting:run",
+        run=run,
         help=action.help[:1].lower() + action.help[1:].rstrip("."),
         names="NAME..." if action.many and not action.creates else "NAME",
-        options=(*map(option_of, asks), *_common(action)),
+        options=(*map(option_of, asks), *more, *_common(action)),
         action=action.name,
+        rest=next((ask.name for ask in asks if ask.rest), ""),
     )
 
 

@@ -1,9 +1,11 @@
 """From the words of a command line to one command with its names and options.
 
-The longest command wins, and `--` ends it: what follows are names, however they look. Options stand anywhere.
+The longest command wins, and `--` ends it: what follows are names, however they look, or the words of a command that
+is to be run elsewhere. Options stand anywhere.
 A word that nobody knows is answered with the nearest one that is known.
 """
 
+import shlex
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -124,7 +126,7 @@ def _read(command: Command, words: Sequence[str]) -> Given:
     while rest:
         word = rest.pop()
         if word == "--":
-            names += rest[::-1]
+            _keep_rest(command, rest[::-1], names, options)
             break
         if word.startswith("-") and word != "-":
             _option(command, word, rest, table, options)
@@ -135,6 +137,14 @@ def _read(command: Command, words: Sequence[str]) -> Given:
     if not (options.get("help") or options.get("version")):
         _check(command, names, options)
     return Given(command, tuple(names), options)
+
+
+def _keep_rest(command: Command, rest: list[str], names: list[str], options: dict[str, Any]) -> None:
+    """What stands behind --: names, or one line for a shell; a single word is one already, several keep apart."""
+    if not command.rest:
+        names += rest
+    elif rest:
+        options[command.rest] = rest[0] if len(rest) == 1 else shlex.join(rest)
 
 
 def _option(command: Command, word: str, rest: list[str], table: dict[str, Option], options: dict[str, Any]) -> None:

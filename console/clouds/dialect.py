@@ -144,6 +144,9 @@ class Dialect(Protocol):
     async def ports(self, server_id: str) -> list[dict[str, Any]]:
         """The ports of one server, cleaned."""
 
+    async def let_in(self, groups: Sequence[str]) -> list[dict[str, Any]]:
+        """The rules by which these security groups (ids) let something in, cleaned."""
+
     async def zones(self) -> list[str]:
         """The names of the availability zones that take servers."""
 

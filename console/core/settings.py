@@ -9,8 +9,9 @@ import os
 import re
 import tomllib
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -60,13 +61,27 @@ def _runtime_folder() -> Path:
         return platformdirs.user_runtime_path(APP, appauthor=False)
 
 
-class SshSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The way into the guests of a cloud."""
+class SshWay(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The way into the guests of one network, or of one image."""
 
     user: str = ""
     port: int = 22
-    jump: str = ""  # user@host:port
+    jump: str = ""  # user@host:port, several with commas, the nearest first; or none
     key: str = ""  # a file
+
+
+class SshSettings(SshWay, frozen=True, forbid_unknown_fields=True):
+    """The way into the guests of a cloud; a network's or an image's own goes before it."""
+
+    check: bool = True  # whether a server that we built, rebuilt or resized is checked by itself
+    networks: dict[str, SshWay] = {}  # by name
+    images: dict[str, SshWay] = {}  # by name (patterns) or id
+
+    def ways(self, networks: Sequence[str], image: Sequence[str]) -> list[SshWay]:
+        """What holds for a server on these networks, of an image with these names, the most special first."""
+        of_image = [way for name, way in self.images.items() if any(fnmatchcase(word, name) for word in image)]
+        of_network = [self.networks[name] for name in networks if name in self.networks]
+        return [*of_image, *of_network, self]
 
 
 class CloudSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -11,7 +11,7 @@ import hashlib
 import os
 import re
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -124,6 +124,16 @@ class KnownHosts:
         if self._kept.pop(name, None) is not None:
             self._write()
 
+    def export(self, names: Mapping[str, Sequence[str]]) -> list[str]:
+        """Lines for anybody's known_hosts: what we keep of each server, under the host names given for it."""
+        self._read()
+        return [
+            f"{','.join(hosts)} {kept.algorithm} {kept.blob} novadeck:{kept.grade}"
+            for name, hosts in names.items()
+            for kept in self._kept.get(name, ())
+            if hosts
+        ]
+
     def _read(self) -> None:
         try:
             status = self.path.stat()
@@ -186,6 +196,7 @@ class Evidence:
     console: str = ""  # the whole console log
     own: KnownHosts | None = None
     files: Sequence[Path] = field(default=())  # the user's known_hosts
+    renewed: bool = False  # we have rebuilt it: another key than before is expected
 
     def judge(self, key: asyncssh.SSHKey, said: Theirs) -> Judgement:
         """Who vouches for this key."""
@@ -201,7 +212,7 @@ class Evidence:
             return Judgement("known", shown, algorithm, f"{shown}, as in your known_hosts")
         if blocks:
             return _changed(shown, algorithm, "the console says", sorted(blocks[-1]))
-        if said.trusted:
+        if said.trusted and not self.renewed:
             prints = [known.get_fingerprint("sha256") for known in said.trusted]
             return _changed(shown, algorithm, "your known_hosts says", prints)
         return self._met(shown, algorithm, words[1])
@@ -212,6 +223,8 @@ class Evidence:
             if kept.blob == blob:
                 how = "as on the console before" if kept.grade == "console" else "as at the first use"
                 return Judgement(kept.grade, shown, algorithm, f"{shown}, {how}")
+        if self.renewed:
+            return Judgement("first-use", shown, algorithm, f"{shown}, new since our rebuild: nobody vouches for it")
         if met:
             return _changed(shown, algorithm, "before it was", [fingerprint(kept.blob) for kept in met])
         return Judgement("first-use", shown, algorithm, f"{shown}, first use: nobody vouches for it")

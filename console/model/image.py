@@ -30,6 +30,7 @@ class Image(Row, frozen=True, kw_only=True, gc=False):
     base_image_id: str | None = None
     os_distro: str | None = None
     os_admin_user: str | None = None
+    os_type: str | None = None
 
     @property
     def status(self) -> str:

@@ -160,6 +160,10 @@ class OpenStack(Orders):
         """The ports of one server."""
         return await self.neutron.ports(server_id)
 
+    async def let_in(self, groups: Sequence[str]) -> list[dict[str, Any]]:
+        """What these security groups let in."""
+        return await self.neutron.rules(groups)
+
     async def instance_actions(self, id: str) -> list[dict[str, Any]]:
         """What was asked of a server, newest first."""
         return await self.nova.instance_actions(id)

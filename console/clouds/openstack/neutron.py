@@ -1,5 +1,6 @@
 """The little of Neutron v2.0 that a server's console needs: networks to order servers on, and a server's ports."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from console.clouds.openstack.service import Service
@@ -22,10 +23,17 @@ class Neutron:
         """The ports of one server, cleaned."""
         return await self._all("ports", {"device_id": server_id})
 
-    async def _all(self, kind: str, filters: dict[str, Any]) -> list[dict[str, Any]]:
+    async def rules(self, groups: Sequence[str]) -> list[dict[str, Any]]:
+        """What these security groups let in, cleaned."""
+        found = [
+            await self._all("security-group-rules", {"security_group_id": id}, "security_group_rules") for id in groups
+        ]
+        return [rule for rules in found for rule in rules if rule.get("direction") == "ingress"]
+
+    async def _all(self, kind: str, filters: dict[str, Any], word: str = "") -> list[dict[str, Any]]:
         reply = await self.service.get(kind, filters)
         tree = clean_tree(read_json(reply, self.service.place))
-        found = tree.get(kind) if isinstance(tree, dict) else None
+        found = tree.get(word or kind) if isinstance(tree, dict) else None
         if not isinstance(found, list):
             refuse_body(reply, self.service.place, f"something that is no list of {kind}")
         return [item for item in found if isinstance(item, dict)]
