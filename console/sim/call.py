@@ -119,6 +119,11 @@ def reply(status: int = 200, body: Any = None, headers: dict[str, str] | None = 
     return web.Response(status=status, body=data, headers=merged)
 
 
+def nothing() -> web.Response:
+    """An answer without a body that does not say what kind the body would be."""
+    return web.Response(status=204)
+
+
 def error_page(call: Call, status: int, title: str, text: str) -> web.Response:
     """What WebOb makes of an error: a page, JSON where only that is accepted, or text where neither is."""
     accepted = call.request.headers.get("Accept") or "*/*"

@@ -6,10 +6,11 @@ Each function is one named effect of `lives`.  They change records and tell the 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TypeVar
 
 from console.sim.job import Failed, Job, Turn
-from console.sim.records import Migration, Server
+from console.sim.records import Event, Migration, Server
 from console.sim.region import Region
 
 NO_HOST = "No valid host was found. There are not enough hosts available."
@@ -34,15 +35,19 @@ def schedule(region: Region, server: Server, job: Job) -> None:
 def place(region: Region, server: Server, job: Job) -> None:
     """Find a host, or fail as Nova does."""
     server.in_request = False
-    if server.flavor.name == "m1.impossible":
-        raise Failed("No valid host was found. ")
     host = region.nova.pick_host(server)
-    if host is None:
-        raise Failed(NO_HOST)
+    if server.flavor.name == "m1.impossible" or host is None:
+        _not_scheduled(server, job)
+        raise Failed("No valid host was found. " if host is not None else NO_HOST)
     server.host, server.zone = host, region.nova.zone_of(host)
     if job.action is not None:
         for event in job.action.events:
             event.host = event.host or host
+
+
+def _not_scheduled(server: Server, job: Job) -> None:
+    if job.action is not None and job.life == "create":
+        job.action.events = [replace(job.action.events[0], event="conductor_schedule_and_build_instances", host="")]
 
 
 @effect
@@ -66,7 +71,8 @@ def launch(region: Region, server: Server, job: Job) -> None:
     if server.metadata.get("lab_fail") == "build":
         region.neutron.release(server)
         server.power_state = 0
-        raise Failed(f"Build of instance {server.id} aborted: asked to fail by lab_fail=build")
+        # The real one tells of it in the fault alone: the action and its event end well.
+        raise Failed(f"Build of instance {server.id} aborted: asked to fail by lab_fail=build", noted=False)
     server.launched = region.clock.time()
     region.guests.create(server)
 
@@ -196,12 +202,24 @@ def reverted(region: Region, server: Server, job: Job) -> Turn | None:
     _migration(region, server, "reverted")
     was_stopped = server.old_state == "stopped"
     server.old_flavor, server.old_host, server.old_state = None, "", ""
-    server.vm_state = "active"
     if was_stopped:
-        return Turn("power_off_after")
-    server.power_state = 1
+        _stopped_too(region, server, job)
+        return Turn("power_off_reverted")
+    server.vm_state, server.power_state = "active", 1
     region.guests.boot(server)
     return None
+
+
+def _stopped_too(region: Region, server: Server, job: Job) -> None:
+    if job.action is not None:
+        job.action.events.append(Event("compute_stop_instance", region.clock.time(), host=server.host))
+
+
+@effect
+def confirm_on_delete(region: Region, server: Server, job: Job) -> None:
+    """Deleting a resized server confirms the resize first."""
+    confirmed(region, server, job)
+    region.guests.off(server)
 
 
 @effect
@@ -246,6 +264,7 @@ def rebuilt(region: Region, server: Server, job: Job) -> Turn | None:
     server.fault = None
     region.guests.create(server)
     if was == "stopped":
+        _stopped_too(region, server, job)
         return Turn("power_off_after")
     return None
 

@@ -184,7 +184,7 @@ class Glance(Service):
             rows = rows[at + 1 :]
         page = rows[:limit]
         body = b'{"images":[' + b",".join([encoded(image) for image in page]) + b"]"
-        return reply(200, body + b"," + msgspec.json.encode(self._links(call, page, len(rows) > limit))[1:])
+        return reply(200, body + b"," + msgspec.json.encode(self._links(call, page, len(page) == limit))[1:])
 
     def _links(self, call: Call, page: list[Image], more: bool) -> dict[str, str]:
         query = [(k, v) for k, v in call.query if k != "marker"]

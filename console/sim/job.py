@@ -9,7 +9,11 @@ from console.sim.records import InstanceAction
 
 
 class Failed(Exception):
-    """A step of a life that cannot be done: the server's fault."""
+    """A step of a life that cannot be done: the server's fault; `noted` is whether its action tells of it too."""
+
+    def __init__(self, message: str, noted: bool = True) -> None:
+        super().__init__(message)
+        self.noted = noted
 
 
 @dataclass(slots=True)

@@ -48,6 +48,8 @@ _MOVE = (
     Step(0.5, task=None, vm="resized", then="resized"),
 )
 
+# A deleted server is to be seen for a moment before it is gone.
+_GOING = (Step(0.6, task=None, vm="deleted", power=NOSTATE), Step(0.1, then="vanish"))
 _MOVE_EVENTS = ("cold_migrate", "conductor_migrate_server", "compute_resize_instance", "compute_finish_resize")
 
 LIVES: dict[str, Life] = {
@@ -94,6 +96,7 @@ LIVES: dict[str, Life] = {
             Step(0.3, task=None, then="reverted"),
         ),
         "compute_revert_resize",
+        ("compute_finish_revert_resize",),
     ),
     "snapshot": Life(
         (
@@ -182,6 +185,7 @@ LIVES: dict[str, Life] = {
             Step(0.8, task=None, vm="active", power=RUNNING, then="unshelved"),
         ),
         "compute_unshelve_instance",
+        ("get_image_info", "schedule_instances"),
     ),
     "live_migrate": Life(
         (Step(0, task="migrating", then="pick_host"), Step(1.2, task=None, then="moved_live")),
@@ -196,9 +200,9 @@ LIVES: dict[str, Life] = {
         ),
         "compute_rebuild_instance",
     ),
-    "delete": Life(
-        (Step(0, task="deleting", then="guest_off"), Step(0.6, then="vanish")), "compute_terminate_instance"
-    ),
+    "delete": Life((Step(0, task="deleting", then="guest_off"), *_GOING), "compute_terminate_instance"),
+    "delete_resized": Life((Step(0, task=None, then="confirm_on_delete"), *_GOING), "compute_terminate_instance"),
+    "delete_at_once": Life((Step(0, then="vanish"),)),
     "shutdown_terminate": Life((Step(0, task="deleting"), Step(0.4, then="vanish"))),
     "soft_delete": Life(
         (Step(0, task="soft-deleting", then="guest_off"), Step(0.4, task=None, vm="soft-delete", power=SHUTDOWN)),
@@ -210,6 +214,9 @@ LIVES: dict[str, Life] = {
             Step(0, task="powering-off", vm="active"),
             Step(0.5, task=None, vm="stopped", power=SHUTDOWN, then="guest_off"),
         )
+    ),
+    "power_off_reverted": Life(
+        (Step(0, task="powering-off"), Step(0.5, task=None, vm="stopped", power=SHUTDOWN, then="guest_off"))
     ),
     "guest_shutdown": Life(
         (

@@ -75,7 +75,7 @@ class Machine:
         try:
             turn = effects.EFFECTS[step.then](self.region, server, job) if step.then else None
         except Failed as failed:
-            self.fail(server, job, str(failed))
+            self.fail(server, job, str(failed), noted=failed.noted)
             return
         if turn is not None:
             self._turn(server, job, turn)
@@ -106,10 +106,13 @@ class Machine:
                     event.finish, event.result = now, result
                     event.host = event.host or server.host
 
-    def fail(self, server: Server, job: Job, message: str, vm_state: str = "error") -> None:
+    def fail(self, server: Server, job: Job, message: str, noted: bool = True) -> None:
         """The job went wrong: the server is in error, with a fault."""
-        server.vm_state, server.task_state = vm_state, None
+        server.vm_state, server.task_state = "error", None
         server.fault = {"code": 500, "created": self.clock.time(), "message": message}
         server.motion += 1
         server.touch(self.clock.time())
-        self.finish(server, job, "Error", "Error")
+        if noted:
+            self.finish(server, job, "Error", "Error")
+        else:
+            self.finish(server, job)

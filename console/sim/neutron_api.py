@@ -7,7 +7,7 @@ from typing import Any
 from aiohttp import web
 
 from console.sim import neutron_views as views
-from console.sim.call import Call, Fault, reply
+from console.sim.call import Call, Fault, nothing, reply
 from console.sim.clock import Clock
 from console.sim.neutron_groups import Groups
 from console.sim.neutron_store import NoAddress
@@ -229,7 +229,7 @@ class Neutron(Groups):
             self.store.unplug(port, server)
         else:
             self.store.drop_port(port)
-        return reply(204)
+        return nothing()
 
     # Floating IPs
 
@@ -291,7 +291,7 @@ class Neutron(Groups):
         self._associate(call, extra, None)
         self.store.taken.discard(extra.address)
         del self.store.floating[extra.id]
-        return reply(204)
+        return nothing()
 
     # Quotas
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from console.sim import neutron_views as views
-from console.sim.call import Call, Fault, reply
+from console.sim.call import Call, Fault, nothing, reply
 from console.sim.neutron_ground import NeutronGround
 from console.sim.neutron_store import Rule, SecurityGroup
 
@@ -18,7 +18,7 @@ class Groups(NeutronGround):
         if call.who.project_id:
             self.store.group(call.who.project_id, "default")
         rows = self._mine(call, self.store.groups.values())
-        return self._list(call, "security_groups", [views.group(g) for g in rows])
+        return self._list(call, "security_groups", [views.group(g, listed=True) for g in rows])
 
     def _group(self, call: Call) -> SecurityGroup:
         found = self.store.groups.get(call.names["id"])
@@ -58,14 +58,14 @@ class Groups(NeutronGround):
         if any(group.id in port.security_groups for port in self.store.ports.values()):
             raise Fault(409, f"Security Group {group.id} in use.", kind="SecurityGroupInUse")
         del self.store.groups[group.id]
-        return reply(204)
+        return nothing()
 
     def _rules(self, call: Call) -> list[Rule]:
         return [rule for g in self._mine(call, self.store.groups.values()) for rule in g.rules]
 
     async def rules(self, call: Call) -> web.Response:
         """GET /v2.0/security-group-rules."""
-        return self._list(call, "security_group_rules", [views.rule(r) for r in self._rules(call)])
+        return self._list(call, "security_group_rules", [views.rule(r, None) for r in self._rules(call)])
 
     def _rule(self, call: Call) -> Rule:
         for rule in self._rules(call):
@@ -104,4 +104,4 @@ class Groups(NeutronGround):
         """DELETE /v2.0/security-group-rules/{id}."""
         rule = self._rule(call)
         self.store.groups[rule.group_id].rules.remove(rule)
-        return reply(204)
+        return nothing()

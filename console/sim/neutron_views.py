@@ -136,8 +136,8 @@ def floating(found: FloatingAddress) -> dict[str, Any]:
     }
 
 
-def rule(found: Rule) -> dict[str, Any]:
-    """A security group's rule."""
+def rule(found: Rule, of_default: bool | None = False) -> dict[str, Any]:
+    """A security group's rule; `of_default` is what it says of whose it is (nothing in listings)."""
     return {
         "id": found.id,
         "project_id": found.project_id,
@@ -153,7 +153,7 @@ def rule(found: Rule) -> dict[str, Any]:
         "normalized_cidr": found.prefix,
         "remote_group_id": found.remote_group,
         "standard_attr_id": int(found.id[:6], 16),
-        "belongs_to_default_sg": None,
+        "belongs_to_default_sg": of_default,
         "description": found.description,
         "tags": [],
         "created_at": zulu(found.created),
@@ -162,8 +162,8 @@ def rule(found: Rule) -> dict[str, Any]:
     }
 
 
-def group(found: SecurityGroup) -> dict[str, Any]:
-    """A security group with its rules."""
+def group(found: SecurityGroup, listed: bool = False) -> dict[str, Any]:
+    """A security group with its rules; `listed` is the form of listings."""
     return {
         "id": found.id,
         "name": found.name,
@@ -172,7 +172,7 @@ def group(found: SecurityGroup) -> dict[str, Any]:
         "project_id": found.project_id,
         "description": found.description,
         "shared": False,
-        "security_group_rules": [rule(r) for r in found.rules],
+        "security_group_rules": [rule(r, None if listed else found.name == "default") for r in found.rules],
         "tags": [],
         "created_at": zulu(found.created),
         "updated_at": zulu(found.updated),

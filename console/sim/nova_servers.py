@@ -13,7 +13,7 @@ from console.sim.job import Job
 from console.sim.nova_api import Nova
 from console.sim.nova_query import Query
 from console.sim.nova_views import addresses
-from console.sim.records import Server
+from console.sim.records import Event, Server
 from console.sim.wanted import Wanted, checked_address, checked_hostname, checked_name
 
 
@@ -129,7 +129,20 @@ class Servers:
             raise Fault(409, f"Instance {server.id} is locked")
         if server.task_state == "deleting":
             return reply(204)
+        if server.vm_state == "resized":
+            self._confirmed(call, server)
         action = self.store.noted(server, "delete", call.who, call.request_id)
-        soft = self.store.reclaim_deleted and server.vm_state not in ("error", "building")
-        self.nova.machine.run(server, Job("soft_delete" if soft else "delete", action))
+        self.nova.machine.run(server, Job(self._way_out(server), action))
         return reply(204)
+
+    def _way_out(self, server: Server) -> str:
+        if not server.host:
+            return "delete_at_once"
+        if server.vm_state == "resized":
+            return "delete_resized"
+        soft = self.store.reclaim_deleted and server.vm_state not in ("error", "building")
+        return "soft_delete" if soft else "delete"
+
+    def _confirmed(self, call: Call, server: Server) -> None:
+        action = self.store.noted(server, "confirmResize", call.who, call.request_id)
+        action.events.append(Event("compute_terminate_instance", action.start, action.start, "Success", server.host))

@@ -32,7 +32,6 @@ SINCE = {
 META_KEY = re.compile(r"^[a-zA-Z0-9-_:. ]{1,255}$")
 UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
 HOSTNAME = r"^[a-zA-Z0-9]+[a-zA-Z0-9-]*[a-zA-Z0-9]+$"
-FULL_HOSTNAME = r"^[a-zA-Z0-9]+[a-zA-Z0-9-.]*[a-zA-Z0-9]+$"
 
 
 def invalid(field: str, value: Any, why: str) -> Fault:
@@ -58,12 +57,11 @@ def checked_name(name: Any) -> str:
 
 
 def checked_hostname(name: Any, minor: int) -> str:
-    """A host name, if it is a legal one; from 2.94 on it may have a domain."""
-    pattern = FULL_HOSTNAME if minor >= 94 else HOSTNAME
+    """A host name, if it is a legal one; from 2.94 on it may be anything."""
     if not isinstance(name, str):
         raise invalid("hostname", name, f"{name!r} is not of type 'string'")
-    if not re.match(pattern, name):
-        raise invalid("hostname", name, f"{name!r} does not match '{pattern}'")
+    if minor < 94 and not re.match(HOSTNAME, name):
+        raise invalid("hostname", name, f"{name!r} does not match '{HOSTNAME}'")
     if len(name) > (255 if minor >= 94 else 63):
         raise invalid("hostname", name, f"{name!r} is too long")
     return name
@@ -339,7 +337,7 @@ class Wanted:
             try:
                 found.append(self.region.neutron.group(self.call.who.project_id, name).name)
             except KeyError:
-                raise Fault(400, f"Security group {name} not found for project {self.call.who.project_id}.") from None
+                raise Fault(400, f"Unable to find security_group with name or id '{name}'") from None
         return found
 
     def _take_volumes(self, servers: list[Server]) -> None:
