@@ -140,3 +140,26 @@ async def test_where_port_22_cannot_be_had_the_guest_says_where_it_is() -> None:
         host, number = estate.guests.where(id) or ("", 0)
         assert (await member.show(id))["metadata"]["lab_ssh_at"] == f"{host}:{number}" and host == "127.0.0.1"
         assert await ssh(estate, member, id, "hostname") == "guest\n"
+
+
+async def test_the_end_does_not_wait_for_a_worker_that_is_gone() -> None:
+    async with lab(servers=0, guests=1) as (estate, member, _):
+        await born(estate, member)
+        worker = estate.guests._worker
+        assert worker is not None
+        worker.cancel()
+        await asyncio.wait({worker})
+    assert not any(guest.listeners for guest in estate.guests.guests.values())
+
+
+async def test_a_guest_that_cannot_listen_harms_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with lab(servers=0, guests=2) as (estate, member, _):
+
+        async def nowhere(*given: Any) -> None:
+            raise OSError("no such address")
+
+        with monkeypatch.context() as patched:
+            patched.setattr(estate.guests, "_listen", nowhere)
+            await born(estate, member)
+        second = await born(estate, member)
+        assert await ssh(estate, member, second["id"], "hostname") == "guest\n"

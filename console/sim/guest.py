@@ -9,6 +9,7 @@ cloud-init prints them.  Where port 22 of its own loopback address cannot be had
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ from console.sim.console_log import boot_text, first_boot_text
 from console.sim.records import Server
 from console.sim.shell import Seat, run
 
+LOG = logging.getLogger(__name__)
 LOGINS = ("root", "debian", "ubuntu", "centos", "fedora", "cloud-user", "admin")
 
 
@@ -210,12 +212,17 @@ class GuestHouse:
             self._worker.cancel()
             await asyncio.gather(self._worker, return_exceptions=True)
             self._worker = None
+        for guest in self.guests.values():
+            await self._close(guest)
         self._changed = None
 
     async def settled(self) -> None:
-        """Wait until every guest is what it should be."""
-        if self._changed is not None and self._worker is not None and not self._worker.done():
-            await self._changed.join()
+        """Wait until every guest is what it should be, or nobody is left to see to it."""
+        if self._changed is None or self._worker is None:
+            return
+        joined = asyncio.ensure_future(self._changed.join())
+        await asyncio.wait({joined, self._worker}, return_when=asyncio.FIRST_COMPLETED)
+        joined.cancel()
 
     def _want(self, guest: Guest, wanted: str) -> None:
         guest.wanted = wanted
@@ -230,23 +237,32 @@ class GuestHouse:
             guest = await queue.get()
             try:
                 await self._apply(guest)
+            except (OSError, asyncssh.Error) as error:
+                LOG.warning("the guest of %s cannot listen: %s", guest.server.name, error)
             finally:
                 queue.task_done()
 
     async def _apply(self, guest: Guest) -> None:
         wanted = guest.wanted
-        for listener in guest.listeners:
-            listener.close()
-        for transport in list(guest.open):
-            transport.abort() if isinstance(transport, asyncio.Transport) else transport.close()
-        for listener in guest.listeners:
-            await listener.wait_closed()
-        guest.listeners.clear()
-        guest.open.clear()
+        await self._close(guest)
         if wanted == "off":
             return
         for address in guest_addresses(guest.server):
             await self._listen(guest, address, wanted)
+
+    async def _close(self, guest: Guest) -> None:
+        for listener in guest.listeners:
+            listener.close()
+        for transport in list(guest.open):
+            transport.abort() if isinstance(transport, asyncio.Transport) else transport.close()
+        # A connection that was only just accepted belongs to nobody yet: it is not waited for.
+        waits = [asyncio.ensure_future(listener.wait_closed()) for listener in guest.listeners]
+        if waits:
+            _, late = await asyncio.wait(waits, timeout=1)
+            for wait in late:
+                wait.cancel()
+        guest.listeners.clear()
+        guest.open.clear()
 
     async def _listen(self, guest: Guest, address: str, wanted: str) -> None:
         try:
