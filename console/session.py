@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from console.actions.action import Action
     from console.actions.audit import Audit
     from console.core.timeline import Change, Timeline
+    from console.runbooks.ready import Ready
 
 __all__ = ["AccountsFound", "Batch", "Collection", "Console", "Found", "choose", "open", "wait_for_build", "wait_until"]
 
@@ -69,10 +70,18 @@ class Console:
     """All clouds that were opened: what is known, what moves, and the one way to act. Made by `open`."""
 
     def __init__(
-        self, accounts: AccountsFound, settings: Settings, paths: Paths, clock: Clock, store: Store, fleet: Fleet
+        self,
+        accounts: AccountsFound,
+        settings: Settings,
+        paths: Paths,
+        clock: Clock,
+        store: Store,
+        fleet: Fleet,
+        checks: bool = True,
     ) -> None:
         self.accounts, self.settings, self.paths = accounts, settings, paths
         self.clock, self.store, self.fleet = clock, store, fleet
+        self.checks = checks  # whether what we build is checked by itself
         self.servers = Collection(Server, fleet, store, clock)
         self.images = Collection(Image, fleet, store, clock)
         self.flavors = Collection(Flavor, fleet, store, clock)
@@ -81,6 +90,7 @@ class Console:
         self._tasks: list[asyncio.Task[None]] = []
         self._errands: set[asyncio.Task[Any]] = set()
         self._group: asyncio.TaskGroup | None = None
+        self._following: asyncio.Task[None] | None = None
 
     def of(self, kind: type[R]) -> Collection[R]:
         """The collection of a noun."""
@@ -151,7 +161,26 @@ class Console:
         """What was asked, and what became of it."""
         from console.actions.audit import Audit
 
-        return Audit(self.paths.audit_file)
+        audit = Audit(self.paths.audit_file)
+        if self.checks:
+            audit.listeners.append(self._heard)
+        return audit
+
+    # Checking what we built
+
+    @cached_property
+    def readiness(self) -> "Ready":
+        """How far the servers have come that we built, rebuilt or resized: each is checked over SSH by itself."""
+        from console.runbooks.ready import Ready
+
+        return Ready(self, self.store, self.fleet.interest)
+
+    def _heard(self, line: Mapping[str, Any]) -> None:
+        """An order was written down: follow it to a ready guest where it makes or changes one."""
+        if line.get("event") != "accepted" or self._group is None:
+            return
+        if self.readiness.heard(line) and self._following is None:
+            self._following = self._group.create_task(self.readiness.follow(), name="readiness")
 
     # Remembering
 
@@ -196,6 +225,8 @@ class Console:
 
     def stop(self) -> None:
         """End it, after what is left was written."""
+        if self._following is not None:
+            self._following.cancel()
         for errand in self._errands:
             errand.cancel()
         self.fleet.stop()
@@ -234,11 +265,13 @@ async def open(
     accounts: AccountsFound | None = None,
     connect: Connect | None = None,
     trace: Callable[[str], None] | None = None,
+    checks: bool = True,
 ) -> AsyncIterator[Console]:
     """Open these clouds of clouds.yaml, or the one that OS_CLOUD or the last run chose; waits for none of them.
 
     `ask` is asked for a password that is written nowhere. `accounts` and `connect` take the place of clouds.yaml and
-    of its login; `trace` gets each exchange as one masked line. Raises `ConfigError` where nothing tells which cloud,
+    of its login; `trace` gets each exchange as one masked line; without `checks` what is built
+    is not checked by itself. Raises `ConfigError` where nothing tells which cloud,
     or the settings are wrong.
     """
     paths = paths or Paths()
@@ -262,7 +295,7 @@ async def open(
     else:
         fleet_parts = {"connect": connect}
     fleet = Fleet(accounts.accounts, store, clock, settings, all_projects=all_projects, ask=ask, **fleet_parts)
-    console = Console(accounts, settings, paths, clock, store, fleet)
+    console = Console(accounts, settings, paths, clock, store, fleet, checks)
     failure: Exception | None = None
     async with asyncio.TaskGroup() as group:
         console.start(group)

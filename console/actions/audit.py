@@ -10,7 +10,7 @@ import json
 import os
 import stat
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ class Audit:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._user = _user()
+        self.listeners: list[Callable[[Mapping[str, Any]], object]] = []  # each gets every line that was written
 
     def write(self, event: str, order: str, **fields: Any) -> None:
         """Append one line; `event` is asked, accepted, failed or ended, `order` joins the lines of one order.
@@ -49,6 +50,8 @@ class Audit:
                 f"The audit file {self.path} cannot be written: {error.strerror or error}.",
                 hint="Make its folder writable.",
             ) from error
+        for listener in self.listeners:
+            listener(line)
 
     def _append(self, data: bytes) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -105,6 +105,7 @@ def options(given: Given) -> dict[str, Any]:
         "all_projects": given.get("all_projects"),
         "read_only": bool(given.get("read_only")),
         "trace": say if given.get("debug") else None,
+        "checks": not given.command.action,  # a command that acts ends with its order: check by `server check --wait`
     }
 
 

@@ -41,7 +41,7 @@ CREATE TABLE last (
 
 
 class Change(msgspec.Struct, frozen=True):
-    """One thing at one moment: `what` is seen, changed or gone; `fields` are (before, after) by name."""
+    """One thing at one moment: `what` is seen, changed, ready or gone; `fields` are (before, after) by name."""
 
     at: dt.datetime
     key: Key
@@ -98,6 +98,16 @@ class Timeline:
     async def history(self, key: Key, last: int = 1000) -> list[Change]:
         """What is remembered of one thing, oldest first."""
         return await self._off_loop(lambda file: self._history(file, key, last)) or []
+
+    async def keep_time(self, key: Key, name: str, place: str, of: str, seconds: float) -> None:
+        """Remember how long a server of this image and flavor took until it was ready."""
+        at = self._clock.now().isoformat(timespec="milliseconds")
+        told = {"ready": (of, round(seconds, 3))}
+        await self._off_loop(lambda file: None if self._read_only else _add(file, at, key, name, place, "ready", told))
+
+    async def times(self, of: str, region: str, last: int = 50) -> list[float]:
+        """The last such times (seconds) in a region."""
+        return await self._off_loop(lambda file: _times(file, of, region, last)) or []
 
     async def close(self) -> None:
         """Write what is left and close the file."""
@@ -212,6 +222,15 @@ def _add(file: sqlite3.Connection, at: str, key: Key, name: str, place: str, wha
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (at, *_identity(key), name, place, what, _text(fields)),
     )
+
+
+def _times(file: sqlite3.Connection, of: str, region: str, last: int) -> list[float]:
+    found = file.execute(
+        "SELECT json_extract(fields, '$.ready[1]') FROM changes WHERE what = 'ready' AND region = ?"
+        " AND json_extract(fields, '$.ready[0]') = ? ORDER BY number DESC LIMIT ?",
+        (region, of, last),
+    )
+    return [float(seconds) for (seconds,) in found]
 
 
 def _change(key: Key, at: str, name: str, place: str, what: str, fields: str) -> Change:

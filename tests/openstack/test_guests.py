@@ -1,0 +1,119 @@
+"""Inside the guests of both clouds: what we build is checked by itself, and each trouble is named truly."""
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from doings import KeyPair, guest_up, new_key_pair, settings_folder
+from ground import Cloud
+from shell import run
+
+import console
+from console import Console
+from console.runbooks.ready import Readiness
+
+PATIENCE = 240.0
+
+
+@pytest.fixture
+async def pair(cloud: Cloud, tmp_path: Path) -> KeyPair:
+    """A key pair of the test's own, named in the settings as the way into this cloud's guests."""
+    if not cloud.guests:
+        pytest.skip("the real cloud's guests need root")
+    found = await new_key_pair(cloud, tmp_path)
+    folder = settings_folder()
+    folder.mkdir(parents=True)
+    (folder / "config.toml").write_text(f'[clouds.{cloud.member}.ssh]\nuser = "root"\nkey = "{found.file}"\n')
+    return found
+
+
+def opened(cloud: Cloud) -> Any:
+    return console.open([cloud.member], regions=cloud.regions[:1])
+
+
+async def build(ops: Console, cloud: Cloud, pair: KeyPair, word: str, **metadata: str) -> Any:
+    """Order a server and leave it alone; its outcome."""
+    await ops.fleet.ready(ops.places[0])
+    more = {"metadata": metadata} if metadata else {}
+    given = {"name": cloud.name(word), "image": cloud.image, "flavor": cloud.tiny, "network": cloud.network, **more}
+    return await ops.perform("server.create", ops.places[0], key_name=pair.name, wait=True, timeout=300, **given)
+
+
+async def until(ops: Console, id: str, *words: str) -> Readiness:
+    """Wait until the server's readiness says this."""
+    async with asyncio.timeout(PATIENCE):
+        async for moved in ops.readiness.watch():
+            for one in moved:
+                if one.key.id == id and all(word in f"{one.state} {one.text}" for word in words):
+                    return one
+    raise AssertionError("it ended")
+
+
+async def test_what_we_build_resize_and_rebuild_is_checked_by_itself(cloud: Cloud, pair: KeyPair) -> None:
+    async with opened(cloud) as ops:
+        made = await build(ops, cloud, pair, "g")
+        first = await until(ops, made.id, "ready ")
+        assert first.state == "ready", first
+        assert first.report.host_key.grade == "console"
+        assert first.report.user == "root"
+        assert [rung.name for rung in first.rungs][-2:] == ["login", "cloud-init"]
+        server = await ops.servers.get(made.id)
+        assert await ops.readiness.usual(server) == pytest.approx(first.took, abs=0.01)
+        await ops.perform("server.resize", server, flavor=cloud.small, wait=True, timeout=300)
+        again = await until(ops, made.id, "ready ")
+        assert again.began > first.began
+        assert again.report.host_key.fingerprint == first.report.host_key.fingerprint
+        server = await ops.servers.get(made.id)
+        assert server.status == "VERIFY_RESIZE"
+        await ops.perform("server.confirm", server, wait=True, timeout=300)
+        server = await ops.servers.get(made.id)
+        await ops.perform("server.rebuild", server, image=cloud.image, wait=True, timeout=300)
+        async with asyncio.timeout(PATIENCE):
+            while (anew := await until(ops, made.id, "ready ")).began <= again.began:
+                await asyncio.sleep(0.2)
+        assert anew.state == "ready", anew
+        assert anew.report.host_key.grade == "console"
+        assert anew.report.host_key.fingerprint != first.report.host_key.fingerprint
+
+
+async def test_each_trouble_is_named_truly(cloud: Cloud, pair: KeyPair) -> None:
+    async with opened(cloud) as ops:
+        none, late, silent, lie = await asyncio.gather(
+            build(ops, cloud, pair, "no", lab_ssh="no"),
+            build(ops, cloud, pair, "late", lab_ssh_delay="8"),
+            build(ops, cloud, pair, "silent", lab_ssh="silent"),
+            build(ops, cloud, pair, "lie", lab_hostkey="lie"),
+        )
+        waited = await asyncio.gather(
+            until(ops, none.id, "refuses: sshd is not up yet"),
+            until(ops, silent.id, "The banner never came"),
+            until(ops, lie.id, "not ready", "The host key is changed"),
+            until(ops, late.id, "ready "),
+        )
+        states = [one.state for one in waited]
+        assert states == ["checking", "checking", "not ready", "ready"]
+        lying = waited[2].report
+        assert lying.host_key.fingerprint in waited[2].text
+        assert lying.host_key.expected and all(one in waited[2].text for one in lying.host_key.expected)
+        assert [rung.state for rung in lying.rungs if rung.name == "login"] == ["skipped"]
+        assert waited[3].report.host_key.grade == "console"
+
+
+async def test_commands_files_and_a_shells_words(cloud: Cloud, pair: KeyPair, tmp_path: Path) -> None:
+    server = await cloud.witness.create(cloud.name("c"), key_name=pair.name)
+    await guest_up(cloud, server)
+    name = cloud.name("c")
+    line = r"printf 'one\033[2Jtwo\n'; exit 3"
+    done = await run("server", "run", name, "-f", "json", "--os-cloud", cloud.member, "--", line)
+    found = json.loads(done.out)
+    assert (done.code, found["code"], found["output"]) == (1, 3, "onetwo\n")
+    refused = await run("server", "run", name, "--read-only", "--os-cloud", cloud.member, "--", "true")
+    assert refused.code != 0 and "read-only" in refused.err
+    words = ("--wait", "--deadline", "120", "-f", "json", "--os-cloud", cloud.member)
+    waited = await run("server", "check", name, *words)
+    assert waited.code == 0, waited
+    assert json.loads(waited.out)["host_key"]["grade"] == "console"
+    kept = await run("server", "hostkeys", name, "--os-cloud", cloud.member)
+    assert server not in kept.out and " novadeck:console" in kept.out
