@@ -1,0 +1,112 @@
+"""Why a server is as it is: the ladder that fits each state, what is usual, and the history that both memories make."""
+
+import datetime as dt
+from typing import Any
+
+import pytest
+
+from console.actions.explain import explanation, usual_seconds
+from console.actions.history import Happening, joined, read
+from console.actions.legal import same_host
+from console.core.timeline import Change
+from console.model.place import Key, Place
+from console.model.server import Fault, Server
+
+T0 = dt.datetime(2026, 1, 1, 12, tzinfo=dt.UTC)
+KEY = Key("e", "r", "server", "id")
+
+
+def server(status: str = "ACTIVE", task: str | None = None, **more: Any) -> Server:
+    fields = {"launched_at": T0, "updated": T0, **more}
+    return Server(id="id", name="web-1", key=KEY, place=Place("lab", "one"), word=status, task_state=task, **fields)
+
+
+def record(action: str, minute: int, seconds: float, **more: Any) -> dict[str, Any]:
+    begin = T0 + dt.timedelta(minutes=minute)
+    events = [
+        {"event": f"compute_{action}", "start_time": begin.isoformat(), "result": "Success",
+         "finish_time": (begin + dt.timedelta(seconds=seconds)).isoformat()},
+    ]  # fmt: skip
+    told = {"start_time": begin.replace(tzinfo=None).isoformat(), "request_id": f"req-{minute}", "events": events}
+    return {"action": action, **told, **more}
+
+
+@pytest.mark.parametrize(
+    ("row", "minutes", "first", "actions"),
+    [
+        (server("ACTIVE", "image_uploading"), 5, "Wait: big disks", []),
+        (server("ACTIVE", "image_uploading"), 600, "Wait", ["image.delete", "server.reset_state"]),
+        (server("REBOOT", "reboot_started"), 5, "Wait", ["server.hard_reboot", "server.reset_state"]),
+        (server("VANISHED"), 5, "Wait some minutes", []),
+        (server("BUILD", "spawning"), 1, "Wait", []),
+        (server("BUILD", "spawning"), 600, "Wait", ["server.delete"]),
+        (server("ERROR", launched_at=None), 5, "Read the fault", ["server.delete"]),
+        (server("ERROR"), 5, "Reboot it hard", ["server.hard_reboot", "server.reset_state", "server.rebuild"]),
+        (server("VERIFY_RESIZE"), 5, "Look", ["server.check", "server.confirm", "server.revert"]),
+        (server("SHUTOFF"), 5, "Start it", ["server.start"]),
+        (server("SHELVED_OFFLOADED"), 5, "Bring it back", ["server.unshelve"]),
+        (server("RESIZE", "resize_migrating"), 600, "Wait", ["server.reset_state"]),
+        (server(), 5, "The cloud sees nothing wrong", ["server.check"]),
+    ],
+    ids=lambda value: f"{value.word} {value.task_state}" if isinstance(value, Server) else None,
+)
+def test_the_ladder_fits_the_state(row: Server, minutes: int, first: str, actions: list[str]) -> None:
+    found = explanation(row, [read(record("x", 0, 3))], [], T0 + dt.timedelta(minutes=minutes))
+    assert found.ladder[0].text.startswith(first)
+    assert [rung.action for rung in found.ladder if rung.action] == actions
+    assert bool(found.to_provider) == any("provider" in rung.text for rung in found.ladder)
+
+
+def test_the_facts_are_the_clouds_own_and_what_is_to_be_sent_holds_them() -> None:
+    failed = record("resize", 3, 2, message="Error", user_id="u1")
+    failed["events"][0]["result"] = "Error"
+    row = server("ERROR", fault=Fault("No valid host was found.", 500))
+    found = explanation(row, [read(failed), read(record("resize", 1, 4))], [], T0 + dt.timedelta(hours=1))
+    facts = dict(found.facts)
+    assert facts["fault"] == "No valid host was found. (500)"
+    assert facts["last order"] == "resize at 2026-01-01 12:03:00 UTC, and it failed"
+    assert (facts["request id"], facts["usual"]) == ("req-3", "resize took 4 s before")
+    assert facts["its message"] == "Error: compute_resize"
+    assert "req-3" in found.to_provider and "No valid host" in found.to_provider and "id (web-1)" in found.to_provider
+    assert found.plain()["facts"] == facts
+    assert any("novadeck server reboot --hard" in line for line in found.lines())
+    assert dict(explanation(server(), [], [], T0).facts)["last order"].startswith("the cloud keeps no record")
+
+
+def test_long_is_measured_against_the_usual_of_this_server() -> None:
+    before = [read(record("reboot", n, seconds)) for n, seconds in ((1, 10), (2, 30), (3, 20))]
+    asked = [Happening(T0 + dt.timedelta(minutes=10), "reboot", "cloud"), *before]
+    assert usual_seconds(asked[0], asked[1:]) == 20
+    row = server("REBOOT", "reboot_started")
+    seen = [
+        Change(T0 + dt.timedelta(minutes=10), KEY, "web-1", "lab", "changed", {"task_state": (None, "reboot_started")})
+    ]
+    soon = explanation(row, asked, seen, T0 + dt.timedelta(minutes=10, seconds=30))
+    late = explanation(row, asked, seen, T0 + dt.timedelta(minutes=12))
+    assert "longer" not in soon.headline
+    assert late.headline.endswith("rebooting, longer than it should be")
+
+
+def test_both_memories_make_one_history() -> None:
+    changes = [
+        Change(
+            T0 + dt.timedelta(minutes=1, seconds=1), KEY, "web-1", "lab", "changed", {"status": ("ACTIVE", "REBOOT")}
+        ),
+        Change(T0, KEY, "web-1", "lab", "seen", {"status": (None, "ACTIVE")}),
+    ]
+    found = joined([read(record("reboot", 1, 4)), read(record("create", -5, 9))], changes)
+    assert [(one.what, one.told_by) for one in found.happenings] == [
+        ("create", "cloud"), ("seen", "seen"), ("reboot", "cloud"), ("changed", "seen"),
+    ]  # fmt: skip
+    assert found.happenings[-1].text == "status ACTIVE > REBOOT"
+    assert found.happenings[2].took == 4
+    assert len(found.cells()[0]) == len(found.columns)
+    assert read({"action": "x", "start_time": "nonsense"}).at is None
+
+
+def test_those_that_share_a_host_within_one_project() -> None:
+    rows = [
+        server(host_id=host, project_id=project) for host, project in (("h", "a"), ("h", "a"), ("h", "b"), ("", "a"))
+    ]
+    assert same_host(rows) == [rows[:2]]
+    assert same_host([]) == []
