@@ -15,6 +15,7 @@ from console.sim.trouble import Trouble
 
 KINDS = {400: "badRequest", 403: "forbidden", 404: "itemNotFound", 409: "conflictingRequest", 413: "overLimit",
          503: "serviceUnavailable"}  # fmt: skip
+MALFORMED = "The server could not comply with the request since it is either malformed or otherwise incorrect."
 QUOTA = {"volumes": 500, "per_volume_gigabytes": -1, "snapshots": 500, "gigabytes": 50000, "backups": 10,
          "backup_gigabytes": 1000, "groups": 10}  # fmt: skip
 
@@ -271,6 +272,8 @@ class Cinder(Service):
             return self.store.snapshots[snapshot].size
         if size is None and body.get("source_volid") is not None:
             return self.store.volumes[body["source_volid"]].size
+        if size is None:
+            raise Fault(400, MALFORMED)
         if not str(size).lstrip("-").isdigit():
             raise Fault(
                 400, f"Invalid input for field/attribute size. Value: {size}. {size!r} does not match '^[0-9]+$'"
@@ -300,7 +303,7 @@ class Cinder(Service):
                              "group, have snapshots, awaiting a transfer, or be disassociated from snapshots after "
                              "volume transfer.")  # fmt: skip
         self.store.delete(volume)
-        return reply(202)
+        return reply(202, None, {"Content-Type": "text/html; charset=UTF-8"})
 
     async def act(self, call: Call) -> web.Response:
         """POST /volumes/{id}/action."""

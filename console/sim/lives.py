@@ -190,6 +190,13 @@ LIVES: dict[str, Life] = {
     "live_migrate": Life(
         (Step(0, task="migrating", then="pick_host"), Step(1.2, task=None, then="moved_live")),
         "compute_live_migration",
+        (
+            "conductor_live_migrate_instance",
+            "compute_check_can_live_migrate_destination",
+            "compute_check_can_live_migrate_source",
+            "compute_pre_live_migration",
+            "compute_post_live_migration_at_destination",
+        ),
     ),
     "evacuate": Life(
         (
@@ -226,8 +233,8 @@ LIVES: dict[str, Life] = {
         ),
         "compute_stop_instance",
     ),
-    "attach": Life((Step(0), Step(0.6, then="attached")), "compute_attach_volume"),
-    "detach": Life((Step(0), Step(0.6, then="detached")), "compute_detach_volume"),
+    "attach": Life((Step(0.2, then="attaching"), Step(0.6, then="attached")), "compute_attach_volume"),
+    "detach": Life((Step(0, then="detaching"), Step(0.6, then="detached")), "compute_detach_volume"),
 }
 
 SPECIAL = {

@@ -34,14 +34,23 @@ class Machine:
         life = LIVES[job.life]
         if job.action is not None:
             job.action.events.append(Event(life.event, self.clock.time(), host=server.host))
-        effects.EFFECTS[f"{job.life}ing"](self.region, server, job)
+        self._beside(server, job, life.steps)
 
-        def done() -> None:
-            if not server.deleted:
-                effects.EFFECTS[f"{job.life}ed"](self.region, server, job)
+    def _beside(self, server: Server, job: Job, steps: tuple[Step, ...]) -> None:
+        if not steps:
             self.finish(server, job)
+            return
 
-        self.clock.after(sum(self.seconds(server, step.wait) for step in life.steps), done)
+        def next_step() -> None:
+            if not server.deleted:
+                effects.EFFECTS[steps[0].then](self.region, server, job)
+            self._beside(server, job, steps[1:])
+
+        wait = self.seconds(server, steps[0].wait)
+        if wait:
+            self.clock.after(wait, next_step)
+        else:
+            next_step()
 
     def resume(self, server: Server, job: Job, index: int) -> None:
         """Go on with a life that began before the cloud did, at this step."""

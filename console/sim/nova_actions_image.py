@@ -79,7 +79,8 @@ class ImageActions(ActionGround):
     def _image_reply(self, call: Call, image: Image) -> web.Response:
         if call.minor >= 45:
             return reply(202, {"image_id": image.id})
-        return reply(202, None, {"Location": f"{self.nova.views.bare}/images/{image.id}"})
+        where = f"{self.nova.views.image_base}//images/{image.id}"
+        return reply(202, None, {"Location": where, "Content-Type": "text/html; charset=UTF-8"})
 
     def shelve(self, call: Call, server: Server, given: Any) -> web.Response:
         """The action shelve."""

@@ -297,7 +297,7 @@ class Resources:
                 if call.admin or call.minor >= 51:
                     body["events"] = nova_views.events(found, server, call.minor, call.admin)
                 return reply(200, {"instanceAction": body})
-        raise Fault(404, f"Action for request_id {call.names['request']} on instance {server.id} not found")
+        raise Fault(404, f"Action {call.names['request']} not found")
 
 
 def fingerprint(public: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+import unicodedata
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
@@ -45,14 +46,21 @@ def unexpected(keys: list[str]) -> str:
     return f"Additional properties are not allowed ({names} {verb} unexpected)"
 
 
+def _printable(character: str) -> bool:
+    """Whether Nova takes a name with this character: no control or format codes, of separators the blanks alone."""
+    kind = unicodedata.category(character)
+    return kind == "Zs" or kind[0] not in "CZ"
+
+
 def checked_name(name: Any) -> str:
     """A server's name, if it is a legal one."""
     if not isinstance(name, str):
         raise invalid("name", name, f"{name!r} is not of type 'string'")
     if not 1 <= len(name) <= 255:
         raise invalid("name", name, f"{name!r} " + ("is too long" if name else "should be non-empty"))
-    if name != name.strip():
-        raise invalid("name", name, f"{name!r} does not match '^(?![\\\\s])(.+?)(?<![\\\\s])$'")
+    if name != name.strip() or not all(map(_printable, name)):
+        raise Fault(400, "An invalid 'name' value was provided. The name must be: printable characters. "
+                         "Can not start or end with whitespace.")  # fmt: skip
     return name
 
 

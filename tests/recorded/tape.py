@@ -8,6 +8,7 @@ beside what the embedded cloud answers.
 import asyncio
 import re
 import time
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import aiohttp
@@ -16,7 +17,11 @@ UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|\b[0-9a-f]{32}\b|\
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z?")
 FLAVOR = re.compile(r"'flavorRef': '[^']*'")
 URL = re.compile(r"https?://[^/\s\"]+")
-SECRETS = {"adminPass", "private_key", "public_key", "user_data", "OS-EXT-SRV-ATTR:user_data"}
+SECRETS = {"adminPass", "private_key", "public_key", "user_data", "OS-EXT-SRV-ATTR:user_data", "audit_ids", "details"}
+HOSTS = set(
+    "host hostname host_name host_ip dest_host source_node dest_node source_compute dest_compute hypervisor_hostname"
+    " OS-EXT-SRV-ATTR:host OS-EXT-SRV-ATTR:hypervisor_hostname os-vol-host-attr:host hosts".split()
+)
 KEPT_HEADERS = ("location", "openstack-api-version", "x-openstack-nova-api-version", "vary", "content-type")
 SHAPES = [
     "2.1",
@@ -47,22 +52,46 @@ def plain(value: Any, key: str = "") -> Any:
     if isinstance(value, str):
         if key in SECRETS:
             return "<secret>"
+        if key in HOSTS:
+            return "<host>"
         return FLAVOR.sub("<flavor>", URL.sub("<url>", TIME.sub("<time>", UUID.sub("<id>", value))))
     return value
 
 
-class Tape:
-    """Calls and sequences of one run, by their labels."""
+async def moment() -> None:
+    """The step of the polling."""
+    await asyncio.sleep(0.005)
 
-    def __init__(self, http: aiohttp.ClientSession, auth: dict[str, str], region: str) -> None:
+
+class Tape:
+    """Calls, sequences and events of one run, by their labels.  `pause` is what happens between two looks."""
+
+    def __init__(
+        self,
+        http: aiohttp.ClientSession,
+        auth: dict[str, str],
+        region: str,
+        pause: Callable[[], Awaitable[None]] = moment,
+    ) -> None:
         self.http = http
         self.auth = auth
         self.region = region
+        self.pause = pause
+        self.patience = 300.0
         self.calls: dict[str, Any] = {}
         self.sequences: dict[str, list[str]] = {}
+        self.events: dict[str, list[str]] = {}
         self.token = ""
         self.project = ""
         self.endpoints: dict[str, str] = {}
+        self.admin: Tape | None = None
+
+    async def with_admin(self, auth: dict[str, str]) -> None:
+        """Let the flows that need one have an administrator; what he is told goes onto this tape."""
+        self.admin = Tape(self.http, auth, self.region, self.pause)
+        self.admin.patience = self.patience
+        self.admin.calls, self.admin.sequences, self.admin.events = self.calls, self.sequences, self.events
+        await self.admin.login()
 
     def login_body(self, **other: str) -> dict[str, Any]:
         auth = self.auth | other
@@ -118,20 +147,52 @@ class Tape:
         self.calls[label] = {"status": status, "headers": kept, "body": plain(read)}
         return read
 
-    async def follow(self, label: str, server: str, *ends: str, seconds: float = 90) -> None:
+    async def follow(self, label: str, server: str, *ends: str) -> None:
         """Keep the server's (status, task state) in their order until it rests in one of the ends, or is gone."""
-        kept = self.sequences.setdefault(label, [])
-        until = time.monotonic() + seconds
-        while time.monotonic() < until:
+
+        async def look() -> tuple[str, bool]:
             status, _, read = await self.send("compute", "GET", f"/servers/{server}")
             if status == 404:
-                kept.append("gone")
-                return
+                return "gone", True
             found = read["server"]
-            state = f"{found['status']} {found['OS-EXT-STS:task_state'] or '-'}"
+            task = found["OS-EXT-STS:task_state"]
+            return f"{found['status']} {task or '-'}", found["status"] in ends and not task
+
+        await self.watch(label, look)
+
+    async def follow_status(self, label: str, service: str, path: str, key: str, end: str) -> None:
+        """Keep the statuses of an image or volume in their order until it has this one, or is gone."""
+
+        async def look() -> tuple[str, bool]:
+            status, _, read = await self.send(service, "GET", path)
+            if status == 404:
+                return "gone", True
+            found = (read[key] if key else read)["status"]
+            return found, found == end
+
+        await self.watch(label, look)
+
+    async def watch(self, label: str, look: Callable[[], Awaitable[tuple[str, bool]]]) -> None:
+        """Keep what each look sees, once for as long as it stays, until it is the end of something that moved."""
+        kept = self.sequences.setdefault(label, [])
+        until, looks = time.monotonic() + self.patience, 0
+        while time.monotonic() < until:
+            state, ended = await look()
             if not kept or kept[-1] != state:
                 kept.append(state)
-            if found["status"] in ends and not found["OS-EXT-STS:task_state"] and len(kept) > 1:
+            looks += 1
+            # What was over before the first look stays as it is: twenty looks are enough to know.
+            if ended and (len(kept) > 1 or state == "gone" or looks > 20):
                 return
-            await asyncio.sleep(0.005)
-        raise AssertionError(f"{label}: {kept} never ended in {ends}")
+            await self.pause()
+        raise AssertionError(f"{label}: {kept} has no end")
+
+    async def note_events(self, label: str, server: str) -> None:
+        """Keep what was asked of the server, with what came of it and the events on its hosts, oldest first."""
+        _, _, read = await self.send("compute", "GET", f"/servers/{server}/os-instance-actions")
+        kept = self.events[label] = []
+        for action in reversed(read["instanceActions"]):
+            path = f"/servers/{server}/os-instance-actions/{action['request_id']}"
+            _, _, whole = await self.send("compute", "GET", path)
+            events = sorted(f"{event['event']}={event['result']}" for event in whole["instanceAction"]["events"])
+            kept.append(f"{action['action']} {action['message'] or '-'}: {' '.join(events)}")
