@@ -96,3 +96,21 @@ async def test_seven_keys(cloud: Cloud, tmp_path: Path) -> None:
         await screen.until(r"C confirm resize: there is no resize to confirm")
         await screen.press("q")
         assert await screen.ended() == (0, True)
+
+
+async def test_names_are_text(cloud: Cloud) -> None:
+    """No cloud takes a control character in a name; what looks like markup, or like an escape code, is only text."""
+    witness = cloud.witness
+    flavor, image = (await witness.flavor(cloud.tiny))["id"], (await witness.image(cloud.image))["id"]
+    evil = {"name": "[bold]x[/]\x1b[2J", "flavorRef": flavor, "imageRef": image, "networks": "none"}
+    assert (await witness.call("POST", "compute", "/servers", {"server": evil})).status == 400
+    name = cloud.name(r"[bold]x[/]\x1b[2J")
+    server = await witness.create(name)
+    async with terminal(*WIDE) as screen:
+        await screen.start("--os-cloud", cloud.member)
+        await screen.only(cloud.prefix)
+        await screen.until(r"Servers +1 of")  # its name is cut in the middle here, and whole in its detail view
+        await screen.press("Enter")
+        await screen.until(lambda text: name in text and server in text, name)
+        await screen.press("q", "q")
+        assert await screen.ended() == (0, True)

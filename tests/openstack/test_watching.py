@@ -162,7 +162,7 @@ async def silenced(cloud: Cloud) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        await in_the_lab(str(LAB_SCRIPTS / "up.sh"))
+        await in_the_lab(str(LAB_SCRIPTS / "up.sh"), "--services")
 
 
 async def in_the_lab(*words: str) -> None:

@@ -6,6 +6,7 @@
 # second region has a Nova of its own, and shares the rest.
 #
 #   up.sh            install what is missing, start what is not running
+#   up.sh --services the same, and trust that users, flavors, images and networks are there already
 #   down.sh          stop it again (down.sh --wipe also forgets all data)
 #
 # Needs Debian 12 (or kin), Python 3.11 or newer, and root for apt-get unless the
@@ -363,6 +364,10 @@ main() {
     start_message_queue
     create_tables
     start_keystone
+    if [[ ${1:-} == --services ]]; then
+        start_services
+        return
+    fi
     say "users and catalogue"
     seed identity
     start_services
