@@ -181,7 +181,7 @@ def _(patch: pytest.MonkeyPatch) -> None:
     patch.setitem(lives.LIVES, "rebuild", replace(real, steps=steps))
 
 
-@fault("volumes", "a volume is in use without having been attached")
+@fault("volumes", "a volume that is being detached shows that it is being attached")
 def _(patch: pytest.MonkeyPatch) -> None:
     patch.setitem(effects.EFFECTS, "detaching", effects.EFFECTS["attaching"])
 

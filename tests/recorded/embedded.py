@@ -19,7 +19,7 @@ async def tape_of(*flows: str) -> Tape:
 
         user, admin = list(estate.clouds_yaml()["clouds"].values())[:2]
         tape = Tape(http, user["auth"], user["region_name"], step)
-        tape.patience = 10
+        tape.patience = 4
         await tape.with_admin(admin["auth"])
         await follow_all(tape, *flows)
         return tape
