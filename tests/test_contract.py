@@ -1,16 +1,30 @@
 """Every declared action has what each face derives from it: key or palette entry, help, command, audit, refusals."""
 
 import ast
+import datetime as dt
 import inspect
 import subprocess
 import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
+from small_ground import SmallGround
 
-from console.actions.action import ACTIONS, Action
-from console.actions.legal import RULES
+from console.actions.action import ACTIONS, Action, perform
+from console.actions.legal import RULES, refusal
+from console.cli import usage
+from console.cli.commands import every
+from console.clouds.dialect import Accepted
+from console.core.settings import Rule
+from console.errors import ActionRefused
+from console.model.flavor import Flavor
 from console.model.image import Image
+from console.model.place import Key, Origin, Place
 from console.model.server import Server
+from console.tui.commands import Commands
+from console.tui.keys import make_keymap
 
 KINDS = {
     "text",
@@ -104,3 +118,146 @@ def test_declaring_loads_no_ssh() -> None:
     code = "import console.actions.action, sys; print('asyncssh' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+# What each face derives from the declaration --------------------------------------------------------------------------
+
+GUESTS = ("server.check", "server.run", "server.shell", "server.hostkeys")  # inside a guest: proven with real ones
+PLACE = Place("lab", "one")
+GIVEN: dict[str, Any] = {
+    "name": "new-1", "image": Image(id="i", name="img", place=PLACE, word="active"), "password": "correct-horse",
+    "command": "true",
+    "flavor": Flavor(id="f", name="big", place=PLACE, vcpus=2, ram=2048, disk=80),
+}  # fmt: skip
+
+
+class TakesAll:
+    """A dialect that takes every order, and remembers what it was asked."""
+
+    def __init__(self, privilege: int = 2) -> None:
+        self.origin = Origin(PLACE, "e", privilege=privilege)
+        self.verbs = frozenset(action.needs for action in ACTIONS.values()) - {"limits"}
+        self.asked: list[str] = []
+        self.row = a_server()
+
+    def now(self) -> dt.datetime:
+        return dt.datetime.now(dt.UTC)
+
+    def __getattr__(self, name: str) -> Any:
+        async def answer(*given: Any, **more: Any) -> Any:
+            self.asked.append(name)
+            found = {"server": self.row, "instance_actions": [], "networks": [], "remote_console": "http://c"}
+            return found.get(name, Accepted("req-1", "made"))
+
+        return answer
+
+
+def a_server(vm: str = "active", status: str = "ACTIVE") -> Server:
+    born = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+    key = Key("e", "one", "server", "s")
+    return Server(id="s", name="web-1", key=key, place=PLACE, word=status, vm_state=vm, launched_at=born, host_id="h",
+                  locked=False)  # fmt: skip
+
+
+STATES = (
+    ("active", "ACTIVE"), ("stopped", "SHUTOFF"), ("resized", "VERIFY_RESIZE"), ("paused", "PAUSED"),
+    ("suspended", "SUSPENDED"), ("rescued", "RESCUE"), ("shelved", "SHELVED"), ("soft-delete", "SOFT_DELETED"),
+)  # fmt: skip
+
+
+def target_of(action: Action) -> Any:
+    """A row on which it is allowed, or the place where it makes something."""
+    if action.creates:
+        return PLACE
+    if action.on is Server:
+        return next(row for row in (a_server(*state) for state in STATES) if not refusal(action.name, row, privilege=2))
+    return action.on(id="x", name="x-1", key=Key("e", "one", "x", "x"), place=PLACE)
+
+
+def given_of(action: Action, folder: Path) -> dict[str, Any]:
+    found = {ask.name: GIVEN[ask.name] for ask in action.asks if ask.required}
+    more = {"server.set": {"name": "other"}, "server.metadata": {"metadata": "a=b"}, "server.clone": {"name": "n"}}
+    if action.name == "keypair.create":
+        found["private_key"] = str(folder / "key")
+    return found | more.get(action.name, {})
+
+
+def ground_of(folder: Path, **dialect: Any) -> tuple[SmallGround, TakesAll]:
+    ground = SmallGround(folder)
+    found = TakesAll(**dialect)
+    ground.dialects[PLACE] = found  # type: ignore[assignment]
+    return ground, found
+
+
+@EVERY
+async def test_what_it_does_is_in_the_audit(action: Action, tmp_path: Path) -> None:
+    if action.name in (*GUESTS, "server.clone"):  # a clone is an image and a server, each with lines of its own
+        return
+    ground, dialect = ground_of(tmp_path)
+    await perform(ground, action, target_of(action), **given_of(action, tmp_path))
+    asked, accepted = ground.audit.lines()
+    assert [line["event"] for line in (asked, accepted)] == ["asked", "accepted"]
+    assert asked["order"] == accepted["order"] and asked["action"] == action.name and asked["v"] == 1
+    assert asked["target"]["kind"] == action.on.__name__.lower() and asked["target"]["name"]
+    assert dialect.asked
+    assert "correct-horse" not in ground.audit.path.read_text()
+    assert (ground.woken == []) == action.reads
+
+
+@EVERY
+async def test_each_refusal_has_its_reason_and_sends_nothing(action: Action, tmp_path: Path) -> None:
+    target, given = target_of(action), given_of(action, tmp_path)
+    ground, dialect = ground_of(tmp_path)
+    reasons = []
+    if not action.reads:
+        ground.read_only = True
+        reasons.append((await reason(ground, action, target, given), "This run is read-only."))
+        ground.read_only = False
+        ground.settings.rules = [Rule(actions=[action.name], deny="so it was agreed")]
+        reasons.append((await reason(ground, action, target, given), "so it was agreed"))
+        ground.settings.rules = []
+        reader, _ = ground_of(tmp_path, privilege=0)
+        reasons.append((await reason(reader, action, target, given), "only reads"))
+    if action.needs:
+        dialect.verbs -= {action.needs}
+        reasons.append((await reason(ground, action, target, given), f"offers no {action.title}"))
+    if action.on is Server and not action.creates and RULES[action.name].vm is not None:
+        building = a_server("building", "BUILD")
+        dialect.verbs |= {action.needs}
+        reasons.append((await reason(ground, action, building, given), "."))
+    for said, words in reasons:
+        assert words in said and said.strip().endswith("."), said
+    assert dialect.asked == [] and ground.audit.lines() == []
+
+
+async def reason(ground: SmallGround, action: Action, target: Any, given: dict[str, Any]) -> str:
+    with pytest.raises(ActionRefused) as caught:
+        await perform(ground, action, target, **given)
+    return str(caught.value)
+
+
+@EVERY
+def test_it_has_a_command_with_help_for_each_ask(action: Action) -> None:
+    words = tuple(word for word in action.command if not word.startswith("-"))
+    (command,) = [command for command in every() if command.words == words]
+    reached = {command.action, *(name for _, name in command.flagged)}
+    assert action.name in reached or not command.action  # or a command of its own
+    text = usage.of_command(command)
+    assert command.help.lower() in " ".join(text.lower().split())
+    if command.action == action.name:
+        assert all(ask.flag in text for ask in action.asks if not (action.creates and ask.name == "name"))
+        if command.run == "acting:run" and not action.reads:
+            assert {"--why", "--dry-run", "--yes"} <= {flag for option in command.options for flag in option.flags}
+
+
+@EVERY
+def test_it_has_a_key_or_is_in_the_palette_and_both_are_in_the_help(action: Action) -> None:
+    keymap = make_keymap(list(ACTIONS.values()))
+    deck = SimpleNamespace(actions=lambda: ACTIONS, verdict=lambda name, row: "")
+    commands = Commands.__new__(Commands)
+    commands.screen = SimpleNamespace(deck=deck, keymap=keymap, kind=action.on, targets=list)  # type: ignore[assignment]
+    ((_, title, key, help),) = [entry for entry in commands.entries() if entry[0] == action.name]
+    assert (title, help) == (action.title, action.help)
+    assert key == (action.key or "")
+    if action.key:
+        assert keymap.find(action.key, action.on) == action.name
