@@ -82,9 +82,6 @@ REACHED: dict[str, Reach] = {
     "suspended resuming": Reach((_UP, {"suspend": None}, "=SUSPENDED", "slow", {"resume": None}, "~resuming")),
     "rescued unrescuing": Reach((_UP, "slow", {"rescue": None}, "=RESCUE", {"unrescue": None}, "~unrescuing")),
     "resized resize_reverting": Reach((_UP, "slow", *_RESIZED[1:], {"revertResize": None}, "~resize_reverting")),
-    "shelved_offloaded spawning": Reach(
-        (_UP, {"shelve": None}, "=SHELVED_OFFLOADED", {"unshelve": None}, "~spawning"), _BUILDING
-    ),
 }  # fmt: skip
 
 
