@@ -9,7 +9,7 @@ import logging
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -160,4 +160,8 @@ def _show(given: Given, clouds: Sequence[str], paths: Paths) -> "ExitRequest | N
 def _opener(given: Given, clouds: Sequence[str], paths: Paths, settings: Settings) -> Opener:
     import console
 
-    return lambda: console.open(clouds, settings=settings, paths=paths, **reach.options(given) | {"trace": None})
+    def opened(ask: Callable[[str], Awaitable[str]] | None = None) -> AbstractAsyncContextManager[Any]:
+        options = reach.options(given) | {"trace": None}
+        return console.open(clouds, settings=settings, paths=paths, ask=ask, **options)
+
+    return opened
