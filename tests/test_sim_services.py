@@ -163,7 +163,7 @@ async def test_volumes_attach_extend_detach_and_know_their_quota() -> None:
             volume = (await member.cinder("GET", f"/volumes/{id}")).body["volume"]
             seen += [volume["status"]] if volume["status"] not in seen else []
             await estate.clock.advance(0.2)
-        assert seen == ["attaching", "in-use"] and volume["attachments"][0]["server_id"] == server
+        assert seen == ["reserved", "attaching", "in-use"] and volume["attachments"][0]["server_id"] == server
         assert (await member.cinder("DELETE", f"/volumes/{id}")).status == 400
         assert [v["id"] for v in (await member.show(server))["os-extended-volumes:volumes_attached"]] == [id]
         assert (await member.nova("DELETE", f"/servers/{server}/os-volume_attachments/{id}")).status == 202
