@@ -74,9 +74,39 @@ def test_mine(novadeck_cloud):
 """
 
 
+SHOWN = """
+import openstack
+import pytest
+
+
+@pytest.mark.novadeck(servers=4, clouds=1, regions=1, speed=0)
+def test_a_server_is_built(novadeck_cloud):
+    with openstack.connect(cloud="nimbus") as cloud:
+        image = cloud.image.find_image("debian-12")
+        network = cloud.network.find_network("private")
+        made = cloud.compute.create_server(
+            name="web-9", image_id=image.id, flavor_id="m1.tiny", networks=[{"uuid": network.id}]
+        )
+        assert cloud.compute.get_server(made.id).status == "BUILD"
+        novadeck_cloud.advance(10)
+        assert cloud.compute.get_server(made.id).status == "ACTIVE"
+"""
+
+
+def ran(folder: Path, *switches: str) -> str:
+    """What pytest says of a folder of somebody else's."""
+    command = [sys.executable, *switches, "-m", "pytest", "-q", "-p", "no:asyncio", "-p", "no:cacheprovider"]
+    command += ["--strict-markers", "--rootdir", str(folder), str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_the_example_that_newcomers_are_shown(tmp_path: Path) -> None:
+    (tmp_path / "test_shown.py").write_text(SHOWN)
+    assert "1 passed" in ran(tmp_path)
+
+
 def test_the_plugin_gives_the_fixture_to_other_projects(tmp_path: Path) -> None:
     (tmp_path / "test_mine.py").write_text(MINE)
-    command = [sys.executable, "-W", "error", "-m", "pytest", "-q", "-p", "no:asyncio", "-p", "no:cacheprovider"]
-    command += ["--strict-markers", "--rootdir", str(tmp_path), str(tmp_path)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0 and "1 passed" in done.stdout, done.stdout + done.stderr
+    assert "1 passed" in ran(tmp_path, "-W", "error")
