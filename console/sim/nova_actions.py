@@ -170,7 +170,7 @@ class Actions(ImageActions, AdminActions):
 
     def console_output(self, call: Call, server: Server, given: Any) -> web.Response:
         """The action os-getConsoleOutput."""
-        if not server.host or server.vm_state == "building":
+        if not server.host:
             raise Fault(409, f"Instance {server.id} is not ready")
         length = (given or {}).get("length")
         text = self.region.guests.console(server)
@@ -347,7 +347,7 @@ RULES: dict[str, Rule] = {
     "unshelve": Rule(Actions.simple, "unshelve", ("shelved", "shelved_offloaded")),
     "rescue": Rule(Actions.rescue, "rescue", ("active", "stopped", "error")),
     "unrescue": Rule(Actions.simple, "unrescue", ("rescued",)),
-    "restore": Rule(Actions.simple, "restore", ("soft-delete",), lock=False),
+    "restore": Rule(Actions.simple, "restore", ("soft-delete",)),
     "lock": Rule(Actions.lock, "lock", lock=False),
     "unlock": Rule(Actions.unlock, "unlock", lock=False),
     "os-getConsoleOutput": Rule(Actions.console_output, "get_console_output", lock=False),
@@ -361,7 +361,7 @@ RULES: dict[str, Rule] = {
     "evacuate": Rule(
         Actions.evacuate, "evacuate", ("active", "stopped", "error"), (), lock=False, policy="os-evacuate"
     ),
-    "forceDelete": Rule(Actions.force_delete, "forceDelete", lock=False),
+    "forceDelete": Rule(Actions.force_delete, "forceDelete"),
     "injectNetworkInfo": Rule(
         Actions.inject_network, "injectNetworkInfo", lock=False, policy="os-admin-actions:inject_network_info"
     ),

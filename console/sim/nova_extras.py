@@ -16,6 +16,7 @@ from console.sim.wanted import checked_metadata, invalid
 HTML = {"Content-Type": "text/html; charset=UTF-8"}
 # What Nova 34 answers where it meant to say 409.
 UNEXPECTED = "Unexpected API Error. Please contact the administrator\n<class 'nova.exception.InstanceInvalidState'>"
+TAGGING = "update tags"
 META_STATES = ("active", "paused", "suspended", "stopped")
 
 
@@ -52,7 +53,7 @@ class Extras:
 
     def _changeable(self, call: Call, what: str) -> Server:
         server = self.nova.server(call)
-        if server.locked and not call.admin:
+        if server.locked and not call.admin and what != TAGGING:  # Nova looks for no lock there
             raise Fault(409, f"Instance {server.id} is locked")
         if server.vm_state not in META_STATES:
             raise Fault(409, f"Cannot '{what}' instance {server.id} while it is in vm_state {server.vm_state}")
@@ -114,7 +115,7 @@ class Extras:
 
     def _taggable(self, call: Call) -> Server:
         self._tagged(call)
-        return self._changeable(call, "update tags")
+        return self._changeable(call, TAGGING)
 
     async def tags(self, call: Call) -> web.Response:
         """GET /servers/{id}/tags."""
@@ -192,7 +193,7 @@ class Extras:
         wanted = call.json().get("remote_console")
         if not isinstance(wanted, dict) or "protocol" not in wanted or "type" not in wanted:
             raise invalid("remote_console", wanted, "'protocol' is a required property")
-        if not server.host or server.vm_state == "building":
+        if not server.host:
             raise Fault(409, f"Instance {server.id} is not ready")
         if server.task_state in ("deleting", "migrating"):
             raise Fault(500, UNEXPECTED)
