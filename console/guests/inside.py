@@ -40,10 +40,11 @@ async def run(connection: asyncssh.SSHClientConnection, command: str, seconds: f
     said: list[str] = []
     size, cut = 0, False
     try:
-        async with (
-            asyncio.timeout(seconds),
-            connection.create_process(command, stdin=asyncssh.DEVNULL, stderr=asyncssh.STDOUT, errors="replace") as one,
-        ):
+        async with asyncio.timeout(seconds):
+            # Not as a context, which would wait for the command; the connection is cut soon after.
+            one = await connection.create_process(
+                command, stdin=asyncssh.DEVNULL, stderr=asyncssh.STDOUT, errors="replace"
+            )
             while part := await one.stdout.read(65536):
                 said.append(part[: max(0, OUTPUT_MOST - size)])
                 size += len(part)

@@ -30,6 +30,8 @@ AFTER = {
     "server.resize": ("VERIFY_RESIZE", "ACTIVE"),
 }
 AT_ONCE = 64  # ladders under way at the same time
+LOOK = 2.0  # seconds between two looks at rows that do not change
+PATIENCE = 6.0  # seconds after an order from which an unchanged row is believed
 MUCH = 3.0  # times the usual time: worth telling
 
 
@@ -70,6 +72,7 @@ class Expected:
 
     action: str
     before: Server | None
+    heard_at: float = field(default_factory=time.monotonic)
 
 
 @dataclass
@@ -155,17 +158,21 @@ class Ready(Mapping[Key, Readiness]):
             await asyncio.gather(*self._ladders, return_exceptions=True)
 
     async def _until_met(self) -> None:
-        async for batch in self.store.watch(Server):
-            self._meet(batch)
-            if not self._expected:
-                return
+        watch = self.store.watch(Server)
+        while self._expected:
+            try:
+                async with asyncio.timeout(LOOK):
+                    self._meet(await anext(watch))
+            except TimeoutError:  # what is as it was before the order may be its end all the same
+                rows = tuple(row for row in self.store.rows(Server).values() if row.id in self._expected)
+                self._meet(Batch(kind=Server, changed=rows))
 
     def _meet(self, batch: Batch[Server]) -> None:
         for key in batch.gone:
             self._expected.pop(key.id, None)
         for row in batch.changed:
             expected = self._expected.get(row.id)
-            if expected is None or not self._moved_on(row, expected.before):
+            if expected is None or not self._moved_on(row, expected):
                 continue
             if deleted(row) or row.status == "ERROR":
                 del self._expected[row.id]
@@ -173,9 +180,9 @@ class Ready(Mapping[Key, Readiness]):
                 del self._expected[row.id]
                 self._begin(row, expected.action)
 
-    def _moved_on(self, row: Server, before: Server | None) -> bool:
-        """Whether this row tells of the time after the order."""
-        return before is None or (row.updated, row.status) != (before.updated, before.status)
+    def _moved_on(self, row: Server, expected: Expected) -> bool:
+        """Whether this row tells of the time after the order: it differs, or enough time has passed to believe it."""
+        return row != expected.before or time.monotonic() - expected.heard_at > PATIENCE
 
     # Checking
 
