@@ -12,7 +12,9 @@ from console.model.server import Server
 PLACE = Place("lab", "one")
 BIRTH = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 ADMIN = "migrate live_migrate evacuate reset_state shelve_offload"
-ALWAYS = "hostkeys lock unlock delete force_delete set security_group console_log remote_console history explain reset_state"
+ALWAYS = (
+    "hostkeys lock unlock delete force_delete set security_group console_log remote_console history explain reset_state"
+)
 
 # vm_state, task_state, status, and all verbs that an administrator's order would be taken for.
 STATES: list[tuple[str, str | None, str, str]] = [
