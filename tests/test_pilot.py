@@ -147,6 +147,16 @@ async def test_t_checks_a_guest_over_ssh(tmp_path: Path) -> None:
         assert "Ready?" in fleet.text()
 
 
+async def test_x_explains_and_sends_nothing(fleet: Deck) -> None:
+    name = next(row.name for row in fleet.rows.values() if row.status == "ERROR")
+    await fleet.on(name)
+    await fleet.keys("x")
+    assert isinstance(await fleet.dialog(), Pages)
+    shown = fleet.text()
+    assert f"Explain {name}" in shown and "fault" in shown and "step 1" in shown
+    assert await cloud_says(fleet, name) == "ERROR"
+
+
 async def test_D_deletes_in_production_only_when_the_name_is_typed(fleet: Deck) -> None:
     name = steady(fleet, 0)
     key = fleet.rows[name].key

@@ -83,6 +83,14 @@ class History:
         """As rows of a table, under `columns`."""
         return [[one[name] for name in self.columns] for one in self.plain()]
 
+    def lines(self) -> list[str]:
+        """As lines to read."""
+        found = []
+        for one in self.happenings:
+            what = f"{one.what}{' failed' if one.failed else ''} {one.text} {one.request_id}"
+            found.append(f"{one.at:%Y-%m-%d %H:%M:%S}: {what}" if one.at else f"?: {what}")
+        return [" ".join(line.split()) for line in found]
+
 
 @action(
     "server.history",

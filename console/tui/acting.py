@@ -307,10 +307,21 @@ class Acting:
             message = f"{fallen.name}: {fallen.text}" if fallen else "not ready"
         if isinstance(outcome.result, str):
             message = outcome.result
+        if hasattr(outcome.result, "lines"):
+            self._show_lines(outcome.action, outcome.name, outcome.result.lines())
         if outcome.admin_pass:
             self.secret = (outcome.name, outcome.admin_pass)
             message = "its password: find it in the command palette"
         operation.end(time.monotonic(), failed=failed, message=message)
+
+    def _show_lines(self, action: str, name: str, told: Sequence[str]) -> None:
+        """What an action has found out, as a page: the first word of each line is its label."""
+        ink, glyphs = self.screen.ink, self.screen.glyphs
+        pairs = [line.partition(": ") for line in told]
+        room = max((len(label) for label, _, _ in pairs), default=0) + 2
+        lines = [spans(Span(f"{label:<{room}}", "muted"), Span(text, "text")) for label, _, text in pairs]
+        title = f"{self.deck.actions()[action].title.capitalize()} {name}" if self.deck else name
+        self.screen.app.push_screen(Pages(ink, glyphs, Topic(title), [EMPTY, *lines]))
 
     def _end(self, operations: Any, error: ConsoleError) -> None:
         now = time.monotonic()
