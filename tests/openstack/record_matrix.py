@@ -39,6 +39,9 @@ WAITING = (
 LAST = ("server.reset_state", "server.force_delete", "server.delete")
 MICROVERSION = "2.96"
 
+# Past the guards, and stopped by something that is not the server's state: nobody answers; the host is up; a group of
+# another project; a server without ports.
+BESIDE = ("MessagingTimeout", "still in use", "Security group", "as device id on any ports")
 # What goes with a server's record when Nova's API deletes it by itself.
 PARTS = ("block_device_mapping", "instance_extra", "instance_info_caches", "instance_system_metadata")
 
@@ -267,8 +270,8 @@ async def _ask_all(lab: Lab, alone: dict[str, Witness], server: str, things: Jso
         code, words = answers[who, verb] = await send(alone[who], server, verb, things)
         if verb == "server.evacuate":
             await records.do("UPDATE alone_nova.services SET forced_down = 0")
-        if "MessagingTimeout" in words:
-            del answers[who, verb]  # past the guards, and nobody there to say more
+        if any(word in words for word in BESIDE):
+            del answers[who, verb]
         if code < 400 or code >= 500:
             await records.put(ALONE_DATABASE, server, state, host)
             if verb == "server.security_group":
@@ -283,11 +286,11 @@ async def _ask_all(lab: Lab, alone: dict[str, Witness], server: str, things: Jso
 async def _ask_whole(lab: Lab, who: str, verb: str, server: str, things: Json, state: State, host: str) -> Any:
     """Ask the whole lab, with the state in its own database for as long as that takes."""
     rest = State("resized" if state.vm == "resized" else "active")
+    if verb == "server.attach_volume" and state.vm == "shelved_offloaded":
+        things = things | {"volume": await lab.volume()}  # it stays with the server
     await lab.records.put("nova", server, state, host)
     answer = await send(lab.who[who], server, verb, things)
-    if verb == "server.attach_volume" and state.vm == "shelved_offloaded":
-        things["volume"] = await lab.volume()  # the other one is kept for it until it is unshelved
-    elif verb == "server.attach_volume" and answer[0] < 300:
+    if verb == "server.attach_volume" and answer[0] < 300 and state.host:
         await lab.settled(things["volume"], "in-use")
         await lab.records.put("nova", server, rest, host)
         await lab.take_off(server, things["volume"])
@@ -358,8 +361,8 @@ class Asked:
 
     async def _ask(self, who: str, verb: str, server: str, things: Json) -> int:
         code, words = await send(self.lab.who[who], server, verb, things)
-        if not (("detach" in verb and code == 404) or "still in use" in words):
-            self.answers[who, verb] = code, words  # else nothing is attached that could be taken off; the host is up
+        if not (("detach" in verb and code == 404) or any(word in words for word in BESIDE)):
+            self.answers[who, verb] = code, words
         return code
 
     async def _reach(self, furnish: bool) -> tuple[str, Json]:

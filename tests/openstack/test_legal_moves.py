@@ -5,7 +5,7 @@ On the lab, a few states are reached again and asked again, so that the kept ans
 
 import pytest
 import yaml
-from ground import Cloud
+from ground import CLOUDS, Cloud
 from matrix import ADMIN, ADMIN_VERBS, MEMBER, STATES, VERBS, Json, State, load, passed, predicted, read
 from reach import REACHED, reach, send
 from witness import Witness
@@ -40,8 +40,8 @@ def test_the_matrix_is_as_large_as_promised() -> None:
     assert cells["reached"] >= 500
     assert cells["set"] >= 4000
     assert set(KEPT["set"]) == set(STATES)
-    inside = {"server.check", "server.run", "server.shell", "server.hostkeys"}  # these ask no cloud
-    assert set(VERBS) == RULES.keys() - inside
+    inside = {f"server.{word}" for word in ("check", "run", "shell", "hostkeys", "explain", "clone")}
+    assert set(RULES) - set(VERBS) <= inside  # none of these is one order to Nova; what is one must be asked here
     for kept in KEPT["set"].values():
         assert set(kept["answers"][ADMIN]) >= ADMIN_VERBS
 
@@ -114,6 +114,12 @@ class Stage:
         self.place.nova.hosts[self.host].forced_down = verb == "server.evacuate"
         self.things["volume"] = self._volume().id if verb == "server.attach_volume" else ""
         server.stale()
+
+
+def _asked_here() -> list[str]:
+    """All states beside the lab; a third of those with a task everywhere else, where five thousand orders are many."""
+    names = sorted(STATES)
+    return names if "openstack" in CLOUDS else [n for i, n in enumerate(names) if i % 3 == 0 or not STATES[n].task]
 
 
 async def test_the_embedded_cloud_answers_as_nova_did() -> None:
