@@ -4,9 +4,14 @@ Every dialog is made from the action's declaration. Nothing here talks to a clou
 only way to act, and what it refuses or fails with is told in the refusal line or in the strip.
 """
 
+import asyncio
+import shlex
+import subprocess
 import time
 from collections.abc import Sequence
 from typing import Any
+
+from textual.app import SuspendNotSupported
 
 from console.errors import ConsoleError
 from console.model.flavor import Flavor
@@ -102,7 +107,8 @@ class Acting:
         """All that must be told beforehand; None when it was called off."""
         given: Given = {}
         required = [ask for ask in action.asks if ask.required]
-        optional = [ask for ask in action.asks if not (action.confirm or action.reads) and ask.kind in _TYPED]
+        at_once = action.confirm or action.reads or action.name == "server.shell"  # its route is in the settings
+        optional = [ask for ask in action.asks if not at_once and ask.kind in _TYPED]
         for ask in required or optional:
             value = await self._ask_one(deck, action, ask, able)
             if value is None:
@@ -277,8 +283,26 @@ class Acting:
             return
         for outcome in done if isinstance(done, list) else [done]:
             self._ended(operations.get(outcome.key) or next(iter(operations.values())), outcome)
+            if outcome.action == "server.shell" and outcome.result:
+                await self._hand_over(outcome.name, outcome.result)
         self.screen.draw_operations()
         self.screen.draw_footer()
+
+    async def _hand_over(self, name: str, words: Sequence[str]) -> None:
+        """Leave the terminal to the real ssh until it ends, however it ends; the clouds are followed meanwhile."""
+        app = self.screen.app
+        try:
+            with app.suspend():
+                code = await asyncio.to_thread(lambda: subprocess.run(words, check=False).returncode)
+        except SuspendNotSupported:
+            self.screen.refuse("S shell: this screen has no terminal to lend.", shlex.join(words))
+            return
+        except OSError as error:
+            self.screen.refuse(f"S shell: ssh cannot be started: {error.strerror}.")
+            return
+        app.refresh(layout=True)
+        if code == 255 or code < 0:
+            self.screen.refuse(f"ssh to {name} ended with {code}: it lost its connection, or was killed.")
 
     def _step(self, operation: Operation, step: Any) -> None:
         now = time.monotonic()

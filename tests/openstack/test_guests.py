@@ -9,6 +9,8 @@ import pytest
 from doings import KeyPair, guest_up, new_key_pair, settings_folder
 from ground import Cloud
 from shell import run
+from terminal import terminal
+from test_screen import row_says
 
 import console
 from console import Console
@@ -113,3 +115,24 @@ async def test_commands_files_and_a_shells_words(cloud: Cloud, pair: KeyPair, tm
     assert json.loads(waited.out)["host_key"]["grade"] == "console"
     kept = await run("server", "hostkeys", name, "--os-cloud", cloud.member)
     assert server not in kept.out and " novadeck:console" in kept.out
+
+
+async def test_a_shell_by_the_real_ssh_and_back_to_the_screen(cloud: Cloud, pair: KeyPair) -> None:
+    name = cloud.name("s")
+    await guest_up(cloud, await cloud.witness.create(name, key_name=pair.name))
+    async with terminal(120, 40) as screen:
+        await screen.start("--os-cloud", cloud.member)
+        await row_says(screen, name, "ACTIVE")
+        await screen.type(f"/{name}")
+        await screen.press("Enter")
+        await screen.until(rf"▸ • {name}")
+        await screen.press("S")
+        await screen.until(r"^root@\S+#", "the guest's prompt")
+        await screen.type("echo inside-it")
+        await screen.press("Enter")
+        await screen.until(r"^inside-it", "the guest's answer")
+        await screen.type("exit")
+        await screen.press("Enter")
+        await screen.until(rf"▸ • {name}", "the screen again")
+        await screen.press("q")
+        assert await screen.ended() == (0, True)
