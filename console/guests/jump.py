@@ -258,7 +258,8 @@ def _no_way(error: BaseException, address: str, port: int, seconds: float) -> Pr
         return Silent(address, port, seconds)
     if "refused" in lower:
         return ProbeFailed(f"Port {port} refuses: sshd is not up yet.", rung="port")
-    if "administratively" in lower or lower.startswith("open failed"):
+    # OpenSSH says "open failed" of both; only the code tells a refusal from a connection that came to nothing.
+    if getattr(error, "code", None) == asyncssh.OPEN_ADMINISTRATIVELY_PROHIBITED:
         return ProbeFailed("The jump host forwards nothing: AllowTcpForwarding is off there.", rung="port")
     if "route" in lower or "unreachable" in lower:
         return ProbeFailed(f"There is no way from the jump host to {address}.", rung="port")
