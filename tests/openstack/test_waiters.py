@@ -11,7 +11,6 @@ from doings import audit_lines
 from ground import Cloud
 from shell import run
 
-
 LONG = {False: 900, True: 60}  # the embedded cloud lives fast; the real one must be rid of it behind the test
 
 
