@@ -17,6 +17,8 @@ ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 COMMANDS = [line[2:] for block in re.findall(r"```console\n(.*?)```", README, re.S) for line in block.splitlines()]
 
+EXAMPLES = re.findall(r"```python\n(.*?)```", README, re.S)
+
 
 @pytest.fixture
 async def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[dict[str, str]]:
@@ -54,12 +56,20 @@ async def test_the_commands_run_in_their_order(environment: dict[str, str]) -> N
 
 
 async def test_the_example_runs(environment: dict[str, str]) -> None:
-    (example,) = re.findall(r"```python\n(.*?)```", README, re.S)
+    (example,) = [block for block in EXAMPLES if "async def main" in block]
     names: dict[str, object] = {}
     exec(compile(example, "README.md", "exec"), names)
     main = names["main"]
     assert callable(main)
     await asyncio.wait_for(main(), 120)
+
+
+def test_the_fixture_is_as_shown(tmp_path: Path) -> None:
+    (example,) = [block for block in EXAMPLES if "novadeck_cloud" in block]
+    (tmp_path / "test_example.py").write_text(example)
+    words = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(tmp_path), str(tmp_path)]
+    done = subprocess.run(words, capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 0 and "1 passed" in done.stdout, done.stdout + done.stderr
 
 
 def test_the_pictures_are_there() -> None:
