@@ -57,18 +57,22 @@ def ssh_address(record: Json) -> tuple[str, int]:
     return host, int(port)
 
 
+async def listens(host: str, port: int) -> bool:
+    """Whether somebody takes connections there now."""
+    try:
+        _, writer = await asyncio.open_connection(host, port)
+    except ConnectionRefusedError:
+        return False
+    writer.close()
+    await writer.wait_closed()
+    return True
+
+
 async def until_listening(host: str, port: int) -> None:
     """Wait for sshd, which comes up after the console has shown its keys."""
     async with asyncio.timeout(PATIENCE):
-        while True:
-            try:
-                _, writer = await asyncio.open_connection(host, port)
-            except ConnectionRefusedError:
-                await asyncio.sleep(0.1)
-            else:
-                writer.close()
-                await writer.wait_closed()
-                return
+        while not await listens(host, port):
+            await asyncio.sleep(0.1)
 
 
 async def new_key_pair(cloud: Cloud, folder: Path) -> KeyPair:
@@ -86,7 +90,10 @@ async def new_key_pair(cloud: Cloud, folder: Path) -> KeyPair:
 async def guest_up(cloud: Cloud, server: str) -> None:
     """Wait until a server's sshd takes connections, and its console has told its host keys."""
     await cloud.witness.host_keys(server)
-    await until_listening(*ssh_address(await cloud.witness.until(server, "ACTIVE")))
+    async with asyncio.timeout(PATIENCE):
+        # Read anew for each try: where the embedded cloud had to put a guest is told once it listens.
+        while not await listens(*ssh_address(await cloud.witness.until(server, "ACTIVE"))):
+            await asyncio.sleep(0.1)
 
 
 async def soon(there: Callable[[], Any], what: str, seen: Callable[[], Any] = str) -> Any:
