@@ -71,7 +71,7 @@ async def listens(host: str, port: int) -> bool:
 async def until_listening(host: str, port: int) -> None:
     """Wait for sshd, which comes up after the console has shown its keys."""
     async with asyncio.timeout(PATIENCE):
-        while not await listens(host, port):
+        while not await listens(host, port):  # noqa: ASYNC110
             await asyncio.sleep(0.1)
 
 
@@ -92,7 +92,7 @@ async def guest_up(cloud: Cloud, server: str) -> None:
     await cloud.witness.host_keys(server)
     async with asyncio.timeout(PATIENCE):
         # Read anew for each try: where the embedded cloud had to put a guest is told once it listens.
-        while not await listens(*ssh_address(await cloud.witness.until(server, "ACTIVE"))):
+        while not await listens(*ssh_address(await cloud.witness.until(server, "ACTIVE"))):  # noqa: ASYNC110
             await asyncio.sleep(0.1)
 
 
