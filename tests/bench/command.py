@@ -78,7 +78,7 @@ def main() -> None:
         contenders: dict[str, tuple[list[str | Path], int]] = {"novadeck server list": (ours, runs)}
         if CLIENTS.exists():
             peer: list[str | Path] = [CLIENTS / "openstack", "--os-cloud", cloud, "server", "list", "--long", "-n"]
-            contenders["openstack server list --long -n"] = ([*peer, "--limit", "-1", "-f", "json"], min(runs, 2))
+            contenders["openstack server list --long -n"] = ([*peer, "-f", "json"], min(runs, 2))
             contenders["openstacksdk"] = ([CLIENTS / "python", "-c", SDK, cloud], min(runs, 2))
         figures = compare(contenders, environment)
         served.stdin.close()
