@@ -201,7 +201,7 @@ start_database() {
         --socket="$socket" --skip-networking --pid-file="$state/mariadb/pid" \
         --max-connections=500 --innodb-flush-log-at-trx-commit=0 --innodb-doublewrite=0 \
         --innodb-buffer-pool-size=256M --character-set-server=utf8mb3
-    wait_for mariadb 60 client -e "SELECT 1"
+    wait_for mariadb 120 client -e "SELECT 1"
 }
 
 rabbit_environment() {
@@ -221,7 +221,7 @@ start_message_queue() {
         # Debian's /usr/sbin/rabbitmq-server insists on its own user and paths.
         start rabbitmq /usr/lib/rabbitmq/bin/rabbitmq-server
     )
-    wait_for rabbitmq 60 bash -c ": </dev/tcp/$host/$amqp_port"
+    wait_for rabbitmq 120 bash -c ": </dev/tcp/$host/$amqp_port"
     [[ -z $computes_two ]] || once vhost add_vhost two
 }
 
@@ -306,7 +306,7 @@ bootstrap_keystone() {
 start_keystone() {
     once bootstrap bootstrap_keystone
     start_wsgi keystone keystone.wsgi.api 5000 OS_KEYSTONE_CONFIG_FILES="$conf/keystone.conf"
-    wait_for keystone 60 answers 5000
+    wait_for keystone 300 answers 5000
 }
 
 start_services() {
@@ -317,9 +317,9 @@ start_services() {
     start cinder-scheduler "$venv/bin/cinder-scheduler" --config-file "$conf/cinder.conf"
     start cinder-volume "$venv/bin/cinder-volume" --config-file "$conf/cinder.conf"
     in_regions start_nova
-    wait_for glance 60 answers 9292
-    wait_for neutron 60 answers 9696
-    wait_for cinder-api 60 answers 8776
+    wait_for glance 300 answers 9292
+    wait_for neutron 300 answers 9696
+    wait_for cinder-api 300 answers 8776
     in_regions wait_for_nova
 }
 
@@ -337,8 +337,8 @@ start_nova() {
 }
 
 wait_for_nova() {
-    wait_for "placement${two/_/-}" 60 answers "$placement_port"
-    wait_for "nova-api${two/_/-}" 60 answers "$nova_port"
+    wait_for "placement${two/_/-}" 300 answers "$placement_port"
+    wait_for "nova-api${two/_/-}" 300 answers "$nova_port"
 }
 
 # Users, catalogue, network, flavors and an image; also writes clouds.yaml.
