@@ -6,6 +6,7 @@ id that the caller has looked up; where there is none the id itself is shown, ne
 
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
 from console.cli.output import Column, Sheet
@@ -143,9 +144,11 @@ def ordered(rows: Sequence[Any], columns: Sequence[Column], by: Sequence[str]) -
     found = list(rows)
     for word in reversed(by):
         column = one_of(columns, word.removeprefix("-"))
-        known = [row for row in found if column.value(row) is not None]
-        unknown = [row for row in found if column.value(row) is None]
-        known.sort(key=lambda row: sort_key(column.value(row)), reverse=word.startswith("-"))
+        told = [(column.value(row), row) for row in found]
+        unknown = [row for value, row in told if value is None]
+        keyed = [(sort_key(value), row) for value, row in told if value is not None]
+        keyed.sort(key=itemgetter(0), reverse=word.startswith("-"))
+        known = [row for _, row in keyed]
         found = known + unknown
     return found
 

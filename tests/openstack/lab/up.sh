@@ -25,6 +25,7 @@
 #                        more of this kind: plugin/loopback_lab/guest.py
 #   LAB_PYTHON           the interpreter [python3.11, else python3]
 set -euo pipefail
+unset PYTHONDONTWRITEBYTECODE   # a score of processes is started: each would compile all of OpenStack anew
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 source "$here/state.sh"
@@ -97,6 +98,7 @@ install_python_packages() {
     # Nova only loads drivers from inside its own package.
     echo "from loopback_lab.nova_driver import LoopbackDriver" \
         >"$("$venv/bin/python" -c 'import nova.virt; print(nova.virt.__path__[0])')/loopback.py"
+    "$venv/bin/python" -m compileall -q -j 0 "$venv/lib" >/dev/null || true     # uv leaves that to the first start
     printf '%s\n' "$wanted" >"$venv/.installed"
 }
 
