@@ -102,6 +102,8 @@ def test_both_memories_make_one_history() -> None:
     assert found.happenings[2].took == 4
     assert len(found.cells()[0]) == len(found.columns)
     assert read({"action": "x", "start_time": "nonsense"}).at is None
+    at_once = joined([read(record("reboot", 1, 4)), read(record("create", 1, 9))], [])
+    assert [one.what for one in at_once.happenings] == ["create", "reboot"]
 
 
 def test_those_that_share_a_host_within_one_project() -> None:

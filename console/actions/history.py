@@ -160,7 +160,8 @@ def joined(asked: Sequence[Happening], changes: Sequence[Any]) -> History:
     """Both, in the order in which they happened."""
     seen = [Happening(at=change.at, what=change.what, told_by="seen", text=_told(change)) for change in changes]
     first = dt.datetime.min.replace(tzinfo=dt.UTC)
-    return History(tuple(sorted([*asked, *seen], key=lambda one: one.at or first)))
+    # The cloud tells the newest first and to the second: two of one second stay in its order, turned round.
+    return History(tuple(sorted([*reversed(asked), *seen], key=lambda one: one.at or first)))
 
 
 def _told(change: Any) -> str:
