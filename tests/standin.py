@@ -5,12 +5,15 @@ What the keys do to a cloud is proven over the embedded cloud (`test_pilot.py`),
 
 import datetime as dt
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import msgspec
+
 from console.core.health import Health
+from console.core.settings import Saved
 from console.core.store import Listing, Store
 from console.errors import Unreachable
 from console.model.flavor import Flavor
@@ -18,6 +21,7 @@ from console.model.image import Image
 from console.model.keypair import KeyPair
 from console.model.place import Key, Place, Row
 from console.model.server import Address, Fault, FlavorReference, Reference, Server
+from console.runbooks.ready import Ready
 from console.testing import MovedClock
 
 NOW = dt.datetime(2026, 11, 20, 14, 2, 11, tzinfo=dt.UTC)
@@ -178,6 +182,8 @@ class StandIn:
         self.fleet = SimpleNamespace(retry=lambda place: None, wake=lambda place: None, dialect=self._dialect)
         self.servers, self.images = Collection(self.store, Server), Collection(self.store, Image)
         self.flavors, self.keypairs = Collection(self.store, Flavor), Collection(self.store, KeyPair)
+        self.readiness = Ready(self, self.store, lambda kind: nullcontext())  # type: ignore[arg-type]
+        self._saved = Saved()
         self.refusals: dict[tuple[str, str], str] = {}
         for place in places:
             self.store.set_health(place, (health or {}).get(place, Health(state="well", rows_at=998.0)))
@@ -185,6 +191,15 @@ class StandIn:
 
     def _dialect(self, place: Place) -> Any:
         raise Unreachable("This is a stand-in.", place=str(place))
+
+    @property
+    def saved(self) -> Saved:
+        """What was kept, in memory alone."""
+        return self._saved
+
+    def save(self, **changed: Any) -> None:
+        """Keep it in memory."""
+        self._saved = msgspec.structs.replace(self._saved, **changed)
 
     @property
     def health(self) -> Any:

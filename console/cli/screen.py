@@ -151,7 +151,8 @@ def _show(given: Given, clouds: Sequence[str], paths: Paths) -> "ExitRequest | N
     logging.getLogger("console").addHandler(logging.NullHandler())  # the screen has lanes for what a log would say
     settings = load_settings(paths)
     gc.freeze()
-    request = show(_opener(given, clouds, paths, settings), settings, folders=[paths.config / "themes"], opening=clouds)
+    opener, folders = _opener(given, clouds, paths, settings), [paths.config / "themes"]
+    request = show(opener, settings, folders=folders, opening=clouds, saved=load_saved(paths))
     if request is None and given.get("os_cloud") and not given.command.words:
         remember(clouds, paths)
     return request

@@ -22,7 +22,8 @@ from console.tui.dialogs import AskText, Topic
 from console.tui.first import FirstRun
 from console.tui.paint import Span, spans
 from console.tui.screen import MainScreen
-from console.tui.theme import ASCII, UNICODE, Glyphs, Ink, Theme, choose_theme, load_theme, theme_files, wants_ascii
+from console.tui.theme import ASCII, UNICODE, Glyphs, Ink, Theme, choose_theme, depth, theme_files, wants_ascii
+from console.tui.theming import ThemePick, Wardrobe
 
 OpenConsole = Callable[..., AbstractAsyncContextManager[Any]]
 
@@ -51,19 +52,21 @@ class NovadeckApp(App[ExitRequest | None]):
         keys: Mapping[str, str] | None = None,
         folders: Sequence[Path] = (),
         opening: Sequence[str] = (),
+        colours: str = "full",
     ) -> None:
         super().__init__()
         self.animation_level = "none"
         self.ink, self.glyphs = Ink(theme, ascii=glyphs is ASCII), glyphs
         self.failure: BaseException | None = None
-        self._open_console, self._keys, self._folders = open_console, keys or {}, tuple(folders)
+        self._open_console, self._keys = open_console, keys or {}
+        self.wardrobe = Wardrobe(folders, colours)
         self._opening = tuple(opening)
         self._leaving = asyncio.Event()
         self._asking = asyncio.Lock()
         self.main = MainScreen(self.ink, glyphs, self._run, self._keys)
         self.main.opening = self._opening
-        self.commands_of_screen = Commands(self.main, self.leave, self.next_theme)
-        self._use(theme)
+        self.commands_of_screen = Commands(self.main, self.leave, self.choose_theme)
+        self._use(self.wardrobe.fitted(theme))
 
     def _run(self, name: str) -> None:
         self.commands_of_screen.run(name)
@@ -154,14 +157,38 @@ class NovadeckApp(App[ExitRequest | None]):
         self.register_theme(made)
         self.theme = made.name
 
-    def next_theme(self) -> str:
-        """Change to the next theme; gives its name."""
-        names = sorted(theme_files(self._folders))
-        at = names.index(self.ink.theme.name) if self.ink.theme.name in names else -1
-        theme = load_theme(names[(at + 1) % len(names)], self._folders)
-        self._use(theme)
+    def choose_theme(self) -> None:
+        """Let the user pick a theme, which is worn while the cursor stands on it."""
+        worn = self.ink.theme
+        dialog = ThemePick(self.ink, self.glyphs, self.wardrobe.choices(worn.name), self._wear)
+
+        def chosen(name: str | None) -> None:
+            if name is None:
+                self._use(worn)
+                self.main.restyle()
+            else:
+                self._wear(name)
+                self._keep_theme(name)
+
+        self.push_screen(dialog, chosen)
+
+    def _wear(self, name: str) -> None:
+        self._use(self.wardrobe.load(name))
         self.main.restyle()
-        return theme.name
+
+    def _keep_theme(self, name: str) -> None:
+        """Wear it again at the next start; the user's own settings still outrank it, which is said."""
+        deck = self.main.deck
+        named = deck.console.settings.theme if deck is not None else ""
+        if named and named != name:
+            self.main.say(f"Theme {name}, for this run: the settings name {named}.")
+            return
+        self.main.say(f"Theme {name}.")
+        if deck is not None:
+            try:
+                deck.console.save(theme=name)
+            except ConfigError as error:
+                self.main.refuse(f"Theme {name}, for this run: {error.message}")
 
 
 def run(
@@ -172,17 +199,22 @@ def run(
     ascii: bool | None = None,
     folders: Sequence[Path] = (),
     opening: Sequence[str] = (),
+    saved: Any = None,
 ) -> ExitRequest | None:
     """Show the screen until it is left; `opening` are the names of the places that are about to be asked.
 
+    `saved` is what the last run kept: its theme is worn where the settings name none.
+
     Raises `ConfigError` for a theme that there is not, and whatever bug ended the app, once the terminal is restored.
     """
-    name = theme or str(getattr(settings, "theme", "") or "nocturne")
+    kept = str(getattr(saved, "theme", "") or "")
+    kept = kept if kept in theme_files(folders) else ""
+    name = theme or str(getattr(settings, "theme", "") or kept or "nocturne")
     plain = ascii if ascii is not None else bool(getattr(settings, "ascii", False))
     chosen = choose_theme(name, folders)
     glyphs = ASCII if plain or wants_ascii() else UNICODE
     keys = dict(getattr(settings, "keys", None) or {})
-    app = NovadeckApp(open_console, chosen, glyphs, keys, folders, opening)
+    app = NovadeckApp(open_console, chosen, glyphs, keys, folders, opening, depth())
     answer = app.run(mouse=True)
     if app.failure is not None:
         raise app.failure

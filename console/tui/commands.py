@@ -17,8 +17,8 @@ from console.tui.screen import MainScreen
 class Commands:
     """Runs a command or an action by its name."""
 
-    def __init__(self, screen: MainScreen, quit: Callable[[], None], next_theme: Callable[[], str]) -> None:
-        self.screen, self.quit, self.next_theme = screen, quit, next_theme
+    def __init__(self, screen: MainScreen, quit: Callable[[], None], choose_theme: Callable[[], None]) -> None:
+        self.screen, self.quit = screen, quit
         self.acting = Acting(screen)
         page = screen.page
         self._do: dict[str, Callable[[], Any]] = {
@@ -49,7 +49,7 @@ class Commands:
             "palette": self._palette,
             "help": self._help,
             "secret": self.acting.show_secret,
-            "theme": lambda: screen.say(f"Theme {self.next_theme()}."),
+            "theme": choose_theme,
             "redraw": lambda: screen.app.refresh(repaint=True, layout=True),
             "quit": self._quit,
         }

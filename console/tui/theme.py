@@ -6,6 +6,7 @@ Status is always glyph and word, so that every kind tells the same facts.
 """
 
 import os
+import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from textual.theme import Theme as TextualTheme
 
 from console.errors import ConfigError
 from console.model.status import Mood
+from console.text import clean
 
 GROUNDS = ("background", "surface", "raised", "cursor")
 ROLES = (
@@ -32,6 +34,8 @@ ROLES = (
     "stale",
     "production",
 )
+_KINDS = ("hex", "ansi", "mono")
+_HEX = re.compile(r"#[0-9a-fA-F]{6}")
 _SHIPPED = (Path(__file__).parent.parent / "themes", Path(__file__).parent.parent.parent / "themes")
 
 
@@ -46,6 +50,7 @@ class Theme:
     dark: bool = True
     kind: str = "hex"
     colours: Mapping[str, str] = field(default_factory=dict)
+    about: str = ""  # whom it is for, in a few words
 
     def for_textual(self) -> TextualTheme:
         """The same palette as the widgets' grounds."""
@@ -205,18 +210,36 @@ def read_theme(path: Path) -> Theme:
     missing = [role for role in needed if role not in colours]
     if missing:
         raise ConfigError(f"{path}: no colour for {', '.join(missing)}.")
-    return Theme(table.get("name", path.stem), bool(table.get("dark", True)), kind, colours)
+    wrong = [role for role in needed if not _HEX.fullmatch(str(colours[role]))]
+    if kind not in _KINDS or wrong:
+        what = f"kind must be one of {', '.join(_KINDS)}" if kind not in _KINDS else f"{wrong[0]} must be like #0f1218"
+        raise ConfigError(f"{path}: {what}.")
+    about = clean(str(table.get("about", "")))
+    return Theme(path.stem, bool(table.get("dark", True)), kind, colours, about)
+
+
+def depth(environment: Mapping[str, str] = os.environ) -> str:
+    """How many colours the terminal has: none, 16, 256 or full; NO_COLOR asks for none."""
+    term = environment.get("TERM", "")
+    if environment.get("NO_COLOR") or term in ("vt100", "vt220", "dumb"):
+        return "none"
+    if environment.get("COLORTERM", "").lower() in ("truecolor", "24bit"):
+        return "full"
+    if term.endswith(("256color", "-kitty")):
+        return "256"
+    return "16"
+
+
+def wearable(colours: str) -> tuple[str, ...]:
+    """The kinds of themes that a terminal of so many colours can show."""
+    return {"none": ("mono",), "16": ("ansi", "mono")}.get(colours, _KINDS)
 
 
 def choose_theme(name: str, folders: Sequence[Path] = (), environment: Mapping[str, str] = os.environ) -> Theme:
     """The theme to start with: NO_COLOR and a terminal without colours outrank the settings."""
-    if environment.get("NO_COLOR"):
-        return load_theme("mono", folders)
-    if environment.get("TERM", "") in ("vt100", "vt220", "dumb"):
-        return load_theme("mono", folders)
-    if environment.get("TERM") == "linux" and not environment.get("COLORTERM"):
-        return load_theme("ansi16", folders)
-    return load_theme(name, folders)
+    theme = load_theme(name, folders)
+    kinds = wearable(depth(environment))
+    return theme if theme.kind in kinds else load_theme({"ansi": "ansi16"}.get(kinds[0], kinds[0]), folders)
 
 
 def wants_ascii(environment: Mapping[str, str] = os.environ) -> bool:
@@ -232,11 +255,12 @@ def wants_ascii(environment: Mapping[str, str] = os.environ) -> bool:
 @lru_cache(maxsize=512)
 def contrast(one: str, other: str) -> float:
     """The WCAG 2 contrast of two colours such as "#0f1218": 1 to 21."""
-    light, dark = sorted((_luminance(one), _luminance(other)), reverse=True)
+    light, dark = sorted((luminance(one), luminance(other)), reverse=True)
     return (light + 0.05) / (dark + 0.05)
 
 
-def _luminance(colour: str) -> float:
+def luminance(colour: str) -> float:
+    """The relative luminance of a colour, from 0 (black) to 1 (white)."""
     channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
     red, green, blue = (c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in channels)
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
