@@ -45,7 +45,7 @@ LIBRARIES = {
     "aiohttp": ("wire/transport.py", "sim/"),
     "asyncssh": ("guests/", "sim/"),
     "openstack": ("clouds/accounts.py",),
-    "keystoneauth1": ("clouds/accounts.py",),
+    "keystoneauth1": ("clouds/accounts.py", "clouds/login.py", "clouds/plugins.py"),
 }
 
 

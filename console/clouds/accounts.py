@@ -8,9 +8,7 @@ broken entry becomes a problem beside the good ones; what an entry lacks and a p
 
 import asyncio
 import copy
-import logging
 import os
-import re
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,31 +18,21 @@ from typing import Any, TypeVar
 
 from console.clouds.files import broken_files, cloud_folders, looked_for, paths
 from console.clouds.light import import_part
-from console.errors import CloudError, CloudFault, ConfigError, Unauthorized, Unreachable
+from console.clouds.login import Access, login, sentence
+from console.errors import ConfigError, Unauthorized
 from console.model.place import Place
 from console.text import clean
 from console.wire.auth import Auth, Token
-from console.wire.message import mask
 from console.wire.transport import Tls
 
 Given = TypeVar("Given")
 
 LOGIN_TIMEOUT = 10.0  # seconds, where the entry sets no api_timeout
-NO_TOKEN_LIFE = 10 * 365 * 86400.0
+_WHO = frozenset(
+    ("auth_url", "endpoint", "username", "user_id", "user_domain_name", "user_domain_id", "project_id", "project_name")
+    + ("tenant_id", "tenant_name", "application_credential_id", "application_credential_name")
+)
 _ASKED = "\0asked later"  # stands for a secret while the reader checks an entry
-
-
-@dataclass(frozen=True, slots=True)
-class Access:
-    """What a login gave: the headers that sign requests, the catalog, and who we are there."""
-
-    headers: Mapping[str, str] = field(repr=False)
-    life: float
-    catalog: Sequence[Mapping[str, Any]] = ()
-    project_id: str = ""
-    project: str = ""
-    user_id: str = ""
-    roles: frozenset[str] = frozenset()
 
 
 class Entry:
@@ -65,6 +53,12 @@ class Entry:
         """The names of what a person must still tell: password, passcode ..."""
         return tuple(name for name, value in self._options.items() if value == _ASKED)
 
+    @property
+    def who(self) -> tuple[str, ...]:
+        """Whose account it is and where, in words that are no secret."""
+        told = tuple(f"{key}={self._options[key]}" for key in sorted(_WHO & self._options.keys()))
+        return told if len(told) > 1 else (self.name, *told)
+
     def tell(self, **given: str) -> None:
         """Keep what a person told, in memory alone."""
         self._options.update(given)
@@ -79,7 +73,9 @@ class Entry:
         if self.missing:
             raise Unauthorized(f"the entry lacks {', '.join(self.missing)}.", place=self.name, fault="missing")
         if self._log_in is None:
-            self._log_in = await in_thread(lambda: _login(self.name, self.auth_type, self._options, self))
+            self._log_in = await in_thread(
+                lambda: login(self.name, self.auth_type, self._options, tls=self.tls, timeout=self.timeout)
+            )
         self.access = await in_thread(self._log_in)
         return Token(self.access.headers, self.access.life)
 
@@ -94,6 +90,7 @@ class Reach:
     timeout: float | None = None  # seconds for one request
     dialect: str = "openstack"
     tls: Tls = field(default_factory=Tls)
+    rate: float | None = None  # requests in a second that the entry allows us
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +182,7 @@ class _Search:
         try:
             config = self._config()
         except Exception as error:
-            self.problems.append(ConfigError(_sentence(error)))
+            self.problems.append(ConfigError(sentence(error)))
             return Accounts(problems=tuple(self.problems), looked_for=self.looked_for)
         known = _known_names(config)
         wanted = list(known) if names is None else list(dict.fromkeys(names))
@@ -219,7 +216,7 @@ class _Search:
         except ConfigError as error:
             self.problems.append(error)
         except Exception as error:
-            self.problems.append(ConfigError(f"cloud {clean(name)}: {_sentence(error)}"))
+            self.problems.append(ConfigError(f"cloud {clean(name)}: {sentence(error)}"))
         else:
             yield from _sharing(accounts)
 
@@ -307,9 +304,15 @@ def _reach(region: Any, name: str) -> Reach:
         for key, value in config.items()
         if key.endswith("_interface") and isinstance(value, str) and key not in ("default_interface",)
     }
-    timeout = _seconds(config.get("api_timeout"), name)
+    timeout = _number(config.get("api_timeout"), name, "api_timeout")
     dialect = str(config.get("novadeck_dialect") or "openstack")
-    return Reach(_interface(config.get("interface")), own, overrides, timeout, dialect, _tls(region, name))
+    rate = _number(_of_compute(config.get("rate_limit")), name, "rate_limit")
+    return Reach(_interface(config.get("interface")), own, overrides, timeout, dialect, _tls(region, name), rate)
+
+
+def _of_compute(value: object) -> object:
+    """What an option says that may be one value, or one for each service."""
+    return value.get("compute") if isinstance(value, dict) else value
 
 
 def _interface(value: object) -> str:
@@ -317,13 +320,13 @@ def _interface(value: object) -> str:
     return str(first or "public").lower().removesuffix("url")
 
 
-def _seconds(value: object, name: str) -> float | None:
+def _number(value: object, name: str, option: str) -> float | None:
     if value in (None, ""):
         return None
     try:
         return float(str(value))
     except ValueError:
-        raise ConfigError(f"cloud {clean(name)}: api_timeout {clean(str(value))!r} is no number.") from None
+        raise ConfigError(f"cloud {clean(name)}: {option} {clean(str(value))!r} is no number.") from None
 
 
 def _tls(region: Any, name: str) -> Tls:
@@ -335,101 +338,3 @@ def _tls(region: Any, name: str) -> Tls:
         if not Path(file).exists():
             raise ConfigError(f"cloud {clean(name)}: the client certificate {clean(file)} does not exist.")
     return Tls(True if verify is None else verify, cert)
-
-
-def _sentence(error: BaseException) -> str:
-    """A foreign error as one sentence of ours; the facts that keystoneauth puts behind it are told otherwise."""
-    told = re.sub(r" \((HTTP \d+|Request-ID: [^)]*)\)", "", str(getattr(error, "message", "") or error))
-    text = clean(mask(" ".join(told.split())))[:300]
-    return (text or type(error).__name__).rstrip(".") + "."
-
-
-def _login(name: str, auth_type: str, options: Mapping[str, Any], entry: Entry) -> Callable[[], Access]:
-    """A blocking callable that logs in, each time anew; raises `Unauthorized` for options that no plugin can use."""
-    from keystoneauth1 import loading, session
-
-    logging.getLogger("keystoneauth").addHandler(logging.NullHandler())
-    try:
-        plugin: Any = loading.get_plugin_loader(auth_type).load_from_options(**options)
-    except Exception as error:
-        raise Unauthorized(f"the entry cannot be used to log in: {_sentence(error)}", place=name) from error
-    if entry.tls.verify is False:
-        import urllib3
-
-        urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
-    verify = entry.tls.verify
-    keystone = session.Session(auth=plugin, verify=verify, cert=entry.tls.cert, timeout=entry.timeout)
-
-    def log_in() -> Access:
-        try:
-            plugin.invalidate()
-            return _access(plugin, keystone)
-        except Exception as error:
-            raise _login_error(error, name, str(options.get("auth_url") or "")) from error
-        finally:
-            keystone.session.close() if keystone.session is not None else None
-
-    return log_in
-
-
-def _access(plugin: Any, keystone: Any) -> Access:
-    if not hasattr(plugin, "get_access"):
-        return Access(dict(plugin.get_headers(keystone) or {}), NO_TOKEN_LIFE)
-    found = plugin.get_access(keystone)
-    headers = {"X-Auth-Token": found.auth_token}
-    life = NO_TOKEN_LIFE
-    if found.expires is not None and found.issued is not None:
-        life = max(1.0, (found.expires - found.issued).total_seconds())
-    catalog = found.service_catalog.normalize_catalog() if found.has_service_catalog() else []
-    return Access(
-        headers,
-        life,
-        catalog,
-        str(found.project_id or ""),
-        clean(str(found.project_name or "")),
-        str(found.user_id or ""),
-        frozenset(str(role).lower() for role in found.role_names or ()),
-    )
-
-
-def _login_error(error: BaseException, name: str, auth_url: str) -> CloudError:
-    """What keystoneauth says, in our words and our tree."""
-    from keystoneauth1 import exceptions
-
-    error = _underneath(error, exceptions.ConnectionError)
-    door = clean(re.sub(r"//[^/@]*@", "//", auth_url)) or "the identity service"
-    status = int(getattr(error, "http_status", 0) or 0)
-    facts: dict[str, Any] = {"place": name, "request_id": clean(str(getattr(error, "request_id", "") or ""))}
-    if isinstance(error, exceptions.SSLError) or "CERTIFICATE_VERIFY_FAILED" in str(error):
-        why = re.search(r"certificate verify failed: ([^(\"']+)", str(error))
-        hint = "Set cacert in clouds.yaml to the file of its authority."
-        told = why.group(1).strip() if why else "it cannot be verified"
-        return Unreachable(f"the certificate of {door} is not trusted: {told}.", hint=hint, fault="tls", **facts)
-    if isinstance(error, exceptions.Unauthorized | exceptions.MissingAuthMethods):
-        return Unauthorized(f"{door} refuses the login: {_sentence(error)}", status=401, **facts)
-    if isinstance(error, exceptions.ConnectTimeout):
-        return Unreachable(f"{door} gave no answer in time.", fault="timeout", **facts)
-    if isinstance(error, exceptions.ConnectionError):
-        return Unreachable(f"{door} cannot be reached: {_cause(error)}.", fault="refused", **facts)
-    if status in (400, 403, 404):
-        return Unauthorized(f"{door} refuses the login: {_sentence(error)}", status=status, **facts)
-    if isinstance(error, exceptions.HttpError | exceptions.DiscoveryFailure | exceptions.ClientException):
-        return CloudFault(f"{door} could not log us in: {_sentence(error)}", status=status, **facts)
-    return CloudFault(f"the login plugin failed: {_sentence(error)}", **facts)
-
-
-def _underneath(error: BaseException, kind: type[BaseException]) -> BaseException:
-    """The failed connection that a failed discovery came from, or the error itself."""
-    found: BaseException | None = error
-    while found is not None and not isinstance(found, kind):
-        found = found.__cause__ or found.__context__
-    return found or error
-
-
-def _cause(error: BaseException) -> str:
-    """The system's own words at the bottom of a chain of wrapped errors."""
-    text = str(error)
-    for pattern in (r"\[Errno -?\d+\] ([^')\"]+)", r"(Connection (?:refused|reset[^')\"]*|aborted))"):
-        if found := re.search(pattern, text):
-            return clean(found.group(1)).strip().rstrip(".").lower()
-    return _sentence(error).rstrip(".")
