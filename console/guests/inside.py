@@ -34,8 +34,13 @@ class Ran:
         return {"code": self.code, "output": self.output, "cut": self.cut, "seconds": seconds, "user": self.user}
 
 
-async def run(connection: asyncssh.SSHClientConnection, command: str, seconds: float) -> Ran:
-    """Run it to its end; what it says is cleaned of escape codes. Raises `ProbeFailed` of the rung "command"."""
+async def run(
+    connection: asyncssh.SSHClientConnection, command: str, seconds: float, *, typed: str | None = None
+) -> Ran:
+    """Run it to its end; what it says is cleaned of escape codes. Raises `ProbeFailed` of the rung "command".
+
+    `typed` is what it reads, if it is given anything to read.
+    """
     began = time.monotonic()
     said: list[str] = []
     size, cut = 0, False
@@ -43,7 +48,11 @@ async def run(connection: asyncssh.SSHClientConnection, command: str, seconds: f
         async with asyncio.timeout(seconds):
             # Not as a context, which would wait for the command; the connection is cut soon after.
             one = await connection.create_process(
-                command, stdin=asyncssh.DEVNULL, stderr=asyncssh.STDOUT, errors="replace"
+                command,
+                input=typed,
+                stdin=asyncssh.DEVNULL if typed is None else asyncssh.PIPE,
+                stderr=asyncssh.STDOUT,
+                errors="replace",
             )
             while part := await one.stdout.read(65536):
                 said.append(part[: max(0, OUTPUT_MOST - size)])
