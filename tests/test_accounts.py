@@ -157,6 +157,7 @@ def test_an_unknown_cloud_is_named_with_the_known_ones(home: Path) -> None:
         ({"auth": AUTH, "cacert": "/no/such/file"}, "cloud bad: cacert /no/such/file does not exist"),
         ({"auth": AUTH, "cert": "/no/such/cert"}, "cloud bad: the client certificate /no/such/cert does not exist"),
         ({"auth": AUTH, "api_timeout": "soon"}, "cloud bad: api_timeout 'soon' is no number"),
+        ({"auth": AUTH, "rate_limit": {"compute": "few"}}, "cloud bad: rate_limit 'few' is no number"),
         ({"auth": AUTH, "regions": [{"values": {}}]}, "cloud bad: Invalid region entry"),
         ("text", "cloud bad"),
         (None, "cloud bad"),
@@ -186,6 +187,14 @@ def test_the_ways_to_the_services_are_taken_from_the_entry(home: Path) -> None:
     assert one.settings.overrides == {"compute": "http://c/v2.1"}
     assert (one.settings.timeout, one.settings.tls) == (7, Tls(str(ca)))
     assert two.settings.tls == Tls(False)
+
+
+def test_how_often_may_be_asked_is_taken_from_the_entry_and_the_account_is_named_without_secrets(home: Path) -> None:
+    clouds(home, one={"auth": AUTH, "rate_limit": {"compute": 1.5}}, two={"auth": AUTH | {"username": "bob"}})
+    one, two = find_accounts().accounts
+    assert (one.settings.rate, two.settings.rate) == (1.5, None)
+    assert one.entry.who != two.entry.who
+    assert not any(AUTH["password"] in word for word in one.entry.who)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import dataclasses
 import datetime as dt
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -244,3 +245,15 @@ async def test_a_provider_is_one_line_in_the_table() -> None:
         with pytest.raises(CloudFault, match="no dialect is named mine"):
             await connect(account)
     assert set(DIALECTS) >= {"openstack"}
+
+
+async def test_two_consoles_of_one_account_share_what_it_may_ask(tmp_path: Path) -> None:
+    async with serving() as cloud:
+        cloud.answers["/compute/v2.1/servers/detail"] = SERVERS
+        one, two = [await connect(cloud.account("one", rate=1.0), runtime=tmp_path) for _ in range(2)]
+        left = one.pace.figure.left
+        async for _ in two.servers():
+            pass
+        assert one.pace.figure == (left - 1, 60, 60)
+        await one.close()
+        await two.close()

@@ -12,7 +12,7 @@ from console.tui.columns import EDGE, place_columns
 from console.tui.footer import Key, lines
 from console.tui.index import Index, Sorting
 from console.tui.keys import COMMANDS, make_keymap
-from console.tui.lanes import Header, Lane
+from console.tui.lanes import Header, Lane, brief, story
 from console.tui.paint import age, byte_size, clock, cut_middle, gigabytes, megabytes, plain, width
 from console.tui.panes import FLAVORS, IMAGES, PANES
 from console.tui.server_pane import SERVERS, fault_words
@@ -288,6 +288,14 @@ def test_footer_keys_never_jump_and_words_leave_whole() -> None:
 def test_what_a_row_asks_for_stands_first() -> None:
     row = [Key("r", "reboot"), Key("C", "confirm", first=True)]
     assert plain(lines(row, [], 80)).split() == ["C", "confirm", "r", "reboot"]
+
+
+def test_a_lane_tells_its_budget_and_how_long_it_is_held_back() -> None:
+    lane = Lane("cloud/region", "c", "well", 3, age=2.0, left=31, most=100, window=60.0)
+    assert "".join(span.text for span in story(lane)) == "2s old · 31/100 a minute left"
+    held = dataclasses.replace(lane, state="throttled", again=12.2, left=0)
+    assert "".join(span.text for span in story(held)) == "2s old · throttled 12 s · 0/100 a minute left"
+    assert "".join(span.text for span in brief(held, UNICODE, short=True, mono=False)).endswith("c throttled 12 s")
 
 
 def test_lanes_keep_their_order_and_trouble_stays_where_not_all_fit() -> None:

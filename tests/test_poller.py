@@ -18,6 +18,8 @@ from console.model.image import Image
 from console.model.place import Place, Row
 from console.model.server import Server
 from console.testing import MovedClock
+from console.wire.budget import Limit
+from console.wire.pace import Pace
 
 PLACE = Place("small", "one")
 
@@ -314,6 +316,22 @@ async def test_too_many_requests_wait_as_long_as_they_are_told(bench: Bench) -> 
         assert bench.asked() == []
         bench.cloud.error = None
         await bench.clock.advance(3)
+        assert bench.health.state == "well"
+
+
+async def test_a_place_whose_requests_wait_for_their_turn_says_for_how_long(bench: Bench) -> None:
+    pace = bench.dialect.pace = Pace(clock=bench.clock.monotonic, sleep=bench.clock.sleep)  # type: ignore[attr-defined]
+    pace.obey([Limit(100, 60)])
+    bench.pulse.connected(bench.dialect)
+    async with bench.running():
+        assert (bench.health.state, bench.health.left, bench.health.most, bench.health.window) == ("well", 100, 100, 60)
+        pace.hold(12)
+        waiting = asyncio.create_task(pace.ready(30))
+        await bench.clock.settle()
+        assert bench.health.state == "throttled"
+        assert bench.health.next_try - bench.clock.monotonic() == pytest.approx(12)
+        await bench.clock.advance(12)
+        await waiting
         assert bench.health.state == "well"
 
 

@@ -16,7 +16,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from console.clouds.files import broken_files, cloud_folders, looked_for, paths
+from console.clouds.files import (
+    PYRAX_FILE,
+    broken_files,
+    cloud_folders,
+    looked_for,
+    open_to_others,
+    paths,
+    pyrax_entry,
+)
 from console.clouds.light import import_part
 from console.clouds.login import Access, login, sentence
 from console.errors import ConfigError, Unauthorized
@@ -26,12 +34,22 @@ from console.wire.auth import Auth, Token
 from console.wire.transport import Tls
 
 Given = TypeVar("Given")
+Own = Mapping[str, Mapping[str, Any]]
 
 LOGIN_TIMEOUT = 10.0  # seconds, where the entry sets no api_timeout
 _WHO = frozenset(
-    ("auth_url", "endpoint", "username", "user_id", "user_domain_name", "user_domain_id", "project_id", "project_name")
-    + ("tenant_id", "tenant_name", "application_credential_id", "application_credential_name")
+    (
+        *("auth_url", "endpoint", "username", "user_id", "user_domain_name", "user_domain_id"),
+        *("project_id", "project_name", "tenant_id", "tenant_name"),
+        *("application_credential_id", "application_credential_name"),
+    )
 )
+_DIALECTS: Mapping[object, str] = {
+    "cloudServers": "firstgen",
+    "cloudServersOpenStack": "rackspace",
+    "firstgen_apikey": "firstgen",
+    "rackspace_apikey": "rackspace",
+}
 _ASKED = "\0asked later"  # stands for a secret while the reader checks an entry
 
 
@@ -129,14 +147,16 @@ def cloud_names() -> list[str]:
     return list(find_accounts(()).names)
 
 
-def find_accounts(names: Sequence[str] | None = None, *, regions: Sequence[str] | None = None) -> Accounts:
+def find_accounts(
+    names: Sequence[str] | None = None, *, regions: Sequence[str] | None = None, own: Own | None = None
+) -> Accounts:
     """The accounts of the named cloud entries, or of all; blocks, so call it in a worker thread.
 
-    Raises nothing: what cannot be used, an unknown name too, is among the `problems`.
+    `own` are entries of the user's settings, in the shape of clouds.yaml, whose names go before. Raises nothing: what cannot be used, an unknown name too, is among the `problems`.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return _Search().run(names, regions)
+        return _Search(own or {}).run(names, regions)
 
 
 async def in_thread(function: Callable[[], Given]) -> Given:
@@ -169,11 +189,12 @@ async def in_thread(function: Callable[[], Given]) -> Given:
 class _Search:
     """One look at the files and variables."""
 
-    def __init__(self) -> None:
+    def __init__(self, own: Own) -> None:
+        self._own = own
         folders = cloud_folders()
         self._files = {kind: paths(kind, folders) for kind in ("clouds", "secure", "clouds-public")}
         self.problems: list[ConfigError] = []
-        self.looked_for = tuple(looked_for(self._files["clouds"]))
+        self.looked_for = (*looked_for(self._files["clouds"]), str(Path(PYRAX_FILE).expanduser()))
 
     def run(self, names: Sequence[str] | None, regions: Sequence[str] | None) -> Accounts:
         """All that the contract of `find_accounts` promises."""
@@ -181,7 +202,7 @@ class _Search:
         self.problems += broken
         try:
             config = self._config()
-        except Exception as error:
+        except _reading_errors() as error:
             self.problems.append(ConfigError(sentence(error)))
             return Accounts(problems=tuple(self.problems), looked_for=self.looked_for)
         known = _known_names(config)
@@ -196,12 +217,32 @@ class _Search:
         # Named as text, since an import statement would open the front door.
         loader = import_part("openstack.config.loader")
 
-        return loader.OpenStackConfig(
+        config = loader.OpenStackConfig(
             config_files=self._files["clouds"],
             secure_files=self._files["secure"],
             vendor_files=self._files["clouds-public"],
             pw_func=_ask_later,
         )
+        config.cloud_config["clouds"].update(self._further(config.cloud_config["clouds"]))
+        return config
+
+    def _further(self, known: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+        """The entries of the settings, and that of pyrax's file where no other one has its name."""
+        own = dict(self._own)
+        if "rackspace" not in {*known, *own} and Path(PYRAX_FILE).expanduser().is_file():
+            own["rackspace"] = {"pyrax_file": PYRAX_FILE}
+        for name, told in own.items():
+            entry = {key: copy.deepcopy(value) for key, value in told.items() if key != "pyrax_file"}
+            if file := told.get("pyrax_file"):
+                path = Path(file).expanduser()
+                try:
+                    entry = pyrax_entry(path) | entry
+                except ConfigError as error:
+                    self.problems.append(error)
+                    continue
+                if open_to_others(path):
+                    self.problems.append(ConfigError(f"{path} holds a key and others may read it: chmod 600 it."))
+            yield name, entry
 
     def _accounts(
         self, config: Any, name: str, known: Sequence[str], regions: Sequence[str] | None
@@ -215,10 +256,18 @@ class _Search:
             accounts = [account for region in found for account in _of_region(region, name, regions)]
         except ConfigError as error:
             self.problems.append(error)
-        except Exception as error:
+        except _reading_errors() as error:
             self.problems.append(ConfigError(f"cloud {clean(name)}: {sentence(error)}"))
         else:
             yield from _sharing(accounts)
+
+
+def _reading_errors() -> tuple[type[Exception], ...]:
+    """What the reader raises of an entry or a file that it cannot use; anything else is a bug, and shows as one."""
+    from keystoneauth1.exceptions import ClientException
+
+    sdk = import_part("openstack.exceptions")
+    return (sdk.SDKException, ClientException, OSError)
 
 
 def _ask_later(prompt: str | None = None) -> str:
@@ -305,9 +354,15 @@ def _reach(region: Any, name: str) -> Reach:
         if key.endswith("_interface") and isinstance(value, str) and key not in ("default_interface",)
     }
     timeout = _number(config.get("api_timeout"), name, "api_timeout")
-    dialect = str(config.get("novadeck_dialect") or "openstack")
+    dialect = _dialect(config)
     rate = _number(_of_compute(config.get("rate_limit")), name, "rate_limit")
     return Reach(_interface(config.get("interface")), own, overrides, timeout, dialect, _tls(region, name), rate)
+
+
+def _dialect(config: Mapping[str, Any]) -> str:
+    """What the entry's service speaks: as it says, or as its login or the service's name in the catalog tells."""
+    named = config.get("novadeck_dialect") or _DIALECTS.get(config.get("compute_service_name"))
+    return str(named or _DIALECTS.get(config.get("auth_type")) or "openstack")
 
 
 def _of_compute(value: object) -> object:

@@ -18,9 +18,10 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     since: float = 0.0  # when it came into this state
     rows_at: float | None = None  # when its rows were last asked for with success
     latency: float | None = None  # seconds that the last reply took
-    next_try: float | None = None  # when it will be asked again, where it is mute
+    next_try: float | None = None  # when it will be asked again, where it is mute or throttled
     left: int | None = None  # requests that its rate limit still allows, where the cloud tells
     most: int | None = None
+    window: float | None = None  # the seconds that its limit is counted in
     counts: dict[str, int] = {}  # rows by kind
 
     @property
@@ -35,6 +36,6 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
         return (
             (self.state, self.reason, self.left, self.most, self.counts)
             != (before.state, before.reason, before.left, before.most, before.counts)
-            or (self.mute and self.next_try != before.next_try)
+            or ((self.mute or self.state == "throttled") and self.next_try != before.next_try)
             or (self.state == "slow" and self.latency != before.latency)
         )

@@ -1,6 +1,7 @@
 """How a place does, put together from its login and its pollers; logged when it turns, not while it lasts."""
 
 import logging
+from typing import Any
 
 from console.clouds.dialect import Dialect
 from console.core.clock import Clock
@@ -11,6 +12,7 @@ from console.errors import CloudError, OverLimit, Unauthorized
 from console.model.place import Place
 
 SLOW = 1.5  # seconds for one reply
+NOTABLE = 1.0  # seconds that a request waits for its turn, before anybody is told
 
 log = logging.getLogger("novadeck.health")
 log.addHandler(logging.NullHandler())  # a library prints nothing by itself, least of all over a screen
@@ -43,6 +45,8 @@ class Pulse:
         self._dialect = dialect
         self._asking = asking
         self._errors.clear()
+        if (pace := self._pace) is not None:
+            pace.turned = self.tell
         self.tell()
 
     def begun(self) -> None:
@@ -79,7 +83,7 @@ class Pulse:
         state, reason, next_try = self._state()
         if before is None or before.state != state:
             self._since = self._clock.monotonic()
-        pace = getattr(self._dialect, "pace", None)
+        figure = getattr(self._pace, "figure", (None, None, None))
         health = Health(
             state=state,
             reason=reason,
@@ -87,8 +91,9 @@ class Pulse:
             rows_at=self._rows_at.get("server", max(self._rows_at.values(), default=None)),
             latency=self._latency.get("server", max(self._latency.values(), default=None)),
             next_try=next_try,
-            left=getattr(pace, "left", None),
-            most=getattr(pace, "most", None),
+            left=figure[0],
+            most=figure[1],
+            window=figure[2],
             counts={kind.name: count for row, kind in KINDS.items() if (count := self._store.count(row, self.place))},
         )
         self._log(before, health)
@@ -105,7 +110,14 @@ class Pulse:
         kind, (error, _) = min(self._errors.items())
         return self._answering()[0], f"{kind}s: {error.message}", None
 
+    @property
+    def _pace(self) -> Any:
+        """How fast the place may be asked, where its dialect knows."""
+        return getattr(self._dialect, "pace", None)
+
     def _answering(self) -> tuple[State, str, float | None]:
+        if (wait := getattr(self._pace, "wait", 0.0)) >= NOTABLE:
+            return "throttled", "", self._clock.monotonic() + wait
         if self._asking:
             return "asking", "", None
         latency = self._latency.get("server", max(self._latency.values(), default=0.0))

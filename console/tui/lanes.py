@@ -10,6 +10,8 @@ from console.tui.paint import Line, Span, age, fit, spans, spread, width
 from console.tui.shape import Shape
 from console.tui.theme import Glyphs
 
+WINDOWS = {1.0: "a second", 60.0: "a minute", 3600.0: "an hour", 86400.0: "a day"}
+
 
 @dataclass(frozen=True)
 class Lane:
@@ -24,6 +26,7 @@ class Lane:
     latency: float | None = None
     left: int | None = None
     most: int | None = None
+    window: float | None = None  # in which the limit is counted
     reason: str = ""
     again: float | None = None
 
@@ -73,13 +76,26 @@ def _figures(lane: Lane) -> list[Span]:
     found = []
     if lane.state == "slow" and lane.latency is not None:
         found.append(Span(f"slow, {lane.latency:.1f}s", "warn"))
-    elif lane.state in ("slow", "throttled") and lane.reason:
-        again = "" if lane.again is None else f", again in {max(0, round(lane.again))}s"
-        found.append(Span(lane.reason + again, "warn"))
+    elif lane.state == "throttled":
+        found.append(Span(_throttled(lane), "warn"))
+    elif lane.state == "slow" and lane.reason:
+        found.append(Span(lane.reason, "warn"))
     if lane.left is not None and lane.most:
         scarce = lane.left * 10 < lane.most
-        found.append(Span(f"{lane.left} of {lane.most} left", "warn" if scarce else "muted"))
+        found.append(Span(_budget(lane), "warn" if scarce else "muted"))
     return found
+
+
+def _throttled(lane: Lane) -> str:
+    return "throttled" if lane.again is None else f"throttled {max(0, round(lane.again))} s"
+
+
+def _budget(lane: Lane) -> str:
+    """What is left of a limit: 31/100 a minute left."""
+    if lane.window is None:
+        return f"{lane.left} of {lane.most} left"
+    window = WINDOWS.get(lane.window, f"in {lane.window:g} s")
+    return f"{lane.left}/{lane.most} {window} left"
 
 
 def brief(lane: Lane, glyphs: Glyphs, *, short: bool, mono: bool) -> Line:
@@ -96,8 +112,8 @@ def _brief_trouble(lane: Lane) -> Span:
         return Span(f"{age(lane.age)} old" if lane.age is not None else lane.reason or lane.state, "error")
     if lane.state == "slow" and lane.latency is not None:
         return Span(f"{lane.latency:.1f}s", "warn")
-    if lane.state == "throttled" and lane.left is not None and lane.most:
-        return Span(f"{lane.left} of {lane.most}", "warn")
+    if lane.state == "throttled":
+        return Span(_throttled(lane) if lane.again is not None else f"{lane.left} of {lane.most}", "warn")
     if lane.state == "needs-secret":
         return Span("password?", "warn")
     return Span("…" if lane.count is None else f"{lane.count:,}", "muted")

@@ -47,7 +47,7 @@ class Session:
     ) -> None:
         self.endpoint = endpoint.rstrip("/")
         self.deadline = deadline
-        self.pace = pace or Pace()
+        self.pace = pace or transport.pace
         self.skew: dt.timedelta = dt.timedelta(0)
         self.place = transport.place
         self._transport = transport
@@ -103,7 +103,6 @@ class Session:
             await self._sleep(pause)
 
     async def _attempt(self, request: Request, ends: float) -> Reply:
-        await self.pace.ready(ends - self._clock())
         token = await self._auth.token()
         reply = await self._send_signed(request, token, ends)
         if reply.status == 401:
@@ -113,6 +112,7 @@ class Session:
         return reply
 
     async def _send_signed(self, request: Request, token: Token, ends: float) -> Reply:
+        await self.pace.ready(ends - self._clock(), request.method, request.url.removeprefix(self.endpoint))
         signed = request._replace(headers={**request.headers, **token.headers})
         reply = await self._transport.send(signed, deadline=max(0.001, ends - self._clock()))
         self.pace.learn(reply)

@@ -20,6 +20,7 @@ from yarl import URL
 from console.errors import BadReply, CloudError, ConfigError, Unreachable
 from console.text import clean
 from console.wire.message import Exchange, Reply, Request
+from console.wire.pace import Pace
 
 MOST_BYTES = 256 * 1024 * 1024  # of one body, unpacked
 CONNECTIONS = 8  # to one place
@@ -73,8 +74,10 @@ class Transport:
         tls: Tls | None = None,
         most_bytes: int = MOST_BYTES,
         trace: Callable[[str], None] | None = None,
+        pace: Pace | None = None,
     ) -> None:
         self.place = place
+        self.pace = pace or Pace()  # of all sessions that send through here
         self.trace = trace
         self._tls = tls or Tls()
         self._most_bytes = most_bytes

@@ -4,8 +4,9 @@ import datetime as dt
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any
 
-from console.clouds.accounts import Access, Account
+from console.clouds.accounts import Account
 from console.clouds.dialect import Accepted, Filters
+from console.clouds.login import Access
 from console.clouds.openstack.catalog import (
     Address,
     Endpoint,
@@ -188,7 +189,6 @@ class _Opening:
         self.account = account
         self.transport = transport
         self.clock_now = clock_now
-        self.pace = Pace()
 
     async def run(self) -> OpenStack:
         """The opened cloud."""
@@ -213,7 +213,7 @@ class _Opening:
             Glance(image, origin, region=region) if image else None,
             Neutron(network) if network else None,
             region=region,
-            pace=self.pace,
+            pace=self.transport.pace,
             close=self.transport.close,
             clock_now=self.clock_now,
         )
@@ -247,9 +247,7 @@ class _Opening:
 
     def _session(self, endpoint: str) -> Service:
         timeout = self.account.settings.timeout
-        service = Service(
-            self.transport, self.account.entry.auth, endpoint, pace=self.pace, deadline=timeout or DEADLINE
-        )
+        service = Service(self.transport, self.account.entry.auth, endpoint, deadline=timeout or DEADLINE)
         service.patient = timeout is None
         return service
 
