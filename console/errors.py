@@ -18,6 +18,7 @@ ConsoleError                 anything that we tell a person in one sentence
 ├── AmbiguousName            a name that fits several things: the candidates
 ├── ProbeFailed              a rung of the guest's ladder that did not hold
 │   └── HostKeyChanged       another key than the one that was vouched for
+├── JournalError             the runbooks' journal cannot be used: nothing is sent that is not written there
 └── AuditError               no audit line can be written, so nothing is done
 
 Raised in wire, clouds, guests and actions; caught in three places only: the poller, `perform`
@@ -153,6 +154,10 @@ class ProbeFailed(ConsoleError):
 
 class HostKeyChanged(ProbeFailed):
     """The guest shows another host key than the one that was vouched for."""
+
+
+class JournalError(ConsoleError):
+    """The journal cannot be read or written, or holds no such operation."""
 
 
 class AuditError(ConsoleError):

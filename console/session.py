@@ -30,11 +30,14 @@ from console.model.image import Image
 from console.model.keypair import KeyPair
 from console.model.place import Key, Place, Row
 from console.model.server import Server
+from console.text import Secret
 
 if TYPE_CHECKING:
     from console.actions.action import Action
     from console.actions.audit import Audit
     from console.core.timeline import Change, Timeline
+    from console.runbooks.journal import Journal
+    from console.runbooks.keeper import Keeper
     from console.runbooks.ready import Ready
 
 __all__ = ["AccountsFound", "Batch", "Collection", "Console", "Found", "choose", "open", "wait_for_build", "wait_until"]
@@ -86,6 +89,7 @@ class Console:
         self.images = Collection(Image, fleet, store, clock)
         self.flavors = Collection(Flavor, fleet, store, clock)
         self.keypairs = Collection(KeyPair, fleet, store, clock)
+        self.passwords: dict[str, Secret] = {}
         self._remembered: list[Watch[Any]] = [store.watch(Server), store.watch(Image)]
         self._tasks: list[asyncio.Task[None]] = []
         self._errands: set[asyncio.Task[Any]] = set()
@@ -140,7 +144,13 @@ class Console:
         """
         from console.actions.action import perform
 
-        return await perform(self, action, target, wait=wait, timeout=timeout, progress=progress, **given)
+        def heard(step: Any) -> None:
+            if step.action == "server.check":
+                self.readiness.saw(step)
+            if progress is not None:
+                progress(step)
+
+        return await perform(self, action, target, wait=wait, timeout=timeout, progress=heard, **given)
 
     def verdict(self, action: "str | Action", row: Row) -> str:
         """ "" when the action is allowed for this row now, else the reason why not; nothing is sent."""
@@ -170,7 +180,7 @@ class Console:
 
     @cached_property
     def readiness(self) -> "Ready":
-        """How far the servers have come that we built, rebuilt or resized: each is checked over SSH by itself."""
+        """How far the checked servers have come: those that we built, rebuilt or resized are checked by themselves."""
         from console.runbooks.ready import Ready
 
         return Ready(self, self.store, self.fleet.interest)
@@ -181,6 +191,24 @@ class Console:
             return
         if self.readiness.heard(line) and self._following is None:
             self._following = self._group.create_task(self.readiness.follow(), name="readiness")
+
+    # Operations
+
+    @cached_property
+    def journal(self) -> "Journal":
+        """The operations of this state folder, and what they have done."""
+        from console.runbooks.journal import Journal
+
+        return Journal(self.paths.journal_file)
+
+    @cached_property
+    def keeper(self) -> "Keeper":
+        """Carries operations out, ours and those whose keeper is gone, from the first time that this is asked for."""
+        from console.runbooks.keeper import Keeper
+
+        keeper = Keeper(self, self.journal, self.clock)
+        self.spawn(keeper.keep(), "keeper")
+        return keeper
 
     # Remembering
 
@@ -288,7 +316,7 @@ async def open(
 
         files = CloudFiles(accounts.looked_for, regions)
         fleet_parts: dict[str, Any] = {
-            "connect": partial(log_in, clock_now=clock.now, trace=trace),
+            "connect": partial(log_in, clock_now=clock.now, trace=trace, runtime=paths.runtime),
             "beside": beside,
             "files": files,
         }

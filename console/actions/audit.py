@@ -25,7 +25,7 @@ class Audit:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._user = _user()
+        self.user = _user()
         self.listeners: list[Callable[[Mapping[str, Any]], object]] = []  # each gets every line that was written
 
     def write(self, event: str, order: str, **fields: Any) -> None:
@@ -38,7 +38,7 @@ class Audit:
             "at": dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds"),
             "event": event,
             "order": order,
-            "user": self._user,
+            "user": self.user,
             "pid": os.getpid(),
             **{name: masked(value) for name, value in fields.items()},
         }

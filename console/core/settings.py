@@ -13,11 +13,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 import platformdirs
 
+from console.core.jsonpath import parse_path
 from console.errors import ConfigError
 from console.text import clean
 
@@ -52,6 +53,11 @@ class Paths:
     def timeline_file(self) -> Path:
         """What changed when."""
         return self.state / "timeline.sqlite"
+
+    @property
+    def journal_file(self) -> Path:
+        """What the operations under way have done and are about to do."""
+        return self.state / "journal.sqlite"
 
 
 def _runtime_folder() -> Path:
@@ -105,11 +111,37 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ask_why: bool = False  # a reason must be given, which the audit keeps
 
 
+class OwnColumn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A column that the user adds to a pane: a value of the cloud's record, by its path (`metadata.role`)."""
+
+    name: Annotated[str, msgspec.Meta(pattern=r"^[a-z_]+$")]  # so that the filter can say name:value
+    path: str
+    width: Annotated[int, msgspec.Meta(ge=4, le=80)] = 14  # cells, the gap to the right in it
+    align: Literal["left", "right"] = "left"
+    wide: bool = False  # only with `w`
+
+    def __post_init__(self) -> None:
+        parse_path(self.path)
+
+
+class Notify(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How the user hears of what ended, broke or runs out while the eyes are elsewhere."""
+
+    bell: bool = True
+    desktop: Literal["off", "osc9", "osc777"] = "off"
+    command: list[str] = []  # run with the facts in NOVADECK_* variables; no shell is between
+    after: float = 10.0  # seconds that an operation must have lasted
+    clock: float = 3600.0  # seconds before a resize confirms itself
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All settings, with their defaults."""
 
     theme: str = ""
     ascii: bool = False
+    lean: bool | None = None  # for thin links; by itself where nothing is said
+    columns: dict[str, list[OwnColumn]] = {}  # by pane
+    notify: Notify = Notify()
     read_only: bool = False
     clouds: dict[str, CloudSettings] = {}
     keys: dict[str, str] = {}
@@ -120,13 +152,38 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return self.clouds.get(name, CloudSettings())
 
 
-class Saved(msgspec.Struct, frozen=True):
+class PaneView(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How one pane is looked at."""
+
+    filter: str = ""
+    sort: str = ""  # a field; with "-" before it the other way round
+    problems: bool = False
+    wide: bool = False
+    marks: list[list[str]] = []  # endpoint, region, kind and id of each
+
+
+class SavedView(PaneView, frozen=True, omit_defaults=True):
+    """A view that was given a name."""
+
+    pane: str = "servers"
+
+
+class Session(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How the screen was left."""
+
+    pane: str = "servers"
+    zoomed: bool = False
+    panes: dict[str, PaneView] = {}
+
+
+class Saved(msgspec.Struct, frozen=True, omit_defaults=True):
     """What the program remembers between two runs; a key of a newer version is ignored."""
 
     clouds: list[str] = []  # those opened last
     theme: str = ""
     keys: dict[str, str] = {}
-    views: dict[str, dict[str, str | int | bool]] = {}  # by pane: filter, sort ...
+    views: dict[str, SavedView] = {}  # by the name that the user gave
+    sessions: dict[str, Session] = {}  # by the clouds that were open, the latest last
 
 
 _ENVIRONMENT = {"theme": "NOVADECK_THEME", "ascii": "NOVADECK_ASCII", "read_only": "NOVADECK_READ_ONLY"}
@@ -212,7 +269,7 @@ def _convert(tree: Any, shape: type[S], table: tuple[str, ...], text: str, file:
     except msgspec.ValidationError as error:
         said = str(error)
         path = re.search(r"`\$\.?([^`]*)`$", said)
-        inner = [part for part in (path[1].replace("[...]", "") if path else "").split(".") if part]
+        inner = [part for part in (re.sub(r"\[[^]]*\]", "", path[1]) if path else "").split(".") if part]
         unknown = re.search(r"unknown field `([^`]*)`", said)
         key = unknown[1] if unknown else (inner.pop() if inner else "")
         where = f"{file}, line {_line(text, (*table, *inner), key)}"
@@ -230,9 +287,11 @@ def _line(text: str, table: tuple[str, ...], key: str) -> int:
         header = re.match(r"\s*\[+\s*([^\]]+?)\s*\]+", line)
         if header:
             current = tuple(part.strip().strip("\"'") for part in header[1].split("."))
-            best = number if current == table or current == (*table, key) else best
+            inside = bool(table) and current[: len(table)] == table
+            best = number if inside or current[: len(table) + 1] == (*table, key) else best
         said = re.match(r"\s*([^=#]+?)\s*=", line)
-        if said and (*current, *(part.strip().strip("\"'") for part in said[1].split("."))) == (*table, key):
+        full = (*current, *(part.strip().strip("\"'") for part in said[1].split("."))) if said else ()
+        if full and full[: len(table)] == table and full[-1] == key and (table or len(full) == 1):
             return number
     return best
 

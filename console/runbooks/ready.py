@@ -6,20 +6,23 @@ that the next one of its image, flavor and region has an expectation. A server w
 """
 
 import asyncio
+import datetime as dt
 import statistics
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, aclosing
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol
 
 from console.actions.approach import known_hosts
 from console.actions.check import PATIENT, examine
-from console.actions.ground import Ground
+from console.actions.declared import Step
+from console.actions.ground import Clock, Ground
 from console.core.store import Store
 from console.core.timeline import Timeline
 from console.core.watch import Batch
 from console.errors import ConsoleError
+from console.guests.report import RUNGS, above
 from console.model.place import Key, Place
 from console.model.server import Server, deleted
 
@@ -33,37 +36,77 @@ AT_ONCE = 64  # ladders under way at the same time
 LOOK = 2.0  # seconds between two looks at rows that do not change
 PATIENCE = 6.0  # seconds after an order from which an unchanged row is believed
 MUCH = 3.0  # times the usual time: worth telling
+SEVERAL = ("file", "http", "check")  # rungs of which there may be more than one
 
 
 @dataclass(frozen=True)
 class Readiness:
-    """How far one server has come; times in seconds since the cloud called it done."""
+    """How far one server has come; times in seconds since the cloud called it done, or since a check was asked for."""
 
     key: Key
     name: str
     place: Place
     state: Literal["checking", "ready", "not ready"]
     began: float  # monotonic
+    at: dt.datetime  # when it began, and after its end when that was
     rungs: tuple[Any, ...] = ()  # `guests.report.Rung`, as they are told
     usual: float | None = None
     took: float | None = None
     report: Any = None
     text: str = ""  # the failing rung in words, or why nothing could be found out
 
-    def slow(self, now: float) -> str:
+    @property
+    def rung(self) -> str:
+        """The rung at which it stands: the one that does not hold, else the one above the last that did."""
+        failed = next((rung for rung in self.rungs if rung.state == "failed"), None)
+        if failed is not None or self.state == "not ready":
+            return str(failed.name) if failed is not None else ""
+        return above(self.rungs[-1].name) if self.rungs else RUNGS[0]
+
+    @property
+    def distrusted(self) -> bool:
+        """Whether a host key was shown that contradicts a witness, so that nobody should log in."""
+        judged = getattr(self.report, "host_key", None)
+        return judged is not None and not judged.trusted
+
+    def slow(self, now: dt.datetime) -> str:
         """ "" while all is as usual, else how much longer it takes."""
-        passed = self.took if self.took is not None else now - self.began
+        passed = self.took if self.took is not None else (now - self.at).total_seconds()
         if not self.usual or passed < MUCH * self.usual:
             return ""
         return f"this is {passed / self.usual:.0f} times the usual {self.usual:.0f} s"
+
+
+class Hands(Clock, Protocol):
+    """A clock that also knows the time of day."""
+
+    def now(self) -> dt.datetime:
+        """The time, in UTC."""
 
 
 class Known(Ground, Protocol):
     """The console, as far as this room knows it."""
 
     @property
+    def clock(self) -> Hands:
+        """The clock."""
+
+    @property
     def timeline(self) -> Timeline:
         """What is remembered."""
+
+
+@dataclass
+class Mail:
+    """Whose readiness has moved since its reader last looked."""
+
+    keys: dict[Key, None]
+    bell: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def put(self, key: Key) -> None:
+        """Another one."""
+        self.keys[key] = None
+        self.bell.set()
 
 
 @dataclass
@@ -77,15 +120,14 @@ class Expected:
 
 @dataclass
 class Ready(Mapping[Key, Readiness]):
-    """The readiness of the servers that we built, rebuilt or resized in this run; a mapping that can be watched."""
+    """The readiness of the servers that were checked in this run, by order or by themselves; it can be watched."""
 
     ground: Known
     store: Store
     interest: Callable[[type[Server]], AbstractContextManager[None]]
     _known: dict[Key, Readiness] = field(default_factory=dict)
     _expected: dict[str, Expected] = field(default_factory=dict)
-    _moved: dict[int, dict[Key, None]] = field(default_factory=dict)
-    _news: asyncio.Condition = field(default_factory=asyncio.Condition)
+    _mails: list[Mail] = field(default_factory=list)
     _ladders: set[asyncio.Task[None]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -101,25 +143,30 @@ class Ready(Mapping[Key, Readiness]):
     def __len__(self) -> int:
         return len(self._known)
 
-    async def watch(self) -> AsyncIterator[list[Readiness]]:
+    async def watch(self) -> AsyncGenerator[list[Readiness], None]:
         """What moved since the last look, coalesced; at first all that is known."""
-        mine: dict[Key, None] = dict.fromkeys(self._known)
-        self._moved[id(mine)] = mine
+        mail = Mail({})
+        for key in self._known:
+            mail.put(key)
+        self._mails.append(mail)
         try:
             while True:
-                async with self._news:
-                    await self._news.wait_for(lambda: mine)
-                moved = [self._known[key] for key in mine]
-                mine.clear()
+                await mail.bell.wait()
+                mail.bell.clear()
+                moved = [self._known[key] for key in mail.keys]
+                mail.keys.clear()
                 yield moved
         finally:
-            del self._moved[id(mine)]
+            self._mails.remove(mail)
 
     async def of(self, key: Key) -> Readiness:
         """Wait until a server's check is over, and give what it found."""
-        async with self._news:
-            await self._news.wait_for(lambda: key in self._known and self._known[key].state != "checking")
-        return self._known[key]
+        async with aclosing(self.watch()) as watch:
+            async for moved in watch:
+                for found in moved:
+                    if found.key == key and found.state != "checking":
+                        return found
+        raise AssertionError("a watch never ends")
 
     # Hearing of orders
 
@@ -192,11 +239,9 @@ class Ready(Mapping[Key, Readiness]):
         task.add_done_callback(self._ladders.discard)
 
     async def _check(self, row: Server, action: str) -> None:
-        began = time.monotonic()
-        self._known.pop(row.key, None)
-        await self._tell(Readiness(row.key, row.name, row.place, "checking", began))
-        usual = await self.usual(row)
         rebuilt = action == "server.rebuild"
+        self._start(row)
+        self._put(replace(self._known[row.key], usual=await self.usual(row)))
         try:
             if rebuilt:
                 await asyncio.to_thread(known_hosts(self.ground).forget, row.id)
@@ -211,42 +256,52 @@ class Ready(Mapping[Key, Readiness]):
                     new_key=rebuilt,
                 )
         except (ConsoleError, OSError) as error:
-            found = replace(self._known[row.key], state="not ready", text=str(error), usual=usual)
-            return await self._tell(found)
-        took = time.monotonic() - began
-        failed = report.failed
-        state: Literal["ready", "not ready"] = "ready" if report.ready else "not ready"
-        await self._tell(
-            replace(
-                self._known[row.key],
-                state=state,
-                rungs=report.rungs,
-                report=report,
-                took=took,
-                usual=usual,
-                text=f"{failed.name}: {failed.text}" if failed is not None else "",
-            )
-        )
-        if report.ready:
+            return self._end(row.key, None, str(error))
+        self._end(row.key, report)
+        took = self._known[row.key].took
+        if report.ready and took is not None:
             await self.ground.timeline.keep_time(row.key, row.name, str(row.place), _kind(row), took)
+
+    def saw(self, step: Step) -> None:
+        """Take in a step of a check that somebody ordered: it counts as much as one that began by itself."""
+        if step.phase == "rung" and isinstance(step.row, Server):
+            known = self._known.get(step.row.key)
+            if known is None or known.state != "checking":
+                self._start(step.row)
+            self._rung(step.row.key, step.detail)
+        elif step.key in self._known and self._known[step.key].state == "checking":
+            if step.phase == "failed":
+                self._end(step.key, None, step.text)
+            elif step.detail is not None:
+                self._end(step.key, step.detail)
+
+    def _start(self, row: Server) -> None:
+        now = self.ground.clock.now()
+        self._put(Readiness(row.key, row.name, row.place, "checking", time.monotonic(), now))
 
     def _rung(self, key: Key, rung: Any) -> None:
         """Put one rung as it is now into what is known; those above it are yet to be climbed again."""
         before = self._known[key]
         names = [one.name for one in before.rungs]
-        at = names.index(rung.name) if rung.name in names and rung.name != "check" else len(names)
-        self._known[key] = replace(before, rungs=(*before.rungs[:at], rung), text=rung.text)
-        task = asyncio.create_task(self._tell(self._known[key]), name=f"tell {before.name}")
-        self._ladders.add(task)
-        task.add_done_callback(self._ladders.discard)
+        at = names.index(rung.name) if rung.name in names and rung.name not in SEVERAL else len(names)
+        if before.state == "checking" and rung.state != "skipped":
+            self._put(replace(before, rungs=(*before.rungs[:at], rung), text=rung.text))
 
-    async def _tell(self, found: Readiness) -> None:
-        if found.state != "checking" or found.key not in self._known:
-            self._known[found.key] = found
-        for moved in self._moved.values():
-            moved[found.key] = None
-        async with self._news:
-            self._news.notify_all()
+    def _end(self, key: Key, report: Any, text: str = "") -> None:
+        """What a check found, or why it found nothing."""
+        before, now = self._known[key], self.ground.clock.now()
+        ended = replace(before, state="not ready", took=time.monotonic() - before.began, at=now, text=text)
+        if report is not None:
+            failed = report.failed
+            text = f"{failed.name}: {failed.text}" if failed is not None else ""
+            state: Literal["ready", "not ready"] = "ready" if report.ready else "not ready"
+            ended = replace(ended, state=state, rungs=report.rungs, report=report, text=text)
+        self._put(ended)
+
+    def _put(self, found: Readiness) -> None:
+        self._known[found.key] = found
+        for mail in self._mails:
+            mail.put(found.key)
 
     async def usual(self, row: Server) -> float | None:
         """The usual seconds of a server of this image, flavor and region; None where none is remembered."""
