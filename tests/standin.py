@@ -179,7 +179,7 @@ class StandIn:
             clouds={"prod": SimpleNamespace(production=True, read_only=False)}, keys={}, theme="nocturne", ascii=False
         )
         self.accounts = SimpleNamespace(looked_for=("./clouds.yaml",), names=())
-        self.fleet = SimpleNamespace(retry=lambda place: None, wake=lambda place: None, dialect=self._dialect)
+        self.fleet = SimpleNamespace(retry=lambda place: None, wake=lambda place: None, dialect=self.dialect)
         self.servers, self.images = Collection(self.store, Server), Collection(self.store, Image)
         self.flavors, self.keypairs = Collection(self.store, Flavor), Collection(self.store, KeyPair)
         self.readiness = Ready(self, self.store, lambda kind: nullcontext())  # type: ignore[arg-type]
@@ -189,7 +189,8 @@ class StandIn:
             self.store.set_health(place, (health or {}).get(place, Health(state="well", rows_at=998.0)))
         self.put(rows)
 
-    def _dialect(self, place: Place) -> Any:
+    def dialect(self, place: Place) -> Any:
+        """Nothing to send by."""
         raise Unreachable("This is a stand-in.", place=str(place))
 
     @property

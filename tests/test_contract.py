@@ -175,7 +175,7 @@ def target_of(action: Action) -> Any:
 
 
 def given_of(action: Action, folder: Path) -> dict[str, Any]:
-    found = {ask.name: GIVEN[ask.name] for ask in action.asks if ask.required}
+    found = {ask.name: GIVEN[ask.name] for ask in action.asks if ask.required and ask.name in GIVEN}
     more = {"server.set": {"name": "other"}, "server.metadata": {"metadata": "a=b"}, "server.clone": {"name": "n"}}
     if action.name == "keypair.create":
         found["private_key"] = str(folder / "key")

@@ -26,6 +26,7 @@ from console.errors import ActionRefused, AuditError, CloudError, ConsoleError
 from console.model.image import Image
 from console.model.place import Place, Row
 from console.model.server import Server
+from console.text import Secret
 
 __all__ = [
     "ACTIONS",
@@ -39,6 +40,7 @@ __all__ = [
     "Refusal",
     "Step",
     "Terms",
+    "demands",
     "failed",
     "find_action",
     "perform",
@@ -48,6 +50,7 @@ __all__ = [
 
 AT_ONCE = 8  # orders under way at the same time
 DOWN = ("down", "refused", "needs-secret")
+SET_PASSWORD = ("server.create", "server.clone", "server.rebuild", "server.change_password")
 
 
 def find_action(name: str | Action) -> Action:
@@ -161,6 +164,14 @@ async def perform(
     return [task.result() for task in tasks]
 
 
+def demands(
+    ground: Ground, action: str | Action, target: Row | Place | Sequence[Row], given: Mapping[str, Any]
+) -> rules.Demands:
+    """What the user's rules want to hear before `perform` does this; nothing is sent."""
+    found = find_action(action)
+    return rules.demands(ground.settings, found, _ways(ground, found, target, given))
+
+
 def failed(outcomes: Sequence[Outcome]) -> list[Row]:
     """The rows of the orders that failed, as they were: to look at, or to try again."""
     return [outcome.row for outcome in outcomes if outcome.error is not None and outcome.row is not None]
@@ -254,7 +265,9 @@ class _Performance:
         given = await checked(self.action, self.given, self.ground, place)
         self.order = replace(self.order, given=given)
         self.outcome.name, self.outcome.given = self.order.name, given
-        return await self.action.look(self.order) if self.action.look is not None else ""
+        told = [await self.action.look(self.order)] if self.action.look is not None else []
+        told += self.action.warns([row]) if self.action.warns is not None and row is not None else ()
+        return " ".join(filter(None, told))
 
     def _closed(self, place: Place) -> Refusal | None:
         """The reason against making something new at this place."""
@@ -294,8 +307,17 @@ class _Performance:
             self.outcome.request_id = answer.request_id
             self.outcome.id = answer.id or self.outcome.id
             self.outcome.admin_pass = answer.admin_pass
+            self._hold(answer.admin_pass or self.order.given.get("password"))
         else:
             self.outcome.result = answer
+
+    def _hold(self, password: Secret | None) -> None:
+        """Hold the password that the server has now, so that a check of this run can log in where no key is let in."""
+        if self.outcome.id is None or self.action.name not in (*SET_PASSWORD, "server.delete"):
+            return
+        self.ground.passwords.pop(self.outcome.id, None)
+        if password and self.action.name in SET_PASSWORD:
+            self.ground.passwords[self.outcome.id] = password
 
     async def _follow(self, accepted: Accepted) -> None:
         """Wait for the end, and write down which it was."""

@@ -2,6 +2,7 @@
 
 from console.actions import limits
 from console.actions.building import check_tags, check_texts
+from console.actions.contents import image_warns
 from console.actions.declared import Ask, Ends, Order, action
 from console.actions.servers import fill
 from console.clouds.dialect import Accepted
@@ -58,6 +59,7 @@ async def password(order: Order) -> Accepted:
         Ask("rotation", "number", "keep", "how many of this type are kept", default=7, least=1),
     ),
     ends=Ends(why="As an image; then the oldest beyond the number kept are deleted.", image=True, deadline=4 * 3600),
+    warns=image_warns,
 )
 async def backup(order: Order) -> Accepted:
     """Make an image and delete the oldest of its type beyond a number."""

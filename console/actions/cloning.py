@@ -8,10 +8,11 @@ from typing import Any
 
 from console.actions.action import perform
 from console.actions.building import MARK
+from console.actions.contents import image_warns
 from console.actions.declared import Ask, Ends, Order, action
-from console.actions.fitting import held
 from console.clouds.dialect import Accepted
 from console.errors import ActionRefused
+from console.model.fitting import held
 from console.model.server import Server
 
 _OF_THIS_ONE = (MARK, "lab_ssh_at")  # metadata that tells of this one server alone
@@ -34,6 +35,7 @@ _OF_THIS_ONE = (MARK, "lab_ssh_at")  # metadata that tells of this one server al
     ),
     ends=Ends(("ACTIVE", "SHUTOFF"), "As a new server; the image is complete before it is ordered.", made=True,
               deadline=4 * 3600),
+    warns=image_warns,
 )  # fmt: skip
 async def clone(order: Order) -> Accepted:
     """Make an image of the server, and a new server of it that has all that it has."""

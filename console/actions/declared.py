@@ -128,6 +128,10 @@ Run = Callable[[Order], Awaitable[Any]]
 Look = Callable[[Order], Awaitable[str]]
 
 
+# What is worth knowing before it is done to these rows, in sentences; pure.
+Warns = Callable[[Sequence[Any]], Sequence[str]]
+
+
 @dataclass(frozen=True)
 class Action:
     """One thing that a user can do to one kind of row."""
@@ -149,6 +153,7 @@ class Action:
     reads: bool = False  # it changes nothing, and read-only allows it
     ends: Ends | None = None
     look: Look | None = None
+    warns: Warns | None = None
 
     def ask(self, name: str) -> Ask | None:
         """The ask of that name."""

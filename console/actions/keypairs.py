@@ -26,7 +26,15 @@ from console.text import clean
     asks=(
         Ask("name", "text", "name", "what the key pair is called", required=True),
         Ask("public_key", "file", "public key", "a file with the public half, to be taken in"),
-        Ask("private_key", "text", "private key", "a new file for the private half, which is made here", most=4096),
+        Ask(
+            "private_key",
+            "text",
+            "private key",
+            "a new file for the private half, which is made here",
+            most=4096,
+            required=True,
+            unless=("public_key",),
+        ),
     ),
 )
 async def create(order: Order) -> Accepted:

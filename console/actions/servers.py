@@ -3,10 +3,12 @@
 Each declaration says what Nova does with the order, so that a wait cannot take the state before it for its end.
 """
 
-from console.actions import fitting, limits
+from console.actions import limits
+from console.actions.contents import image_warns
 from console.actions.declared import Ask, Ends, Order, action
 from console.clouds.dialect import Accepted
 from console.errors import ActionRefused, CloudError
+from console.model import fitting
 from console.model.flavor import Flavor
 from console.model.place import Row
 
@@ -160,6 +162,7 @@ async def revert(order: Order) -> Accepted:
         image=True,
         deadline=4 * 3600,
     ),
+    warns=image_warns,
 )
 async def snapshot(order: Order) -> Accepted:
     """Make an image of the server's disk."""

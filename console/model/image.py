@@ -43,6 +43,11 @@ class Image(Row, frozen=True, kw_only=True, gc=False):
         return self.image_type in ("snapshot", "backup") or self.server_id is not None
 
     @property
+    def kind(self) -> str:
+        """ "base", "snapshot" (made of a server) or "backup" (made of one, and replaced by later ones)."""
+        return "backup" if self.image_type == "backup" else "snapshot" if self.snapshot else "base"
+
+    @property
     def in_flight(self) -> bool:
         """Whether the cloud is about to change it."""
         return self.status in ("queued", "saving", "uploading", "importing", "preparing", "pending_delete")

@@ -1,36 +1,31 @@
-"""From a key to an order: is it allowed, what must be asked, and then `perform`, watched as an Operation.
+"""From a key to an order: is it allowed, what must be told, and then `perform`, watched as an Operation.
 
-Every dialog is made from the action's declaration. Nothing here talks to a cloud by itself: `Console.perform` is the
-only way to act, and what it refuses or fails with is told in the refusal line or in the strip.
+Nothing here talks to a cloud by itself: `Console.perform` is the only way to act, and what it refuses or fails with is
+told in the refusal line or in the strip. What failed is kept, with all that was told, until it is tried again.
 """
 
 import asyncio
 import shlex
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from textual.app import SuspendNotSupported
 
 from console.errors import ConsoleError
-from console.model.flavor import Flavor
-from console.model.image import Image
-from console.model.place import Key, Place, Row
+from console.model.place import Key, Row
 from console.model.server import Server
 from console.text import Secret
-from console.tui import resizing
-from console.tui.asking import NAMES, choices_of, default_of, detail_of, names_of, rows_lines, rung, typed_for, warning
+from console.tui.asking import detail_of, rung
 from console.tui.deck import Deck
-from console.tui.dialogs import AskText, Confirm, Dialog, Topic
+from console.tui.dialogs import Topic
+from console.tui.failures import Failures, Summary
 from console.tui.operations import Operation
-from console.tui.paint import EMPTY, Line, Span, gigabytes, megabytes, spans
-from console.tui.pickers import Choice, Pages, Pick
+from console.tui.paint import EMPTY, Span, spans
+from console.tui.pickers import Pages
+from console.tui.questions import Answers, Questions
 from console.tui.screen import MainScreen
-
-Given = dict[str, Any]
-NOT_ASKED = object()
-_TYPED = ("text", "secret", "metadata", "choice", "number")
 
 
 class Acting:
@@ -39,6 +34,7 @@ class Acting:
     def __init__(self, screen: MainScreen) -> None:
         self.screen = screen
         self.secret: tuple[str, Secret] | None = None  # the last password that a cloud told, shown when asked for
+        self.failures: Failures | None = None  # of the last action that failed for a row
 
     def show_secret(self) -> None:
         """Show the last password that a cloud told; it is kept nowhere else."""
@@ -93,171 +89,72 @@ class Acting:
         return able
 
     async def _go(self, deck: Deck, action: Any, rows: Sequence[Row], able: list[Row]) -> None:
-        given = await self._ask(deck, action, rows, able)
-        if given is not None:
-            await self._perform(deck, action, able, given)
-
-    async def _show(self, dialog: Dialog[Any]) -> Any:
-        """Put a dialog on the screen, and wait for its answer; None when it was called off."""
-        return await self.screen.app.push_screen_wait(dialog)
-
-    # asking --------------------------------------------------------------------------------------------------
-
-    async def _ask(self, deck: Deck, action: Any, rows: Sequence[Row], able: list[Row]) -> Given | None:
-        """All that must be told beforehand; None when it was called off."""
-        given: Given = {}
-        required = [ask for ask in action.asks if ask.required]
-        at_once = action.confirm or action.reads or action.name == "server.shell"  # its route is in the settings
-        optional = [ask for ask in action.asks if not at_once and ask.kind in _TYPED]
-        for ask in required or optional:
-            value = await self._ask_one(deck, action, ask, able)
-            if value is None:
-                return None
-            if value != "":
-                given[ask.name] = value
-        sure = required and action.reversible
-        if action.confirm and not sure and not await self._confirm(deck, action, rows, able):
-            return None
-        return given
-
-    async def _ask_one(self, deck: Deck, action: Any, ask: Any, able: list[Row]) -> Any:
-        topic = self._topic(deck, action, able)
-        if ask.kind == "flavor" and isinstance(able[0], Server):
-            return await self._pick_flavor(deck, topic, [row for row in able if isinstance(row, Server)])
-        ink, glyphs, help = self.screen.ink, deck.glyphs, spans(Span(ask.help, "muted"))
-        if ask.kind in ("image", "choice"):
-            offered = [Choice(word, (word, "")) for word in ask.choices]
-            if ask.kind == "image":
-                offered = choices_of(self._at(deck, Image, able[0].place), ask)
-            return await self._show(Pick(ink, glyphs, topic, [help], offered, NAMES, f"{action.title}:"))
-        dialog = AskText(
-            ink,
-            glyphs,
-            topic,
-            [*rows_lines(able, deck, glyphs.of), EMPTY, help],
-            f"{action.title} {names_of(able)}",
-            label=ask.title,
-            default=default_of(action, ask, able),
-            secret=ask.kind == "secret",
-            required=ask.required,
-        )
-        return await self._show(dialog)
-
-    async def _pick_flavor(self, deck: Deck, topic: Topic, servers: list[Server]) -> Flavor | None:
-        flavors = self._at(deck, Flavor, servers[0].place)
-        held = resizing.flavor_of(servers[0], flavors)
-        now = []
-        if held is not None and len(servers) == 1:
-            figures = f"{held.vcpus} vcpu, {megabytes(held.ram)}, {gigabytes(held.disk)}"
-            now = [spans(Span(f"{held.name} now: {figures}", "muted"))]
-
-        def changes(flavor: Flavor) -> list[Line]:
-            return resizing.changes(servers[0], held, flavor, deck.glyphs.becomes) if len(servers) == 1 else []
-
-        offered = resizing.choices(servers, flavors)
-        ink = self.screen.ink
-        dialog = Pick(ink, deck.glyphs, topic, now, offered, resizing.heads(flavors), "resize to", changes, "flavor")
-        self.screen.run_worker(self._add_limits(deck, dialog, servers, flavors), name="read limits", group="limits")
-        found: Flavor | None = await self._show(dialog)
-        return found
-
-    async def _add_limits(self, deck: Deck, dialog: Pick, servers: list[Server], flavors: list[Flavor]) -> None:
-        """The quota makes some choices impossible: told as soon as the cloud has told it."""
-        try:
-            limits = await deck.limits(servers[0].place)
-        except ConsoleError:
-            return  # the picker then promises nothing of quotas
-        dialog.offer(resizing.choices(servers, flavors, limits.absolute))
-
-    def _at(self, deck: Deck, kind: type[Any], place: Place) -> list[Any]:
-        """The rows of a kind that can be used at a place."""
-        store = deck.console.store
-        return [row for row in store.rows(kind).values() if row.place == place or place in store.ways(row.key)]
-
-    def _topic(self, deck: Deck, action: Any, able: Sequence[Row]) -> Topic:
-        places = sorted({row.place for row in able})
-        where = deck.label(places[0]) if len(places) == 1 else f"{len(places)} places"
-        title = action.title[:1].upper() + action.title[1:]
-        return Topic(f"{title} {names_of(able)}", where, any(map(deck.production, places)), action.reversible)
-
-    async def _confirm(self, deck: Deck, action: Any, rows: Sequence[Row], able: list[Row]) -> bool:
-        topic = self._topic(deck, action, able)
-        lines: list[Line] = []
-        left_out = [row for row in rows if row not in able]
-        if left_out:
-            lines.append(spans(Span(f"{len(rows)} marked; {names_of(left_out)} left out", "muted")))
-        lines += [EMPTY, *rows_lines(able, deck, deck.glyphs.of)]
-        for row in left_out[:3]:
-            lines.append(spans(Span(f"  {row.name:<18} {deck.verdict(action.name, row)}", "muted")))
-        lines += [EMPTY, *warning(action, able)]
-        typed, asks = typed_for(action, able, topic.production)
-        twice = action.type_name and not typed
-        keeps = "leave it" if action.reversible else "keep it" if len(able) == 1 else "keep them"
-        does = f"{action.title} {names_of(able)}"
-        dialog = Confirm(self.screen.ink, deck.glyphs, topic, lines, does, keeps, typed, twice, asks)
-        return bool(await self._show(dialog))
-
-    # a new server --------------------------------------------------------------------------------------------
+        answers = await Questions(self.screen, deck).about(action, rows, able)
+        if answers is not None:
+            await self._perform(deck, action, able, answers)
 
     async def _create(self, deck: Deck, action: Any) -> None:
-        place = await self._pick_place(deck, action)
-        if place is None:
+        told = await Questions(self.screen, deck).about_new(action)
+        if told is not None:
+            place, answers = told
+            await self._perform(deck, action, [place], answers)
+
+    # what failed ---------------------------------------------------------------------------------------------
+
+    def show_failures(self) -> None:
+        """Show what failed last and why; from there it is tried again."""
+        if self.failures is None:
+            self.screen.refuse("Nothing has failed that could be tried again.")
             return
-        given: Given = {}
-        topic = Topic(f"New server at {deck.label(place)}", production=deck.production(place))
-        for ask in action.asks:
-            if not ask.required and ask.kind != "keypair":
-                continue
-            value = await self._ask_new(deck, topic, ask, place)
-            if value is None:
-                return
-            if value is not NOT_ASKED:
-                given[ask.name] = value
-        await self._perform(deck, action, [place], given)
+        self.screen.run_worker(self._try_again(self.failures), name="failed ones", exit_on_error=True)
 
-    async def _pick_place(self, deck: Deck, action: Any) -> Place | None:
-        row = self.screen.pane.table.cursor_row
-        places = list(deck.places)
-        if len(places) <= 1:
-            return places[0] if places else None
-        places.sort(key=lambda place: row is None or place != row.place)
-        offered = [
-            Choice(place, (str(place),), place not in deck.stale, "" if place not in deck.stale else "silent")
-            for place in places
-        ]
-        heads = (("place", 40, False),)
-        dialog = Pick(self.screen.ink, deck.glyphs, Topic("New server: where?"), [], offered, heads, "build at")
-        found: Place | None = await self._show(dialog)
-        return found
-
-    async def _ask_new(self, deck: Deck, topic: Topic, ask: Any, place: Place) -> Any:
-        ink, glyphs = self.screen.ink, deck.glyphs
-        if ask.kind == "text":
-            dialog = AskText(ink, glyphs, topic, [spans(Span(ask.help, "muted"))], "go on", label=ask.title)
-            return await self._show(dialog)
-        rows: list[Any] = self._offered(deck, ask, place)
-        if not rows:
-            return NOT_ASKED
-        heads: tuple[tuple[str, int, bool], ...] = NAMES
-        offered = choices_of(rows, ask)
-        if ask.kind == "flavor":
-            offered, heads = resizing.choices([], rows), resizing.heads(rows)
-        lines = [spans(Span(ask.help, "muted"))]
-        found = await self._show(Pick(ink, glyphs, topic, lines, offered, heads, f"{ask.title}:"))
-        return found.name if isinstance(found, Row) and ask.kind == "keypair" else found
-
-    def _offered(self, deck: Deck, ask: Any, place: Place) -> list[Any]:
-        if ask.kind == "image":
-            return self._at(deck, Image, place)
-        if ask.kind == "flavor":
-            return self._at(deck, Flavor, place)
-        pairs = self.screen.panes["keypairs"].table.index.rows.values()
-        return [row for row in pairs if row.place == place]
+    async def _try_again(self, failures: Failures) -> None:
+        deck = self.deck
+        if deck is None:
+            return
+        now = {row.key: deck.console.store.get(row.key) for row in failures.rows}
+        verdicts = {
+            key: "it is gone" if row is None else deck.verdict(failures.action.name, row) for key, row in now.items()
+        }
+        able = [row for row in now.values() if row is not None and not verdicts[row.key]]
+        dialog = Summary(self.screen.ink, deck.glyphs, failures, verdicts)
+        if not await self.screen.app.push_screen_wait(dialog) or not able:
+            return
+        answers = await Questions(self.screen, deck).again(failures.action, able, failures.answers)
+        if answers is not None:
+            await self._perform(deck, failures.action, able, answers)
 
     # performing ----------------------------------------------------------------------------------------------
 
-    async def _perform(self, deck: Deck, action: Any, targets: Sequence[Any], given: Given) -> None:
+    async def _perform(self, deck: Deck, action: Any, targets: Sequence[Any], answers: Answers) -> None:
         """Do it, and show what becomes of it."""
+        operations = self._begin(deck, action, targets, answers.given)
+
+        def progress(step: Any) -> None:
+            operation = operations.get(step.key) or (operations.get(None) if step.key is None else None)
+            if operation is not None:
+                self._step(operation, step)
+
+        target = targets[0] if action.creates else list(targets)
+        try:
+            done = await deck.console.perform(action, target, wait=True, progress=progress, **answers.terms())
+        except ConsoleError as error:
+            for operation in operations.values():
+                self._end(operation, error)
+            self.screen.refuse(str(error))
+            return
+        outcomes = done if isinstance(done, list) else [done]
+        for outcome in outcomes:
+            self._ended(operations.get(outcome.key) or next(iter(operations.values())), outcome)
+            if outcome.action == "server.shell" and outcome.result:
+                await self._hand_over(outcome.name, outcome.result)
+        self._tell(action, outcomes, answers)
+        self.screen.draw_operations()
+        self.screen.draw_footer()
+
+    def _begin(
+        self, deck: Deck, action: Any, targets: Sequence[Any], given: Mapping[str, Any]
+    ) -> dict[Key | None, Operation]:
         operations: dict[Key | None, Operation] = {}
         for target in targets:
             row = target if isinstance(target, Row) else None
@@ -269,24 +166,21 @@ class Acting:
             operations[operation.key] = self.screen.operations.start(operation)
         self.screen.pane.table.unmark()
         self.screen.draw_operations()
+        return operations
 
-        def progress(step: Any) -> None:
-            operation = operations.get(step.key) or (operations.get(None) if step.key is None else None)
-            if operation is not None:
-                self._step(operation, step)
-
-        target = targets[0] if action.creates else list(targets)
-        try:
-            done = await deck.console.perform(action, target, wait=True, progress=progress, **given)
-        except ConsoleError as error:
-            self._end(operations.values(), error)
-            return
-        for outcome in done if isinstance(done, list) else [done]:
-            self._ended(operations.get(outcome.key) or next(iter(operations.values())), outcome)
-            if outcome.action == "server.shell" and outcome.result:
-                await self._hand_over(outcome.name, outcome.result)
-        self.screen.draw_operations()
-        self.screen.draw_footer()
+    def _tell(self, action: Any, outcomes: Sequence[Any], answers: Answers) -> None:
+        """How many were done; what failed is kept, and one that fails hides no other."""
+        failed = [outcome for outcome in outcomes if outcome.error is not None]
+        if failed and not action.reads and not action.creates:
+            self.failures = Failures(action, answers, tuple(failed), len(outcomes))
+        if len(outcomes) > 1 and not failed:
+            self.screen.say(f"{action.title}: all {len(outcomes)} done.")
+        elif len(outcomes) > 1:
+            key = self.screen.keymap.key("failures")
+            words = f"{action.title}: {len(outcomes) - len(failed)} of {len(outcomes)} done, {len(failed)} failed."
+            self.screen.refuse(words, f"{key} tells why, and tries them again.")
+        elif failed:
+            self.screen.refuse(str(failed[0].error))
 
     async def _hand_over(self, name: str, words: Sequence[str]) -> None:
         """Leave the terminal to the real ssh until it ends, however it ends; the clouds are followed meanwhile."""
@@ -318,12 +212,9 @@ class Acting:
 
     def _ended(self, operation: Operation, outcome: Any) -> None:
         if outcome.error is not None:
-            self._end([operation], outcome.error)
+            self._end(operation, outcome.error)
             return
         report = outcome.result if hasattr(outcome.result, "rungs") else None
-        if report is not None and outcome.key is not None:
-            self.screen.detail.reports[outcome.key] = report
-            self.screen.detail.draw()
         failed = report is not None and not report.ready
         message = "ready" if report is not None else ""
         if report is not None and failed:
@@ -347,9 +238,6 @@ class Acting:
         title = f"{self.deck.actions()[action].title.capitalize()} {name}" if self.deck else name
         self.screen.app.push_screen(Pages(ink, glyphs, Topic(title), [EMPTY, *lines]))
 
-    def _end(self, operations: Any, error: ConsoleError) -> None:
-        now = time.monotonic()
-        for operation in operations:
-            operation.end(now, failed=True, message=str(error))
-        self.screen.refuse(str(error))
+    def _end(self, operation: Operation, error: ConsoleError) -> None:
+        operation.end(time.monotonic(), failed=True, message=str(error))
         self.screen.draw_operations()

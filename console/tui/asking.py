@@ -1,7 +1,8 @@
 """The words of the dialogs: which rows, what is special about each, what cannot be undone, what must be typed. Pure."""
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+import textwrap
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from console.model.flavor import Flavor
@@ -9,10 +10,12 @@ from console.model.image import Image
 from console.model.place import Row
 from console.model.server import Server
 from console.tui.deck import Deck
+from console.tui.image_pane import kind_words
 from console.tui.operations import Operation
 from console.tui.paint import Line, Span, age, byte_size, cut_middle, since, spans
 from console.tui.pickers import Choice
 
+NARROWEST = 68  # cells that a line of a dialog has at least
 NAMES = (("name", 40, False), ("", 12, True))  # the columns of a picker that has only names
 
 
@@ -43,9 +46,10 @@ def names_of(rows: Sequence[Row]) -> str:
     return f"{len(rows)} {rows[0].key.kind or 'row'}s"
 
 
-def rows_lines(rows: Sequence[Row], deck: Deck, glyph_of: Any, most: int = 8) -> list[Line]:
+def row_lines(rows: Sequence[Row], deck: Deck, glyph_of: Any, most: int = 0) -> list[Line]:
+    """A line for each row, with what is special about it; for the first `most`, or for all."""
     found: list[Line] = []
-    for row in rows[:most]:
+    for row in rows[: most or len(rows)]:
         made = since(getattr(row, "created", None), deck.now())
         glyph, role = glyph_of(row.mood) if isinstance(row, Server) else (" ", "muted")
         facts = [row.address or deck.glyphs.none, row.status] if isinstance(row, Server) else []
@@ -57,14 +61,27 @@ def rows_lines(rows: Sequence[Row], deck: Deck, glyph_of: Any, most: int = 8) ->
             line = spans(line, Span(f"{fact:<18}", "text"))
         line = spans(line, Span(f"{'' if made is None else age(made):>5}", "muted"))
         found.append(spans(line, Span(f"  {special}", "warn")) if special else line)
-    if len(rows) > most:
+    if 0 < most < len(rows):
         found.append(spans(Span(f"  and {len(rows) - most} more", "muted")))
     return found
 
 
+def told_of(action: Any, rows: Sequence[Row]) -> list[Line]:
+    """What is worth knowing before it is done to these rows: what the action says, and who shares a host."""
+    from console.actions.legal import same_host
+
+    said = list(action.warns(rows)) if action.warns else []
+    for group in same_host(row for row in rows if isinstance(row, Server)) if not action.reads else ():
+        names = ", ".join(server.name or server.id for server in group[:6])
+        more = f" and {len(group) - 6} more" if len(group) > 6 else ""
+        said.append(f"On one host together: {names}{more}.")
+    return [spans(Span(line, "warn")) for sentence in said for line in textwrap.wrap(sentence, NARROWEST)]
+
+
 def warning(action: Any, rows: Sequence[Row]) -> list[Line]:
     """What it does, and whether it can be taken back."""
-    question = action.confirm.replace("{name}", rows[0].name if len(rows) == 1 else names_of(rows))
+    name = (rows[0].name or rows[0].id) if len(rows) == 1 else names_of(rows)
+    question = (action.confirm or f"{action.title[:1].upper()}{action.title[1:]} {{name}}?").replace("{name}", name)
     if len(rows) > 1:
         question = (
             question.replace(" its disk ", " their disks ").replace(" it is ", " they are ").replace(" it ", " them ")
@@ -79,9 +96,9 @@ def typed_for(action: Any, rows: Sequence[Row], production: bool) -> tuple[str, 
     """What must be typed, and for what: a name in production, the number where there are several."""
     if not action.type_name:
         return "", ""
-    kind = "production servers" if production else "servers"
     if len(rows) > 1:
-        return str(len(rows)), f"to {action.title} {len(rows)} {kind}"
+        noun = f"{'production ' if production else ''}{rows[0].key.kind}s"
+        return str(len(rows)), f"to {action.title} {len(rows)} {noun}"
     return (rows[0].name or rows[0].id, f"to {action.title} it") if production else ("", "")
 
 
@@ -99,16 +116,18 @@ def detail_of(row: Row | None, given: Mapping[str, Any], deck: Deck) -> str:
     return str(given["name"]) if row is not None and "name" in given else ""
 
 
-def choices_of(rows: Sequence[Any], ask: Any) -> list[Choice]:
-    if ask.kind == "image":
-        usable = sorted(rows, key=lambda image: (image.snapshot, image.name))
-        return [
-            Choice(
-                image,
-                (cut_middle(image.name or image.id, 38), byte_size(image.size)),
-                image.status == "active",
-                "" if image.status == "active" else image.status,
-            )
-            for image in usable
-        ]
-    return [Choice(row, (cut_middle(row.name or row.id, 38), "")) for row in rows]
+def choices_of(rows: Sequence[Any], ask: Any, server_name: Callable[[Any], str]) -> list[Choice]:
+    """The rows to choose from; base images first, then those of servers, newest first."""
+    if ask.kind != "image":
+        return [Choice(row, (cut_middle(row.name or row.id, 38), "")) for row in rows]
+    newest = sorted(rows, key=lambda image: image.created.timestamp() if image.created else 0.0, reverse=True)
+    usable = sorted(newest, key=lambda image: (image.kind != "base", "" if image.kind != "base" else image.name))
+    return [
+        Choice(
+            image,
+            (cut_middle(image.name or image.id, 38), byte_size(image.size)),
+            image.status == "active",
+            kind_words(image, server_name(image)) if image.status == "active" else image.status,
+        )
+        for image in usable
+    ]

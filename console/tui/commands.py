@@ -44,6 +44,8 @@ class Commands:
             "sort_reverse": lambda: self._pane("sort_reverse"),
             "wide": lambda: self._pane("toggle_wide"),
             "mark": self._mark,
+            "mark_all": lambda: self._pane("mark_all"),
+            "failures": self.acting.show_failures,
             "copy": self._copy,
             "refresh": self._refresh,
             "palette": self._palette,

@@ -8,6 +8,9 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
+from console.model.image import Image
 from console.model.place import Place, Row
 from console.tui.footer import Key
 from console.tui.keys import Keymap
@@ -76,6 +79,8 @@ class Deck:
             labels=self.labels,
             production=self.production,
             stale_row=self.stale_row,
+            readiness=self.console.readiness,
+            server_name=self.server_name,
         )
 
     def now(self) -> dt.datetime:
@@ -98,6 +103,20 @@ class Deck:
             return False
         ways = self.console.store.ways(row.key)
         return all(place in self.stale for place in ways or (row.place,))
+
+    def server_name(self, image: Image) -> str:
+        """The name of the server that an image was made of; its id in short where that server is gone."""
+        if not image.server_id:
+            return ""
+        found = self.console.store.get(msgspec.structs.replace(image.key, kind="server", id=image.server_id))
+        id = image.server_id
+        return found.name if found is not None and found.name else f"{id[:4]}…{id[-4:]}"
+
+    def demands(self, action: Any, target: Any, given: Mapping[str, Any]) -> Any:
+        """What the user's own rules want to hear before this is done."""
+        from console.actions.action import demands
+
+        return demands(self.console, action, target, given)
 
     def label(self, place: Place) -> str:
         """The place as short as it is still told apart."""
@@ -139,6 +158,7 @@ class Deck:
             latency=health.latency,
             left=health.left,
             most=health.most,
+            window=health.window,
             reason=health.reason,
             again=None if health.next_try is None else health.next_try - moment,
         )

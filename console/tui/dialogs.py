@@ -21,6 +21,8 @@ from console.tui.theme import Glyphs, Ink
 
 T = TypeVar("T")
 MOST = 104
+LISTED = 12  # lines of a list that a question shows at once
+SCROLL = {"up": -1, "down": 1, "pageup": 1 - LISTED, "pagedown": LISTED - 1}
 
 
 @dataclass(frozen=True)
@@ -143,10 +145,14 @@ class Confirm(Dialog[bool]):
         typed: str = "",
         twice: bool = False,
         asks: str = "",
+        *,
+        listed: Sequence[Line] = (),
+        after: Sequence[Line] = (),
     ) -> None:
         super().__init__(ink, glyphs, topic)
         self._lines, self._does, self._keeps = list(lines), does, keeps
         self._typed, self._twice, self._asks = typed, twice, asks
+        self._listed, self._after, self._top = list(listed), list(after), 0
         self.edit = Edit()
         self._once = False
 
@@ -156,12 +162,24 @@ class Confirm(Dialog[bool]):
         return not self._typed or self.edit.text.strip() == self._typed
 
     def middle(self) -> list[Line]:
-        """What it is about, and what must be typed."""
-        found = list(self._lines)
+        """What it is about, and what must be typed; the list takes the lines that are left, and scrolls."""
+        asked: list[Line] = []
         if self._typed:
             asks = spans("Type ", Span(self._typed, "strong", True), f" {self._asks}")
-            found += [EMPTY, asks, EMPTY, spans(self.edit.spans(room=self.field))]
-        return found
+            asked = [EMPTY, asks, EMPTY, spans(self.edit.spans(room=self.field))]
+        rest = len(self._lines) + len(self._after) + len(asked)
+        return [*self._lines, *self._window(self.rows - rest), *self._after, *asked]
+
+    def _window(self, room: int) -> list[Line]:
+        """As much of the list as there is room for, and where it is in the whole."""
+        count, room = len(self._listed), max(2, min(room, LISTED))
+        if count <= room:
+            return self._listed
+        shown = room - 1
+        self._top = max(0, min(self._top, count - shown))
+        keys = Span(f"{self.glyphs.up} {self.glyphs.down}", "accent", True)
+        where = f"  {self._top + 1} to {self._top + shown} of {count:,}   "
+        return [*self._listed[self._top : self._top + shown], spans(Span(where, "muted"), keys, " the others")]
 
     def answer(self) -> Line:
         """What enter does."""
@@ -183,6 +201,8 @@ class Confirm(Dialog[bool]):
                 self._once = True
                 return
             self.dismiss(True)
+        elif key in SCROLL:
+            self._top += SCROLL[key]
         elif self._typed:
             self.edit.press(event)
 

@@ -75,6 +75,8 @@ COMMANDS: tuple[Command, ...] = (
     Command("sort_reverse", ("o",), "turn the order", "Turn the sorting round.", "Find"),
     Command("wide", ("w",), "wide", "Show the columns that need room: id, host, zone, power, key.", "Find"),
     Command("mark", ("space",), "mark", "Mark the row: keys then act on all marked rows.", "Find", 1),
+    Command("mark_all", ("*",), "mark all", "Mark every row that is shown; again takes the marks away.", "Find"),
+    Command("failures", ("F",), "what failed", "What failed last, why, and enter to try it again.", "See"),
     Command("copy", ("c",), "copy id", "Copy the id of the row.", "See"),
     Command("refresh", ("ctrl+r",), "ask now", "Ask the clouds now, also those that refused a login.", "Screen"),
     Command(

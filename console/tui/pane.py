@@ -13,8 +13,10 @@ from textual.containers import Vertical
 
 from console.core.filters import parse
 from console.tui.columns import EDGE, NARROW_EDGE
+from console.model.place import Key
 from console.tui.edit import Edit
 from console.tui.index import Sorting
+from console.tui.neighbours import sharing
 from console.tui.paint import Line, Span, cut_end, spans, spread
 from console.tui.shape import Shape
 from console.tui.sheet import Sheet
@@ -72,6 +74,11 @@ class ResourcePane(Vertical):
         held = self.table.index.filter
         return held.text if held else ""
 
+    def mark_all(self) -> None:
+        """Mark every row that the filter lets through; where all of them are, take the marks away."""
+        self.table.mark_all()
+        self.show_head()
+
     def toggle_problems(self) -> None:
         """Show only what needs you or moves, or all again."""
         self.table.index.problems = not self.table.index.problems
@@ -81,6 +88,20 @@ class ResourcePane(Vertical):
         """Show the columns that need room, or not."""
         self.scene.wide = not self.scene.wide
         self.table.restyle()
+        self.show_head()
+
+    def arrange(self, filter: str, sorting: Sorting | None, problems: bool, wide: bool) -> None:
+        """Look at the rows in another way, all at once."""
+        index = self.table.index
+        index.filter, index.sorting, index.problems = parse(filter, self.spec.fields), sorting, problems
+        if self.scene.wide != wide:
+            self.scene.wide = wide
+            self.table.restyle()
+        self._again()
+
+    def restore_marks(self, marks: Sequence[Sequence[str]]) -> None:
+        """Mark again what was marked; rows that never come are not counted."""
+        self.table.marks = {Key(*mark): None for mark in marks if len(mark) == 4}
         self.show_head()
 
     def sort_next(self) -> None:
@@ -173,8 +194,19 @@ class ResourcePane(Vertical):
         if index.sorting is not None:
             arrow = self.scene.glyphs.up if index.sorting.reverse else self.scene.glyphs.down
             found.append(spans(Span("   s", "accent", True), Span(f" {index.sorting.field} {arrow}", "text")))
-        if self.table.marks:
-            found.append(spans(Span(f"   {self.scene.glyphs.marked}", "accent"), f" {len(self.table.marks)} marked"))
+        return [*found, *self._marked()]
+
+    def _marked(self) -> list[Line]:
+        """How many rows are marked, and how many of those share a host."""
+        index = self.table.index
+        rows = [index.rows[key] for key in self.table.marks if key in index.rows]
+        shared = sharing(rows)
+        self.table.warn(shared)
+        if not rows:
+            return []
+        found = [spans(Span(f"   {self.scene.glyphs.marked}", "accent"), f" {len(rows)} marked")]
+        if shared:
+            found.append(spans(Span(f"   {self.scene.glyphs.beware} {len(shared)} of them share a host", "warn")))
         return found
 
     def _heads(self, width: int) -> Line:

@@ -4,15 +4,13 @@ A pane is one `PaneSpec` in `PANES`. `pane.py` is written once and draws any of 
 same declarations. Everything here is pure: a row and a `Scene` in, cells out.
 """
 
-from typing import Any
-
 from console.model.flavor import Flavor
-from console.model.image import Image
 from console.model.keypair import KeyPair
 from console.model.place import Row
 from console.text import cells
 from console.tui.columns import Column
-from console.tui.paint import age, byte_size, gigabytes, megabytes, since
+from console.tui.image_pane import IMAGES
+from console.tui.paint import gigabytes, megabytes
 from console.tui.server_pane import SERVERS
 from console.tui.spec import Cell, Cells, Group, PaneSpec, Scene
 
@@ -20,85 +18,6 @@ from console.tui.spec import Cell, Cells, Group, PaneSpec, Scene
 def _name_need(row: Row, scene: Scene) -> tuple[tuple[str, int], ...]:
     return (("name", cells(row.name)),)
 
-
-# images ----------------------------------------------------------------------------------------------------------
-
-
-def _image_mood(image: Image, scene: Scene) -> tuple[str, str]:
-    if scene.is_stale(image):
-        return scene.glyphs.stale, "stale"
-    if image.in_flight:
-        return scene.glyphs.moving, "busy"
-    if image.status in ("killed", "error"):
-        return scene.glyphs.broken, "error"
-    return " ", "muted"
-
-
-def _image_size(image: Image) -> Cell:
-    if image.in_flight:
-        done = f" {image.progress}%" if image.progress and image.progress < 100 else ""
-        return Cell(f"{image.status}{done}", "busy")
-    if image.status in ("killed", "error", "deactivated"):
-        return Cell(image.status, "error" if image.status != "deactivated" else "muted")
-    return Cell(byte_size(image.size) if image.size else "—")
-
-
-def _image_cells(image: Image, scene: Scene) -> Cells:
-    made = since(image.created, scene.now)
-    lively = image.in_flight
-    return (
-        Cell(image.name or image.id, "strong" if lively else "text", bold=lively),
-        _image_size(image),
-        Cell(scene.glyphs.none if made is None else age(made)),
-        Cell(image.id),
-        Cell(scene.label(image.place)),
-    )
-
-
-def _image_group(image: Image, scene: Scene) -> Group:
-    if image.in_flight:
-        return Group.IN_MOTION
-    return Group.NEEDS_YOU if image.status in ("killed", "error") else Group.CALM
-
-
-def _newest_first(image: Image, scene: Scene) -> tuple[Any, ...]:
-    return (-image.created.timestamp() if image.created else 0.0, image.name, image.id)
-
-
-def _public_fold(image: Image) -> tuple[Any, ...] | None:
-    """A public image is the same in every region that has it."""
-    return (image.name, image.size, image.status) if image.visibility == "public" else None
-
-
-IMAGES = PaneSpec(
-    name="images",
-    title="Images",
-    collection="images",
-    kind=Image,
-    columns=(
-        Column("name", 16, cut="middle", grows=40),
-        Column("size", 11, align="right"),
-        Column("age", 6, align="right"),
-        Column("id", 37, wide=True),
-        Column("place", 16, wide=True, cut="middle"),
-    ),
-    cells=_image_cells,
-    group=_image_group,
-    order=_newest_first,
-    needs=_name_need,
-    fold=_public_fold,
-    mood=_image_mood,
-    grouped=False,
-    fields={
-        "name": lambda row, scene: row.name,
-        "id": lambda row, scene: row.id,
-        "status": lambda row, scene: row.status,
-        "place": lambda row, scene: str(row.place),
-        "visibility": lambda row, scene: row.visibility or "",
-        "size": lambda row, scene: row.size,
-        "age": lambda row, scene: since(row.created, scene.now),
-    },
-)
 
 # flavors ---------------------------------------------------------------------------------------------------------
 

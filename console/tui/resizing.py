@@ -7,10 +7,12 @@ from collections.abc import Mapping, Sequence
 
 from rich.cells import cell_len
 
+from console.model import fitting
+from console.model.fitting import held
 from console.model.flavor import Flavor
 from console.model.quota import Limit
-from console.model.server import FlavorReference, Server
-from console.tui.paint import Line, Span, cut_tail, gigabytes, megabytes, spans
+from console.model.server import Server
+from console.tui.paint import Line, Span, clock, cut_tail, gigabytes, megabytes, spans
 from console.tui.pickers import Choice
 
 PLENTY = 10_000  # a quota of which more than this is left is no quota worth telling
@@ -22,93 +24,79 @@ def heads(flavors: Sequence[Flavor]) -> tuple[tuple[str, int, bool], ...]:
     return ("flavor", min(30, max(12, longest)), False), ("vcpu", 6, True), ("ram", 9, True), ("disk", 9, True)
 
 
-def flavor_of(server: Server, flavors: Sequence[Flavor]) -> Flavor | None:
-    """The flavor that a server has now, as far as it can be told."""
-    held = server.flavor
-    if held is None:
-        return None
-    for flavor in flavors:
-        if flavor.id == held.id or (held.name is not None and flavor.name == held.name):
-            return flavor
-    return _remembered(held, server)
-
-
-def _remembered(held: FlavorReference, server: Server) -> Flavor | None:
-    """A flavor that lists no longer show, from what the server itself tells."""
-    if held.vcpus is None and held.ram is None:
-        return None
-    name = held.name or held.id or ""
-    return Flavor(id=held.id or name, name=name, place=server.place, vcpus=held.vcpus, ram=held.ram, disk=held.disk)
-
-
 def choices(
     servers: Sequence[Server], flavors: Sequence[Flavor], limits: Mapping[str, Limit] | None = None
 ) -> list[Choice]:
-    """Every flavor as a choice for these servers."""
-    now = [flavor_of(server, flavors) for server in servers]
+    """Every flavor as a choice for these servers, or for a new one where there are none."""
+    now: list[Flavor | None] = [held(server, flavors) for server in servers] or [None]
     found = []
     for flavor in sorted(flavors, key=lambda f: (f.ram or 0, f.vcpus or 0, f.disk or 0, f.name)):
-        current = bool(now) and all(held is not None and held.id == flavor.id for held in now)
+        current = all(one is not None and one.id == flavor.id for one in now)
         reason = "this is what it has" if current else _against(servers, now, flavor, limits or {})
         fits = not current and not reason
         cells = (cut_tail(flavor.name, 30), str(flavor.vcpus or "—"), megabytes(flavor.ram), gigabytes(flavor.disk))
-        found.append(Choice(flavor, cells, fits, reason or _fits(now, flavor, limits or {}), current))
+        told = [reason or _fits(now, flavor, limits or {}), fitting.priority(flavor)]
+        found.append(Choice(flavor, cells, fits, ", ".join(filter(None, told)), current))
     return found
 
 
 def _against(
     servers: Sequence[Server], now: Sequence[Flavor | None], flavor: Flavor, limits: Mapping[str, Limit]
 ) -> str:
+    for server, one in zip(servers, now, strict=False):
+        if one is not None and fitting.shrinks(server, one, flavor):
+            return f"disk would shrink {one.disk} → {flavor.disk} GB: image it, build anew"
+        if reason := fitting.against(server, one, flavor):
+            return reason
     if flavor.disabled:
         return "switched off by the provider"
-    for server, held in zip(servers, now, strict=True):
-        if held is None:
-            continue
-        if held.id == flavor.id:
-            return f"{server.name} has it already"
-        volume = server.boots_from_volume
-        if not volume and flavor.disk == 0 and held.disk:
-            return "boots from a volume, this server has a disk"
-        if not volume and flavor.disk is not None and held.disk is not None and flavor.disk < held.disk:
-            return f"disk would shrink {held.disk} → {flavor.disk} GB: image it, build anew"
     return _quota(now, flavor, limits)
 
 
+def _needed(now: Sequence[Flavor | None], flavor: Flavor) -> dict[str, int]:
+    """What all of them together need more of each limit."""
+    each = [fitting.needed(one, flavor) for one in now]
+    return {name: sum(one[name] for one in each) for name in ("cores", "ram")}
+
+
 def _quota(now: Sequence[Flavor | None], flavor: Flavor, limits: Mapping[str, Limit]) -> str:
-    for name, attribute, unit in (("cores", "vcpus", "vcpu"), ("ram", "ram", "MB")):
-        left = limits[name].left if name in limits else None
-        needed = sum(
-            max(0, (getattr(flavor, attribute) or 0) - (getattr(held, attribute) or 0)) for held in now if held
-        )
-        if left is not None and needed > left:
-            if unit == "MB":
-                return f"quota: needs {megabytes(needed)} more, {megabytes(left)} are left"
-            return f"quota: needs {needed} more {unit}, {left} are left"
-    return ""
+    more = _needed(now, flavor)
+    name = fitting.short(limits, more)
+    if not name:
+        return ""
+    left = max(0, limits[name].left or 0)
+    if name == "ram":
+        return f"quota: needs {megabytes(more[name])} more, {megabytes(left)} are left"
+    return f"quota: needs {more[name]} more vcpu, {left} are left"
 
 
 def _fits(now: Sequence[Flavor | None], flavor: Flavor, limits: Mapping[str, Limit]) -> str:
     cores, ram = (limits[name].left if name in limits else None for name in ("cores", "ram"))
     if cores is None or ram is None or cores > PLENTY:
         return "fits"
-    cores -= sum(max(0, (flavor.vcpus or 0) - (held.vcpus or 0)) for held in now if held)
-    ram -= sum(max(0, (flavor.ram or 0) - (held.ram or 0)) for held in now if held)
-    return f"fits, quota leaves {cores} vcpu and {megabytes(ram)}"
+    more = _needed(now, flavor)
+    return f"fits, quota leaves {cores - more['cores']} vcpu and {megabytes(ram - more['ram'])}"
 
 
-def changes(server: Server, held: Flavor | None, flavor: Flavor, becomes: str = "→") -> list[Line]:
-    """What a resize to this flavor would change, as labels and values."""
+def changes(
+    server: Server, now: Flavor | None, flavor: Flavor, becomes: str = "→", window: float | None = None
+) -> list[Line]:
+    """What a resize to this flavor would change, as labels and values; after `window` seconds the cloud confirms it."""
     found: list[tuple[str, str]] = []
-    if held is not None:
-        found.append(("vcpu", _step(str(held.vcpus), str(flavor.vcpus), becomes)))
-        found.append(("ram", _step(megabytes(held.ram), megabytes(flavor.ram), becomes)))
-        grows = (flavor.disk or 0) > (held.disk or 0) and not server.boots_from_volume
-        disk = _step(gigabytes(held.disk), gigabytes(flavor.disk), becomes)
+    if now is not None:
+        found.append(("vcpu", _step(str(now.vcpus), str(flavor.vcpus), becomes)))
+        found.append(("ram", _step(megabytes(now.ram), megabytes(flavor.ram), becomes)))
+        grows = (flavor.disk or 0) > (now.disk or 0) and not server.boots_from_volume
+        disk = _step(gigabytes(now.disk), gigabytes(flavor.disk), becomes)
         found.append(("disk", f"{disk}; it cannot shrink again" if grows else disk))
+        before, after = fitting.priority(now), fitting.priority(flavor)
+        if before != after:
+            found.append(("cpu", _step(before or "as usual", after or "as usual", becomes)))
     found.append(("downtime", "it stops, moves and starts again"))
     if server.address:
         found.append(("address", f"stays {server.address}"))
-    found.append(("afterwards", "VERIFY_RESIZE, until you confirm or revert it"))
+    kept = f"; the cloud confirms it after {clock(window)}" if window else ""
+    found.append(("afterwards", f"VERIFY_RESIZE, until you confirm or revert it{kept}"))
     head: Line = (Span("What changes", "strong", True),)
     return [head, *(spans(Span(f"{label:<13}", "muted"), Span(value, "text")) for label, value in found)]
 

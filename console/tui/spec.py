@@ -8,11 +8,14 @@ import enum
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from console.model.place import Place, Row
+from console.model.place import Key, Place, Row
 from console.tui.columns import Column
 from console.tui.theme import UNICODE, Glyphs
+
+if TYPE_CHECKING:
+    from console.runbooks.ready import Readiness
 
 
 class Cell(NamedTuple):
@@ -53,7 +56,9 @@ class Scene:
     labels: Mapping[Place, str] = field(default_factory=dict)
     production: Callable[[Place], bool] = lambda place: False
     stale_row: Callable[[Row], bool] | None = None
+    server_name: Callable[[Any], str] = lambda image: image.server_id or ""  # of the server that an image is of
     wide: bool = False
+    readiness: "Mapping[Key, Readiness]" = field(default_factory=dict)
 
     def is_stale(self, row: Row) -> bool:
         """Whether nobody vouches for this row any more."""

@@ -50,6 +50,7 @@ class Table(Widget):
         self.top = 0
         self.cursor: Key | None = None
         self.marks: dict[Key, None] = {}
+        self.warned: frozenset[Key] = frozenset()  # marked rows that get in each other's way
         self.active = True
         self.touched = False
         self.empty_lines: tuple[Line, ...] = ()
@@ -256,6 +257,21 @@ class Table(Widget):
         line = self.index.line_of(self.cursor_position) - self.top
         self.refresh(Region(0, line, self.size.width, 1))
         self.move(1)
+
+    def mark_all(self) -> None:
+        """Mark every row that is shown; where all of them are marked, take the marks away."""
+        shown = dict.fromkeys(self.index.order)
+        self.marks = {} if shown.keys() <= self.marks.keys() else shown
+        self.refresh()
+        self.post_message(self.Moved())
+
+    def warn(self, keys: frozenset[Key]) -> None:
+        """Draw the marks of these rows as a warning."""
+        moved, self.warned = keys ^ self.warned, keys
+        for key in moved:
+            self._drop(key)
+        if moved:
+            self.refresh()
 
     def unmark(self) -> None:
         """Take all marks away."""

@@ -32,9 +32,32 @@ def against(server: Server, now: Flavor | None, wanted: Flavor) -> str:
         return ""
     if wanted.disk == 0 and now.disk:
         return f"{wanted.name} boots from a volume, and {server.name} has a disk"
-    if wanted.disk is not None and now.disk is not None and wanted.disk < now.disk:
+    if shrinks(server, now, wanted):
         return f"the disk would shrink from {now.disk} to {wanted.disk} GB"
     return ""
+
+
+def shrinks(server: Server, now: Flavor | None, wanted: Flavor) -> bool:
+    """Whether the server's own disk would have to become smaller, which no cloud does."""
+    if server.boots_from_volume or now is None or now.disk is None or not wanted.disk:
+        return False
+    return wanted.disk < now.disk
+
+
+def priority(flavor: Flavor) -> str:
+    """What its extra specs say of the processors' time, in words; "" where they say nothing of it."""
+    specs = flavor.extra_specs or {}
+    found = []
+    if specs.get("hw:cpu_policy") == "dedicated":
+        found.append("dedicated processors")
+    elif specs.get("hw:cpu_policy") == "mixed":
+        found.append("some dedicated processors")
+    if shares := specs.get("quota:cpu_shares"):
+        found.append(f"cpu priority {shares}")
+    quota, period = specs.get("quota:cpu_quota", ""), specs.get("quota:cpu_period", "")
+    if quota.isdigit() and period.isdigit() and int(period):
+        found.append(f"{100 * int(quota) // int(period)}% of each processor at most")
+    return ", ".join(found)
 
 
 def needed(now: Flavor | None, wanted: Flavor) -> dict[str, int]:

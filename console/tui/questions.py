@@ -1,0 +1,289 @@
+"""What must be told before an order is sent: the declaration's asks, the user's own rules, and whether one is sure.
+
+Each question is a dialog made from the declaration; whoever leaves one has ordered nothing. What the rules demand is
+asked of the gate (`demands`), so that the screen asks for what `perform` would refuse to go without.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from console.errors import ConsoleError
+from console.model.fitting import held as held_by
+from console.model.flavor import Flavor
+from console.model.image import Image
+from console.model.place import Place, Row
+from console.model.server import Server
+from console.tui import resizing
+from console.tui.asking import NAMES, choices_of, default_of, names_of, row_lines, told_of, typed_for, warning
+from console.tui.deck import Deck
+from console.tui.dialogs import AskText, Confirm, Dialog, Topic
+from console.tui.paint import EMPTY, Line, Span, gigabytes, megabytes, spans
+from console.tui.pickers import Choice, Pick
+from console.tui.screen import MainScreen
+
+_TYPED = ("text", "secret", "metadata", "choice", "number")
+_NOT_ASKED = object()
+
+
+@dataclass(frozen=True)
+class Answers:
+    """All that was told: what is given to the action, and what the user's rules wanted to hear."""
+
+    given: Mapping[str, Any] = field(default_factory=dict)
+    why: str = ""
+    typed: str = ""
+
+    def terms(self) -> dict[str, Any]:
+        """As `perform` takes them."""
+        return {**self.given, "why": self.why, "typed": self.typed}
+
+
+class Questions:
+    """Asks on the main screen, over one open console."""
+
+    def __init__(self, screen: MainScreen, deck: Deck) -> None:
+        self.screen, self.deck = screen, deck
+
+    async def about(self, action: Any, rows: Sequence[Row], able: Sequence[Row]) -> Answers | None:
+        """All that an action on these rows wants to know; None when it was called off, or the rules are against it."""
+        if self._forbidden(action, able, {}):
+            return None
+        given: dict[str, Any] = {}
+        for ask in _asked(action):
+            value = await self._ask(action, ask, able)
+            if value is None:
+                return None
+            if value != "":
+                given[ask.name] = value
+        sure = not action.confirm or (any(ask.required for ask in action.asks) and action.reversible)
+        return await self._agree(action, rows, able, Answers(given), sure)
+
+    async def again(self, action: Any, able: Sequence[Row], before: Answers) -> Answers | None:
+        """The same for those that failed: only what must be typed is asked once more, since there are fewer now."""
+        return await self._agree(action, able, able, replace(before, typed=""), sure=True)
+
+    async def about_new(self, action: Any) -> tuple[Place, Answers] | None:
+        """Where something new is made, and all that must be known of it."""
+        place = await self._place(action)
+        if place is None or self._forbidden(action, place, {}):
+            return None
+        topic = self._topic_of_new(action, place)
+        given: dict[str, Any] = {}
+        for ask in action.asks:
+            if not ask.required and ask.kind != "keypair":
+                continue
+            value = await self._ask_new(topic, ask, place)
+            if value is None:
+                return None
+            if value is not _NOT_ASKED:
+                given[ask.name] = value
+        answers = await self._by_rules(action, place, topic, Answers(given))
+        return None if answers is None else (place, answers)
+
+    async def _show(self, dialog: Dialog[Any]) -> Any:
+        """Put a dialog on the screen, and wait for its answer; None when it was called off."""
+        return await self.screen.app.push_screen_wait(dialog)
+
+    # the user's rules, and whether one is sure ---------------------------------------------------------------
+
+    def _forbidden(self, action: Any, target: Any, given: Mapping[str, Any]) -> bool:
+        """Whether the rules are against it; says so."""
+        refusal = self.deck.demands(action, target, given).refusal
+        if refusal:
+            self.screen.refuse(refusal)
+        return bool(refusal)
+
+    async def _agree(
+        self, action: Any, rows: Sequence[Row], able: Sequence[Row], answers: Answers, sure: bool
+    ) -> Answers | None:
+        """The reason that the rules want, and then the last question."""
+        wanted = self.deck.demands(action, able, answers.given)
+        if wanted.why and not answers.why:
+            why = await self._reason(self._topic(action, able), f"{action.title} {names_of(able)}")
+            if why is None:
+                return None
+            answers = replace(answers, why=why)
+        if sure and not wanted.typed:
+            return answers
+        return replace(answers, typed=wanted.typed) if await self._confirm(action, rows, able, wanted.typed) else None
+
+    async def _by_rules(self, action: Any, place: Place, topic: Topic, answers: Answers) -> Answers | None:
+        """What the rules want to hear of something new."""
+        if self._forbidden(action, place, answers.given):
+            return None
+        wanted = self.deck.demands(action, place, answers.given)
+        if wanted.why:
+            why = await self._reason(topic, "go on")
+            if why is None:
+                return None
+            answers = replace(answers, why=why)
+        if not wanted.typed:
+            return answers
+        lines = [spans(Span("Your rules want its name typed.", "muted"))]
+        does = f"{action.title} {wanted.typed}"
+        dialog = Confirm(self.screen.ink, self.deck.glyphs, topic, lines, does, typed=wanted.typed, asks="to make it")
+        return replace(answers, typed=wanted.typed) if await self._show(dialog) else None
+
+    async def _reason(self, topic: Topic, does: str) -> str | None:
+        """Why it is done, for the audit to keep."""
+        hint = spans(Span("Your rules want a reason; the audit keeps it.", "muted"))
+        why: str | None = await self._show(AskText(self.screen.ink, self.deck.glyphs, topic, [hint], does, label="why"))
+        return why
+
+    async def _confirm(self, action: Any, rows: Sequence[Row], able: Sequence[Row], wanted: str) -> bool:
+        deck, topic = self.deck, self._topic(action, able)
+        lines: list[Line] = []
+        left_out = [row for row in rows if row not in able]
+        if left_out:
+            lines.append(spans(Span(f"{len(rows)} marked; {names_of(left_out)} left out", "muted")))
+        after: list[Line] = [
+            spans(Span(f"  {row.name:<18} {deck.verdict(action.name, row)}", "muted")) for row in left_out[:3]
+        ]
+        after += [EMPTY, *warning(action, able), *told_of(action, able)]
+        typed, asks = typed_for(action, able, topic.production)
+        if wanted and not typed:
+            typed, asks = wanted, f"to {action.title} {names_of(able)}: your rules want it"
+        keeps = "leave it" if action.reversible else "keep it" if len(able) == 1 else "keep them"
+        dialog = Confirm(
+            self.screen.ink,
+            deck.glyphs,
+            topic,
+            [*lines, EMPTY],
+            f"{action.title} {names_of(able)}",
+            keeps,
+            typed,
+            action.type_name and not typed,
+            asks,
+            listed=row_lines(able, deck, deck.glyphs.of),
+            after=after,
+        )
+        return bool(await self._show(dialog))
+
+    # the declaration's asks ----------------------------------------------------------------------------------
+
+    async def _ask(self, action: Any, ask: Any, able: Sequence[Row]) -> Any:
+        deck, topic = self.deck, self._topic(action, able)
+        if ask.kind == "flavor" and isinstance(able[0], Server):
+            return await self._pick_flavor(topic, [row for row in able if isinstance(row, Server)])
+        ink, glyphs, help = self.screen.ink, deck.glyphs, spans(Span(ask.help, "muted"))
+        if ask.kind in ("image", "choice"):
+            offered = [Choice(word, (word, "")) for word in ask.choices]
+            if ask.kind == "image":
+                offered = choices_of(self._at(Image, able[0].place), ask, deck.server_name)
+            return await self._show(Pick(ink, glyphs, topic, [help], offered, NAMES, f"{action.title}:"))
+        dialog = AskText(
+            ink,
+            glyphs,
+            topic,
+            [*row_lines(able, deck, glyphs.of, most=8), EMPTY, *told_of(action, able), help],
+            f"{action.title} {names_of(able)}",
+            label=ask.title,
+            default=default_of(action, ask, able),
+            secret=ask.kind == "secret",
+            required=ask.required,
+        )
+        return await self._show(dialog)
+
+    async def _pick_flavor(self, topic: Topic, servers: list[Server]) -> Flavor | None:
+        deck = self.deck
+        flavors = self._at(Flavor, servers[0].place)
+        held = held_by(servers[0], flavors)
+        now = []
+        if held is not None and len(servers) == 1:
+            figures = f"{held.vcpus} vcpu, {megabytes(held.ram)}, {gigabytes(held.disk)}"
+            now = [spans(Span(f"{held.name} now: {figures}", "muted"))]
+
+        def changes(flavor: Flavor) -> list[Line]:
+            return resizing.changes(servers[0], held, flavor, deck.glyphs.becomes) if len(servers) == 1 else []
+
+        offered, heads = resizing.choices(servers, flavors), resizing.heads(flavors)
+        dialog = Pick(self.screen.ink, deck.glyphs, topic, now, offered, heads, "resize to", changes, "flavor")
+        self._add_limits(dialog, servers[0].place, servers, flavors)
+        found: Flavor | None = await self._show(dialog)
+        return found
+
+    def _add_limits(self, dialog: Pick, place: Place, servers: Sequence[Server], flavors: Sequence[Flavor]) -> None:
+        """The quota makes some choices impossible: told as soon as the cloud has told it."""
+
+        async def add() -> None:
+            try:
+                limits = await self.deck.limits(place)
+            except ConsoleError:
+                return  # the picker then promises nothing of quotas
+            dialog.offer(resizing.choices(servers, flavors, limits.absolute))
+
+        self.screen.run_worker(add(), name="read limits", group="limits")
+
+    def _at(self, kind: type[Any], place: Place) -> list[Any]:
+        """The rows of a kind that can be used at a place."""
+        store = self.deck.console.store
+        return [row for row in store.rows(kind).values() if row.place == place or place in store.ways(row.key)]
+
+    def _topic(self, action: Any, able: Sequence[Row]) -> Topic:
+        places = sorted({row.place for row in able})
+        where = self.deck.label(places[0]) if len(places) == 1 else f"{len(places)} places"
+        title = action.title[:1].upper() + action.title[1:]
+        production = any(map(self.deck.production, places))
+        return Topic(f"{title} {names_of(able)}", where, production, action.reversible)
+
+    # something new -------------------------------------------------------------------------------------------
+
+    def _topic_of_new(self, action: Any, place: Place) -> Topic:
+        title = f"{_noun(action)} at {self.deck.label(place)}"
+        return Topic(title, production=self.deck.production(place))
+
+    async def _place(self, action: Any) -> Place | None:
+        row, deck = self.screen.pane.table.cursor_row, self.deck
+        places = list(deck.places)
+        if len(places) <= 1:
+            return places[0] if places else None
+        places.sort(key=lambda place: row is None or place != row.place)
+        offered = [
+            Choice(place, (str(place),), place not in deck.stale, "" if place not in deck.stale else "silent")
+            for place in places
+        ]
+        heads = (("place", 40, False),)
+        topic = Topic(f"{_noun(action)}: where?")
+        found: Place | None = await self._show(
+            Pick(self.screen.ink, deck.glyphs, topic, [], offered, heads, "build at")
+        )
+        return found
+
+    async def _ask_new(self, topic: Topic, ask: Any, place: Place) -> Any:
+        ink, glyphs = self.screen.ink, self.deck.glyphs
+        if ask.kind == "text":
+            dialog = AskText(ink, glyphs, topic, [spans(Span(ask.help, "muted"))], "go on", label=ask.title)
+            return await self._show(dialog)
+        rows: list[Any] = self._offered(ask, place)
+        if not rows:
+            return _NOT_ASKED
+        heads: tuple[tuple[str, int, bool], ...] = NAMES
+        offered = choices_of(rows, ask, self.deck.server_name)
+        if ask.kind == "flavor":
+            offered, heads = resizing.choices([], rows), resizing.heads(rows)
+        lines = [spans(Span(ask.help, "muted"))]
+        picker = Pick(ink, glyphs, topic, lines, offered, heads, f"{ask.title}:")
+        if ask.kind == "flavor":
+            self._add_limits(picker, place, [], rows)
+        found = await self._show(picker)
+        return found.name if isinstance(found, Row) and ask.kind == "keypair" else found
+
+    def _offered(self, ask: Any, place: Place) -> list[Any]:
+        if ask.kind == "image":
+            return self._at(Image, place)
+        if ask.kind == "flavor":
+            return self._at(Flavor, place)
+        pairs = self.screen.panes["keypairs"].table.index.rows.values()
+        return [row for row in pairs if row.place == place]
+
+
+def _asked(action: Any) -> list[Any]:
+    """The asks that have a dialog: the required ones, else what may be told, unless it is asked about or reads."""
+    required = [ask for ask in action.asks if ask.required]
+    at_once = action.confirm or action.reads or action.name == "server.shell"  # its route is in the settings
+    return required or [ask for ask in action.asks if not at_once and ask.kind in _TYPED]
+
+
+def _noun(action: Any) -> str:
+    return {"keypair": "New key pair"}.get(action.on.__name__.lower(), f"New {action.on.__name__.lower()}")
