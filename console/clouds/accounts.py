@@ -12,6 +12,7 @@ import os
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -50,6 +51,17 @@ _DIALECTS: Mapping[object, str] = {
     "firstgen_apikey": "firstgen",
     "rackspace_apikey": "rackspace",
 }
+_TEXT = (str, type(None))
+_SHAPES: tuple[tuple[str, Any, str], ...] = (
+    ("auth", dict, "mapping"),
+    ("auth_type", _TEXT, "text"),
+    ("profile", _TEXT, "text"),
+    ("region_name", _TEXT, "text"),
+    ("regions", list, "list"),
+    ("networks", list, "list"),
+    ("cacert", _TEXT, "text"),
+    ("cert", _TEXT, "text"),
+)
 _ASKED = "\0asked later"  # stands for a secret while the reader checks an entry
 
 
@@ -152,7 +164,8 @@ def find_accounts(
 ) -> Accounts:
     """The accounts of the named cloud entries, or of all; blocks, so call it in a worker thread.
 
-    `own` are entries of the user's settings, in the shape of clouds.yaml, whose names go before. Raises nothing: what cannot be used, an unknown name too, is among the `problems`.
+    `own` are entries of the user's settings, in the shape of clouds.yaml, whose names go before. Raises nothing: what
+    cannot be used, an unknown name too, is among the `problems`.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -202,8 +215,8 @@ class _Search:
         self.problems += broken
         try:
             config = self._config()
-        except _reading_errors() as error:
-            self.problems.append(ConfigError(sentence(error)))
+        except ConfigError as error:
+            self.problems.append(error)
             return Accounts(problems=tuple(self.problems), looked_for=self.looked_for)
         known = _known_names(config)
         wanted = list(known) if names is None else list(dict.fromkeys(names))
@@ -217,12 +230,13 @@ class _Search:
         # Named as text, since an import statement would open the front door.
         loader = import_part("openstack.config.loader")
 
-        config = loader.OpenStackConfig(
-            config_files=self._files["clouds"],
-            secure_files=self._files["secure"],
-            vendor_files=self._files["clouds-public"],
-            pw_func=_ask_later,
-        )
+        with _reading():
+            config = loader.OpenStackConfig(
+                config_files=self._files["clouds"],
+                secure_files=self._files["secure"],
+                vendor_files=self._files["clouds-public"],
+                pw_func=_ask_later,
+            )
         config.cloud_config["clouds"].update(self._further(config.cloud_config["clouds"]))
         return config
 
@@ -256,18 +270,17 @@ class _Search:
             accounts = [account for region in found for account in _of_region(region, name, regions)]
         except ConfigError as error:
             self.problems.append(error)
-        except _reading_errors() as error:
-            self.problems.append(ConfigError(f"cloud {clean(name)}: {sentence(error)}"))
         else:
             yield from _sharing(accounts)
 
 
-def _reading_errors() -> tuple[type[Exception], ...]:
-    """What the reader raises of an entry or a file that it cannot use; anything else is a bug, and shows as one."""
-    from keystoneauth1.exceptions import ClientException
-
-    sdk = import_part("openstack.exceptions")
-    return (sdk.SDKException, ClientException, OSError)
+@contextmanager
+def _reading(name: str = "") -> Iterator[None]:
+    """Around the reader's own code alone, which raises of all kinds where an entry is not as it expects."""
+    try:
+        yield
+    except Exception as error:
+        raise ConfigError((f"cloud {clean(name)}: " if name else "") + sentence(error)) from error
 
 
 def _ask_later(prompt: str | None = None) -> str:
@@ -291,20 +304,30 @@ def _regions(config: Any, name: str) -> list[Any]:
 
     alone = copy.copy(config)
     alone.cloud_config = {**config.cloud_config, "clouds": {name: copy.deepcopy(config.cloud_config["clouds"][name])}}
-    if not isinstance(alone.cloud_config["clouds"][name], dict):
-        raise ConfigError(f"cloud {clean(name)}: the entry is no mapping.")
-    if found := alone.get_all():
-        return list(found)
-    try:  # the reader passes over what it cannot use; asked for by name, it says why
-        return [alone.get_one(name)]
-    except OptionError:
-        lacking = _lacking(alone, name)
-        if not lacking or not all(option.secret for option in lacking):
-            if told := ", ".join(option.dest for option in lacking if not option.secret):
-                raise ConfigError(f"cloud {clean(name)}: the entry lacks {told}.") from None
-            raise
+    _look_at_shape(name, alone.cloud_config["clouds"][name])
+    with _reading(name):
+        if found := alone.get_all():
+            return list(found)
+        try:  # the reader passes over what it cannot use; asked for by name, it says why
+            return [alone.get_one(name)]
+        except OptionError:
+            lacking = _lacking(alone, name)
+            if not lacking:
+                raise
+    if told := ", ".join(option.dest for option in lacking if not option.secret):
+        raise ConfigError(f"cloud {clean(name)}: the entry lacks {told}.")
     alone.cloud_config["clouds"][name].setdefault("auth", {}).update({option.dest: _ASKED for option in lacking})
-    return list(alone.get_all())
+    with _reading(name):
+        return list(alone.get_all())
+
+
+def _look_at_shape(name: str, entry: object) -> None:
+    """Refuse what the reader would stumble over without a word of its own."""
+    if not isinstance(entry, dict):
+        raise ConfigError(f"cloud {clean(name)}: the entry is no mapping.")
+    for key, shape, word in _SHAPES:
+        if key in entry and not isinstance(entry[key], shape):
+            raise ConfigError(f"cloud {clean(name)}: {key} is no {word}.")
 
 
 def _lacking(config: Any, name: str) -> list[Any]:
@@ -385,7 +408,8 @@ def _number(value: object, name: str, option: str) -> float | None:
 
 
 def _tls(region: Any, name: str) -> Tls:
-    verify, cert = region.get_requests_verify_args()
+    with _reading(name):
+        verify, cert = region.get_requests_verify_args()
     if isinstance(verify, str) and not Path(verify).exists():
         raise ConfigError(f"cloud {clean(name)}: cacert {clean(verify)} does not exist.")
     files = [] if not cert else [cert] if isinstance(cert, str) else list(cert)

@@ -1,6 +1,8 @@
 """The files that describe clouds: where they may be, and what is wrong with one that cannot be read."""
 
+import configparser
 import os
+import stat
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,8 @@ from console.errors import ConfigError
 from console.text import clean
 
 _SUFFIXES = (".yaml", ".yml", ".json")
+PYRAX_FILE = "~/.rackspace_cloud_credentials"  # where pyrax's own guide puts it
+RACKSPACE_IDENTITY = "https://identity.api.rackspacecloud.com/v2.0"
 _ENVIRONMENT = ("OS_CLIENT_CONFIG_FILE", "OS_CLIENT_SECURE_FILE", "OS_CLOUD", "OS_AUTH_URL")
 
 
@@ -70,3 +74,42 @@ def _broken_entries(path: Path, tree: Mapping[str, Any]) -> ConfigError | None:
         if not isinstance(entries, dict):
             return ConfigError(f"{path}: '{section}' is no mapping of names to clouds.")
     return None
+
+
+def pyrax_entry(path: Path) -> dict[str, Any]:
+    """The entry that a credential file of pyrax stands for, its region as ~/.pyrax.cfg says. Raises `ConfigError`."""
+    found = _ini(path)
+    if "rackspace_cloud" not in found:
+        raise ConfigError(f"{path} has no section [rackspace_cloud].")
+    told = found["rackspace_cloud"]
+    auth = {"auth_url": RACKSPACE_IDENTITY, "username": told.get("username", "")}
+    if key := told.get("api_key"):
+        auth["api_key"] = key
+    if not auth["username"]:
+        raise ConfigError(f"{path}: [rackspace_cloud] has no username.")
+    entry: dict[str, Any] = {"auth_type": "rackspace_apikey", "auth": auth}
+    own = Path("~/.pyrax.cfg").expanduser()
+    settings = next((part for name, part in _ini(own).items() if name != "DEFAULT"), {}) if own.is_file() else {}
+    auth["auth_url"] = settings.get("auth_endpoint") or auth["auth_url"]
+    return entry | ({"region_name": settings["region"]} if settings.get("region") else {})
+
+
+def _ini(path: Path) -> configparser.ConfigParser:
+    found = configparser.ConfigParser(interpolation=None)
+    try:
+        found.read_string(path.read_text(encoding="utf-8"))
+    except configparser.Error as error:
+        line = getattr(error, "lineno", None)
+        where = f", line {line}" if line else ""
+        raise ConfigError(f"{path}{where}: {clean(str(error).splitlines()[0])}.") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} cannot be read: {clean(getattr(error, 'strerror', None) or str(error))}.") from error
+    return found
+
+
+def open_to_others(path: Path) -> bool:
+    """Whether other users of this machine may read a file, which must not be where a key stands in it."""
+    try:
+        return bool(path.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH))
+    except OSError:
+        return False
