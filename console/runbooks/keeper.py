@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from console.actions.action import Order
 from console.core.clock import Bell, Clock
-from console.errors import CloudError, CloudFault, BadReply, Conflict, ConsoleError, JournalError
+from console.errors import BadReply, CloudError, CloudFault, Conflict, ConsoleError, JournalError
 from console.model.place import Place
 from console.runbooks.journal import Facts, Journal, LeaseLost, Question, RunRecord, State, StepRecord
 from console.runbooks.lease import BEAT, Lapse, this_process

@@ -107,7 +107,7 @@ async def told_apart(run: Run) -> bool:
 
 
 def order(name: str, call: str, word: str, **step: Any) -> Step:
-    """A step that sends the action `call` to the run's server, once, found again by its `word` in the cloud's record."""
+    """A step that sends the action `call` to the run's server, found again by its `word` in the cloud's record."""
 
     async def do(run: Run) -> Facts:
         outcome = await run.perform(call)
