@@ -18,6 +18,7 @@ from console.core.store import Listing, Store
 from console.errors import Unreachable
 from console.model.place import Key, Place
 from console.model.server import Server
+from console.text import Secret
 
 
 class SmallGround:
@@ -30,6 +31,7 @@ class SmallGround:
         self.audit = Audit(folder / "audit.ndjson")
         self.settings = SimpleNamespace(clouds={})
         self.read_only = False
+        self.passwords: dict[str, Secret] = {}
         self.dialects: dict[Place, Dialect] = {}
         self.woken: list[Place] = []
         self.remembered: list[Any] = []

@@ -141,7 +141,7 @@ async def test_t_checks_a_guest_over_ssh(tmp_path: Path) -> None:
         await fleet.keys("t")
         operations = fleet.app.main.operations
         await fleet.until(lambda: operations.all and not operations.all[0].running, "the check ends")
-        report = next(iter(fleet.app.main.detail.reports.values()))
+        report = next(iter(fleet.console.readiness.values())).report
         assert {rung.name for rung in report.rungs} >= {"address", "port"}
         await fleet.keys("enter", "tab")
         assert "Ready?" in fleet.text()

@@ -48,7 +48,7 @@ async def check(order: Order) -> "Report":
     given = order.given
     if given.get("check") and (closed := read_only(order.ground, order.place)):
         raise ActionRefused(f"{closed} A command of yours might change the guest.")
-    return await examine(
+    report = await examine(
         order.ground,
         order.place,
         order.row.id,
@@ -56,6 +56,8 @@ async def check(order: Order) -> "Report":
         told=lambda rung: order.tell("rung", rung.text, row=order.row, detail=rung),
         until_ready=bool(given.get("until_ready")),
     )
+    order.tell("seen", detail=report)
+    return report
 
 
 async def examine(
@@ -80,7 +82,8 @@ async def examine(
         shared: dict[str, Any] = {"demands": demands, "deadline": seconds, "told": tell, "why_silent": found.why_silent}
         if found.windows:
             return await probe_windows(found.route, **shared)
-        return await probe(found.route, found.evidence, password=given.get("password"), **shared)
+        passwords: dict[str, Any] = {"password": given.get("password"), "held": ground.passwords.get(id)}
+        return await probe(found.route, found.evidence, **passwords, **shared)
 
     async def patient(seconds: float, tell: "Told") -> "Report":
         try:

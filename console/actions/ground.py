@@ -1,12 +1,13 @@
 """What an action stands on: the parts of a `Console` that the gate and the waiters use, and no more."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 from console.actions.audit import Audit
 from console.clouds.dialect import Dialect
 from console.model.place import Key, Place
+from console.text import Secret
 
 
 class Clock(Protocol):
@@ -74,6 +75,10 @@ class Ground(Protocol):
     @property
     def paths(self) -> Folders:
         """The folders."""
+
+    @property
+    def passwords(self) -> MutableMapping[str, Secret]:
+        """What clouds told once of servers' passwords, by server; held in memory alone, for logins of this run."""
 
     async def history(self, key: Key) -> Sequence[Any]:
         """What is remembered of one thing, oldest first."""

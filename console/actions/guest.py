@@ -77,6 +77,7 @@ async def _login(order: Order, within: Any = None) -> "Report":
         found.route,
         found.evidence,
         password=order.given.get("password"),
+        held=order.ground.passwords.get(order.row.id),
         last="login",
         deadline=30.0 + float(order.given.get("deadline") or 0),
         told=lambda rung: order.tell("rung", rung.text, row=order.row, detail=rung),

@@ -22,13 +22,12 @@ from console.guests.hostkeys import Evidence, Judgement, Theirs, theirs
 from console.guests.jump import Gateway, Proxy, carry, gateway, turns_at
 from console.guests.own import Demands
 from console.guests.reach import Silent, agent_keys, client_keys, first_socket, open_socket, quick_options, read_banner
-from console.guests.report import Report, Rung, Told
+from console.guests.report import RUNGS, Report, Rung, Told
 from console.guests.route import Route
 from console.text import Secret, clean
 
 __all__ = ["RUNGS", "WINDOWS_PORTS", "Report", "Rung", "Told", "probe", "probe_windows"]
 
-RUNGS = ("address", "port", "banner", "host key", "login", "cloud-init")
 WINDOWS_PORTS = {3389: "Remote Desktop", 5985: "WinRM"}
 PORT_SECONDS = 5.0
 BANNER_SECONDS = 6.0
@@ -44,6 +43,7 @@ async def probe(
     evidence: Evidence,
     *,
     password: Secret | None = None,
+    held: Secret | None = None,
     checks: Sequence[str] = (),
     demands: Demands | None = None,
     last: str = "",
@@ -55,9 +55,10 @@ async def probe(
     """Climb the ladder; `told` gets each rung as it is done. It never raises for what the guest does, it reports.
 
     `last` is the rung after which it is enough ("login"); `within` is called with the open connection at the top.
+    `held` is a password that nobody has given for this check: only a host whose key is vouched for gets it.
     """
     wanted = replace(demands or Demands(), commands=(*(demands.commands if demands else ()), *checks))
-    ladder = _Ladder(route, evidence, password, wanted, deadline, told, last)
+    ladder = _Ladder(route, evidence, password, wanted, deadline, told, last, held)
     try:
         await ladder.climb()
         if within is not None and ladder.connection is not None:
@@ -97,6 +98,7 @@ class _Ladder:
     deadline: float
     told: Told | None
     last: str = ""
+    held: Secret | None = None
     rungs: list[Rung] = field(default_factory=list)
     address: str = ""
     user: str = ""
@@ -204,7 +206,7 @@ class _Ladder:
                 tried.append(user)
                 if await self._try(user, keys, said):
                     return user
-                if not keys and self.password is None:
+                if not keys and self.password is None and self.held is None:
                     raise ProbeFailed(f"There is no key of yours to log in with.{self._passed_over()}", rung="login")
             raise ProbeFailed(self._nobody(tried, keys), rung="login")
 
@@ -305,11 +307,21 @@ class _Ladder:
     def _options(self, keys: list[Any], said: Theirs) -> dict[str, Any]:
         return quick_options(bool(said.authorities)) | {
             "client_keys": keys or None,
-            "password": self.password.reveal() if self.password else None,
+            "password": self._password if self.password or self.held else None,
             "known_hosts": lambda _host, _address, _port: ([], list(said.authorities), list(said.revoked)),
             "client_factory": lambda: _Client(self, said),
             "preferred_auth": ["publickey", "keyboard-interactive", "password"],
         }
+
+    def _password(self) -> str | None:
+        """The password to offer to this host, now that it has shown its key."""
+        told = self.password or (self.held if self._vouched else None)
+        return told.reveal() if told else None
+
+    @property
+    def _vouched(self) -> bool:
+        """Whether anybody vouches for the host; of one that an authority has signed there is nothing to judge."""
+        return self.judged is None or self.judged.grade in ("console", "known")
 
     def judge(self, key: asyncssh.SSHKey, said: Theirs) -> bool:
         """Whether the host key that was shown is trusted; called once per connection."""
@@ -358,8 +370,11 @@ class _Ladder:
     def _nobody(self, tried: Sequence[str], keys: Sequence[Any]) -> str:
         users = " or ".join(tried)
         ways = [f"{len(keys)} key{'s' if len(keys) != 1 else ''}"] if keys else []
-        ways += ["the password"] if self.password else []
-        return f"Nobody lets {clean(users)} in with {' or '.join(ways)}.{self._passed_over()}"
+        ways += ["the password"] if self.password or (self.held and self._vouched) else []
+        text = f"Nobody lets {clean(users)} in with {' or '.join(ways) or 'nothing to show'}.{self._passed_over()}"
+        if self.held and not self.password and not self._vouched:
+            text += " The password that the cloud told is kept back, since nobody vouches for the host key."
+        return text
 
     def _passed_over(self) -> str:
         return f" {'; '.join(self.route.notes)}." if self.route.notes else ""

@@ -2,9 +2,19 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from console.guests.hostkeys import Judgement
+if TYPE_CHECKING:  # it is loaded with asyncssh, which the screen can do without until a check starts
+    from console.guests.hostkeys import Judgement
+
+RUNGS = ("address", "port", "banner", "host key", "login", "cloud-init")
+
+
+def above(name: str) -> str:
+    """The rung that is climbed once this one holds; of one's own checks it is that check again."""
+    if name not in RUNGS:
+        return "port" if name == "jump" else name
+    return RUNGS[min(RUNGS.index(name) + 1, len(RUNGS) - 1)]
 
 
 @dataclass(frozen=True)
@@ -26,7 +36,7 @@ class Report:
     port: int = 22
     user: str = ""
     banner: str = ""
-    host_key: Judgement | None = None
+    host_key: "Judgement | None" = None
     notes: tuple[str, ...] = ()
 
     @property

@@ -277,7 +277,7 @@ class Ready(Mapping[Key, Readiness]):
 
     def _start(self, row: Server) -> None:
         now = self.ground.clock.now()
-        self._put(Readiness(row.key, row.name, row.place, "checking", time.monotonic(), now))
+        self._put(Readiness(row.key, row.name, row.place, "checking", self.ground.clock.monotonic(), now))
 
     def _rung(self, key: Key, rung: Any) -> None:
         """Put one rung as it is now into what is known; those above it are yet to be climbed again."""
@@ -290,7 +290,7 @@ class Ready(Mapping[Key, Readiness]):
     def _end(self, key: Key, report: Any, text: str = "") -> None:
         """What a check found, or why it found nothing."""
         before, now = self._known[key], self.ground.clock.now()
-        ended = replace(before, state="not ready", took=time.monotonic() - before.began, at=now, text=text)
+        ended = replace(before, state="not ready", took=self.ground.clock.monotonic() - before.began, at=now, text=text)
         if report is not None:
             failed = report.failed
             text = f"{failed.name}: {failed.text}" if failed is not None else ""

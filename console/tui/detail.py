@@ -1,6 +1,6 @@
 """The view of one row: tabs over what is known of it. It follows the row, and keeps what was on the screen in place."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Container, Mapping
 from typing import Any
 
 from textual.app import ComposeResult
@@ -9,7 +9,7 @@ from textual.containers import Vertical
 from console.errors import ConsoleError
 from console.model.place import Key, Row
 from console.model.server import Server
-from console.tui import views
+from console.tui import readiness, views
 from console.tui.lanes import badge
 from console.tui.paint import Line, Span, fit, spans, spread
 from console.tui.sheet import Sheet
@@ -19,6 +19,7 @@ from console.tui.theme import Glyphs, Ink
 TABS = ("Overview", "Readiness", "Console log", "History", "Metadata", "Raw")
 WIDE = 140  # from this width on the overview has log and history beside it
 SPLIT = 62
+ROOMY = 100  # from this width on the tabs stand apart
 LOG_EVERY = 5  # seconds between two readings of a log that is followed
 
 Read = Callable[[Row], Awaitable[Any]]
@@ -33,7 +34,6 @@ class Detail(Vertical):
         self.row: Row | None = None
         self.tab = "Overview"
         self.scene = Scene(glyphs=glyphs)
-        self.reports: dict[Key, Any] = {}
         self.logs: dict[Key, str] = {}
         self.records: dict[Key, list[Any]] = {}
         self.troubles: dict[tuple[Key, str], str] = {}
@@ -75,7 +75,7 @@ class Detail(Vertical):
         """The tabs that this row has."""
         if not isinstance(self.row, Server):
             return ("Overview", "Metadata", "Raw") if getattr(self.row, "metadata", None) else ("Overview", "Raw")
-        return tuple(tab for tab in TABS if tab != "Readiness" or self.row.key in self.reports)
+        return TABS
 
     def choose(self, tab: str) -> None:
         """Show another tab, from its beginning; a log from its end."""
@@ -116,12 +116,17 @@ class Detail(Vertical):
             self.gone = True
             self.draw()
 
+    def checked(self, keys: Container[Key]) -> None:
+        """More is known of what is inside these servers."""
+        if self.row is not None and self.row.key in keys:
+            self.draw()
+
     def tick(self) -> None:
         """Once a second: ages; a log that is followed is read again every few seconds."""
         if self.row is None:
             return
         self._ticks += 1
-        if self.tab == "Overview":
+        if self.tab in ("Overview", "Readiness"):
             self.draw()
         follows = self.tab == "Overview" or (self.tab == "Console log" and self.following)
         if follows and self._ticks % LOG_EVERY == 0:
@@ -188,11 +193,12 @@ class Detail(Vertical):
     def _tab_lines(self) -> list[Line]:
         one: Line = (Span("  "),)
         two: Line = (Span("  "),)
+        gap = " " * (4 if self.size.width >= ROOMY else 2)
         for tab in self.tabs():
             here = tab == self.tab
             title = "Console log (following)" if tab == "Console log" and here and self.following else tab
-            one = spans(one, Span(title, "accent" if here else "muted", here, underline=here and self._flat), "    ")
-            two = spans(two, Span((self.glyphs.bar if here and not self._flat else " ") * len(title), "accent"), "    ")
+            one = spans(one, Span(title, "accent" if here else "muted", here, underline=here and self._flat), gap)
+            two = spans(two, Span((self.glyphs.bar if here and not self._flat else " ") * len(title), "accent"), gap)
         return [one, two]
 
     @property
@@ -212,7 +218,7 @@ class Detail(Vertical):
             records = self.records.get(row.key)
             return [views.ASKING] if records is None else views.history_lines(records, self.scene)
         if self.tab == "Readiness":
-            return views.report_lines(self.reports[row.key], self.scene)
+            return readiness.lines(self.scene.readiness.get(row.key), self.scene)
         if self.tab == "Metadata":
             return views.metadata(row, self.scene)
         return views.raw(row) if self.tab == "Raw" else self._overview(row)
@@ -226,8 +232,8 @@ class Detail(Vertical):
         log = views.log_lines(text)[-10:] if text is not None else [views.ASKING]
         history = views.history_lines(records, self.scene)[:8] if records is not None else [views.ASKING]
         right: list[Line] = []
-        if row.key in self.reports:
-            right += [*views.report_lines(self.reports[row.key], self.scene), ()]
+        if row.key in self.scene.readiness:
+            right += [*readiness.lines(self.scene.readiness[row.key], self.scene), (), ()]
         right += [self._title("Console log", "l", width - SPLIT - 2), (), *log, (), ()]
         right += [self._title("History", "h", width - SPLIT - 2), (), *history]
         return views.beside(left, right, SPLIT, width - 2)

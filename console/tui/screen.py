@@ -6,12 +6,12 @@ no focus to lose: keys go to the active pane. One tick a second repaints the cel
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from textual import events
 
-from console.model.place import Row
+from console.model.place import Key, Row
 from console.tui.deck import Deck
 from console.tui.edit import Edit
 from console.tui.frame import Frame
@@ -53,6 +53,7 @@ class MainScreen(Frame):
             pane.restyle()
             self._follow(pane)
         self.run_worker(self._follow_health(), name="follow health", exit_on_error=True)
+        self.run_worker(self._follow_readiness(), name="follow readiness", exit_on_error=True)
         for conflict in self.keymap.conflicts:
             self.refuse(conflict)
         self.draw()
@@ -89,6 +90,20 @@ class MainScreen(Frame):
         async for _ in self.deck.console.store.watch_health():
             self.take_health()
             await asyncio.sleep(GATHER)
+
+    async def _follow_readiness(self) -> None:
+        assert self.deck is not None
+        async for moved in self.deck.console.readiness.watch():
+            self.take_readiness([found.key for found in moved])
+            await asyncio.sleep(GATHER)
+
+    def take_readiness(self, keys: Sequence[Key]) -> None:
+        """More is known of what is inside these servers."""
+        pane = self.panes["servers"]
+        rows = [pane.table.index.rows[key] for key in keys if key in pane.table.index.rows]
+        pane.table.take(rows, (), now=time.monotonic())
+        pane.show_head()
+        self.detail.checked(keys)
 
     def take_health(self) -> None:
         """A place has changed its health."""

@@ -6,6 +6,7 @@ from typing import Any
 from console.model.server import Server, deleted
 from console.model.status import Mood
 from console.text import cells
+from console.tui import readiness
 from console.tui.columns import Column
 from console.tui.paint import age, since, ticking
 from console.tui.spec import Cell, Cells, Group, PaneSpec, Scene, natural
@@ -39,15 +40,18 @@ def server_group(server: Server, scene: Scene) -> Group:
         Mood.ASKS: Group.NEEDS_YOU,
         Mood.MOVING: Group.IN_MOTION,
         Mood.UNKNOWN: Group.LAST_KNOWN,
-    }.get(server.mood, Group.CALM)
+    }.get(readiness.mood(server, scene), Group.CALM)
 
 
 def server_mood(server: Server, scene: Scene) -> tuple[str, str]:
     """A server's glyph and its role."""
-    return (scene.glyphs.stale, "stale") if scene.is_stale(server) else scene.glyphs.of(server.mood)
+    return (scene.glyphs.stale, "stale") if scene.is_stale(server) else scene.glyphs.of(readiness.mood(server, scene))
 
 
 def _task(server: Server, scene: Scene) -> Cell:
+    told = readiness.cell(server, scene)
+    if told is not None:
+        return told
     mood = server.mood
     if mood is Mood.BROKEN:
         return Cell(fault_words(server.fault.message) if server.fault else "no reason given", "error")
@@ -63,9 +67,9 @@ def _task(server: Server, scene: Scene) -> Cell:
     return Cell("locked", "muted") if server.locked else Cell()
 
 
-def _status(server: Server, role: str) -> Cell:
-    calm = server.mood in (Mood.WELL, Mood.RESTS)
-    return Cell(server.status, "muted" if calm else role, bold=server.mood is Mood.BROKEN, strike=deleted(server))
+def _status(server: Server, mood: Mood, role: str) -> Cell:
+    calm = mood in (Mood.WELL, Mood.RESTS)
+    return Cell(server.status, "muted" if calm else role, bold=mood is Mood.BROKEN, strike=deleted(server))
 
 
 def flavor_name(server: Server, scene: Scene) -> str:
@@ -106,11 +110,12 @@ def server_cells(server: Server, scene: Scene) -> Cells:
         told = (server.name, "UNKNOWN", was, server.address or none, *rest, server_age(server, scene))
         shown = tuple(text if isinstance(text, Cell) else Cell(text, "stale") for text in told)
         return (*shown, *(cell._replace(role="stale") for cell in wide))
-    role = scene.glyphs.of(server.mood)[1]
-    lively = server.mood not in (Mood.WELL, Mood.RESTS)
+    mood = readiness.mood(server, scene)
+    role = scene.glyphs.of(mood)[1]
+    lively = mood not in (Mood.WELL, Mood.RESTS)
     return (
         Cell(server.name or server.id, "strong", bold=lively),
-        _status(server, role),
+        _status(server, mood, role),
         _task(server, scene),
         Cell(server.address or none, "text" if server.address else "muted"),
         Cell(flavor_name(server, scene) or none),
@@ -122,7 +127,7 @@ def server_cells(server: Server, scene: Scene) -> Cells:
 
 
 def _server_order(server: Server, scene: Scene) -> tuple[Any, ...]:
-    mood = server.mood
+    mood = readiness.mood(server, scene)
     calm = mood in (Mood.WELL, Mood.RESTS)
     return (Mood.WELL if calm else mood, scene.rank(server.place), str(server.place), natural(server.name), server.id)
 
@@ -167,6 +172,7 @@ SERVERS = PaneSpec(
         "id": lambda row, scene: row.id,
         "status": lambda row, scene: row.status,
         "task": lambda row, scene: row.task_state or "",
+        "ready": readiness.word,
         "address": lambda row, scene: " ".join(a.addr for a in row.all_addresses()) or row.address or "",
         "flavor": flavor_name,
         "image": image_name,

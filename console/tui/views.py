@@ -14,6 +14,7 @@ from console.model.place import Row
 from console.model.server import Server
 from console.model.status import Mood
 from console.text import clean_lines, clean_tree
+from console.tui import readiness
 from console.tui.paint import Line, Span, age, byte_size, fit, gigabytes, megabytes, since, spans, width
 from console.tui.panes import PANES
 from console.tui.server_pane import flavor_name, image_name
@@ -70,6 +71,8 @@ def server_facts(server: Server, scene: Scene) -> list[Facts]:
         ("power", server.power),
         ("progress", f"{server.progress}%" if server.progress and server.mood is Mood.MOVING else None),
     ]
+    if ready := readiness.fact(server, scene):
+        state.append(("guest", ready))
     if server.fault:
         state.append(("fault", Span(server.fault.message, "error")))
         if server.fault.details:
@@ -244,41 +247,4 @@ def history_lines(records: Sequence[Mapping[str, Any]], scene: Scene) -> list[Li
                 Span(f"  {request[:8]}…{request[-4:]}" if len(request) > 13 else f"  {request}", "muted"),
             )
         )
-    return found
-
-
-def report_lines(report: Any, scene: Scene) -> list[Line]:
-    """The rungs of an SSH check, with times and bars."""
-    found: list[Line] = []
-    ready = bool(getattr(report, "ready", False))
-    verdict = Span("ready", "ok", True) if ready else Span("not ready", "error", True)
-    found += [spans("  ", Span("Ready?", "strong", True), "   ", verdict), ()]
-    rungs = list(getattr(report, "rungs", ()) or ())
-    total = sum(rung.took or 0.0 for rung in rungs) or 1.0
-    at = 0.0
-    for rung in rungs:
-        glyph, role = {
-            "ok": (scene.glyphs.done, "ok"),
-            "failed": (scene.glyphs.broken, "error"),
-        }.get(rung.state, (scene.glyphs.coming, "faint"))
-        took = rung.took or 0.0
-        lead, bar = round(30 * at / total), max(1 if took else 0, round(30 * took / total))
-        at += took
-        found.append(
-            spans(
-                "  ",
-                Span(glyph, role),
-                Span(f" {rung.name:<10} ", "strong" if role == "error" else "text"),
-                Span(f"{took:6.2f}s  " if took else " " * 9, "muted"),
-                Span(" " * lead + scene.glyphs.bar * bar + " " * max(0, 31 - lead - bar), role),
-                Span(rung.text, "error" if role == "error" else "muted"),
-            )
-        )
-    judged = getattr(report, "host_key", None)
-    grade = str(getattr(judged, "grade", judged) or "")
-    if grade:
-        words = {"console": "the one that the console log shows", "first-use": "seen for the first time"}.get(
-            grade, grade
-        )
-        found += [(), spans("  ", Span("host key   ", "muted"), Span(words, "error" if grade == "changed" else "text"))]
     return found
