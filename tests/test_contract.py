@@ -126,7 +126,7 @@ GUESTS = ("server.check", "server.run", "server.shell", "server.hostkeys")  # in
 PLACE = Place("lab", "one")
 GIVEN: dict[str, Any] = {
     "name": "new-1", "image": Image(id="i", name="img", place=PLACE, word="active"), "password": "correct-horse",
-    "command": "true",
+    "command": "true", "property": {"color": "blue"},
     "flavor": Flavor(id="f", name="big", place=PLACE, vcpus=2, ram=2048, disk=80),
 }  # fmt: skip
 

@@ -81,6 +81,22 @@ async def test_one_image_is_read_and_a_failed_snapshot_is_gone() -> None:
             await glance.image("i2")
 
 
+async def test_properties_are_added_or_replaced_and_our_marks_are_read() -> None:
+    async with opened() as (cloud, glance):
+        cloud.answers["PATCH /image/v2/images/i2"] = SNAPSHOT
+        await glance.set_image("i2", {"a/b~c": "1", "novadeck_op": "op"})
+        request, changes = cloud.last()
+        cloud.answers["/image/v2/images"] = {"images": [SNAPSHOT | {"novadeck_op": "op", "novadeck_schedule": "s"}]}
+        (image,) = await rows(glance.images(filters={"schedule": "s"}))
+    assert request.content_type == "application/openstack-images-v2.1-json-patch"
+    assert changes == [
+        {"op": "add", "path": "/a~1b~0c", "value": "1"},
+        {"op": "add", "path": "/novadeck_op", "value": "op"},
+    ]
+    assert (image.operation, image.schedule) == ("op", "s")
+    assert cloud.paths("/image")[-1] == "GET /image/v2/images?limit=1000&novadeck_schedule=s"
+
+
 async def test_an_image_is_deleted_once_and_that_it_is_gone_is_no_error() -> None:
     async with opened() as (cloud, glance):
         cloud.answers["DELETE /image/v2/images/i2"] = lambda request: web.Response(status=204)

@@ -105,6 +105,9 @@ class Dialect(Protocol):
     async def create_image(self, id: str, name: str, *, metadata: Mapping[str, str] | None = None) -> Accepted:
         """Make an image of a server's disk; `id` of the answer is the image's."""
 
+    async def set_image(self, id: str, properties: Mapping[str, str]) -> Accepted:
+        """Give an image these properties, each in the place of one that it has already."""
+
     async def delete_image(self, id: str) -> Accepted:
         """Order an image's end; one that is gone already is no error."""
 

@@ -31,6 +31,8 @@ class Image(Row, frozen=True, kw_only=True, gc=False):
     os_distro: str | None = None
     os_admin_user: str | None = None
     os_type: str | None = None
+    operation: str | None = None  # of ours, that made it
+    schedule: str | None = None  # of ours, that keeps and rotates it
 
     @property
     def status(self) -> str:

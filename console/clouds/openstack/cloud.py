@@ -39,7 +39,7 @@ _ORDERS = ("server.reboot", "server.resize", "server.confirm", "server.revert", 
 _COMPUTE_VERBS = frozenset((*_READ, *_ORDERS, "server.create", "server.delete"))
 _VERBS = {
     "compute": _COMPUTE_VERBS,
-    "image": frozenset(("image.list", "image.get", "image.delete")),
+    "image": frozenset(("image.list", "image.get", "image.delete", "image.set")),
     "network": frozenset(("network.list", "port.list")),
 }
 
@@ -148,6 +148,10 @@ class OpenStack(Orders):
     async def create_image(self, id: str, name: str, *, metadata: Mapping[str, str] | None = None) -> Accepted:
         """Make an image of a server's disk."""
         return await self.nova.create_image(id, name, metadata=metadata)
+
+    async def set_image(self, id: str, properties: Mapping[str, str]) -> Accepted:
+        """Give an image these properties."""
+        return await self.glance.set_image(id, properties)
 
     async def delete_image(self, id: str) -> Accepted:
         """Order an image's end."""

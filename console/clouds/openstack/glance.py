@@ -1,6 +1,6 @@
 """Images of Glance v2: its pages, its filters, and the properties that tell a snapshot from a base image."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 from console.clouds.dialect import Accepted, Filters
@@ -14,7 +14,14 @@ from console.wire.message import refuse_body, request_id
 
 PAGE = 1000  # images; left to itself Glance gives 25
 
-_FILTERS = {"server_id": "instance_uuid", "hidden": "os_hidden", "base_image_id": "base_image_ref"}
+_FILTERS = {
+    "server_id": "instance_uuid",
+    "hidden": "os_hidden",
+    "base_image_id": "base_image_ref",
+    "operation": "novadeck_op",
+    "schedule": "novadeck_schedule",
+}
+_PATCH = {"Content-Type": "application/openstack-images-v2.1-json-patch"}
 
 
 class Glance:
@@ -42,12 +49,22 @@ class Glance:
             refuse_body(reply, self.service.place, "something that is no image")
         return row
 
+    async def set_image(self, id: str, properties: Mapping[str, str]) -> Accepted:
+        """Give an image these properties, each in the place of one that it has already."""
+        changes = [{"op": "add", "path": f"/{_step(name)}", "value": value} for name, value in properties.items()]
+        return Accepted(request_id((await self.service.patch(f"images/{id}", changes, headers=_PATCH)).headers))
+
     async def delete_image(self, id: str) -> Accepted:
         """Order an image's end; one that is gone already is no error."""
         try:
             return Accepted(request_id((await self.service.delete(f"images/{id}")).headers))
         except NotFound as error:
             return Accepted(error.request_id)
+
+
+def _step(name: str) -> str:
+    """One step of a JSON pointer."""
+    return name.replace("~", "~0").replace("/", "~1")
 
 
 def _query(filters: Filters) -> list[tuple[str, Any]]:

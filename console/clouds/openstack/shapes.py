@@ -46,6 +46,8 @@ _IMAGE_NAMES = {
     "updated": "updated_at",
     "server_id": "instance_uuid",
     "base_image_id": "base_image_ref",
+    "operation": "novadeck_op",
+    "schedule": "novadeck_schedule",
 }
 _OURS = {"key": "novadeck:key", "place": "novadeck:place", "record": "novadeck:record"}
 
