@@ -314,7 +314,7 @@ async def open(
         from console.clouds.connect import beside
         from console.clouds.connect import connect as log_in
 
-        files = CloudFiles(accounts.looked_for, regions)
+        files = CloudFiles(accounts.looked_for, regions, paths)
         fleet_parts: dict[str, Any] = {
             "connect": partial(log_in, clock_now=clock.now, trace=trace, runtime=paths.runtime),
             "beside": beside,
@@ -343,11 +343,12 @@ async def open(
 class CloudFiles:
     """The files that the accounts came from, to be looked at again after a login was refused."""
 
-    def __init__(self, looked_for: Sequence[str], regions: Sequence[str] | None) -> None:
+    def __init__(self, looked_for: Sequence[str], regions: Sequence[str] | None, paths: Paths | None = None) -> None:
         self._regions = regions
+        self._own = paths or Paths()
         named = [Path(text.rpartition("=")[2]) for text in looked_for]
         found = [path for path in named if path.is_absolute()]
-        self._paths = [*found, *(path.with_name(f"secure{path.suffix}") for path in found)]
+        self._paths = [self._own.config_file, *found, *(path.with_name(f"secure{path.suffix}") for path in found)]
 
     def stamp(self) -> tuple[int, ...]:
         """When each of them was changed."""
@@ -355,17 +356,19 @@ class CloudFiles:
 
     async def read(self, cloud: str) -> Sequence[Account]:
         """What they say of this entry now."""
-        from console.clouds.accounts import find_accounts, in_thread
+        from console.clouds.accounts import in_thread
+        from console.core.entries import look
 
-        return (await in_thread(lambda: find_accounts([cloud], regions=self._regions))).accounts
+        return (await in_thread(lambda: look([cloud], regions=self._regions, paths=self._own))).accounts
 
 
 async def _look(clouds: Sequence[str] | None, regions: Sequence[str] | None, paths: Paths) -> AccountsFound:
     """What clouds.yaml and the OS_* variables say of the wanted clouds."""
-    from console.clouds.accounts import find_accounts, in_thread
+    from console.clouds.accounts import in_thread
+    from console.core.entries import look
 
     if clouds is None:
-        found = await in_thread(lambda: find_accounts(()))
+        found = await in_thread(lambda: look((), paths=paths))
         chosen = choose(found.names, found.default, load_saved(paths).clouds)
         if chosen is None:
             raise ConfigError(
@@ -375,7 +378,7 @@ async def _look(clouds: Sequence[str] | None, regions: Sequence[str] | None, pat
             return found
         clouds = chosen
     wanted = list(clouds)
-    return await in_thread(lambda: find_accounts(wanted, regions=regions))
+    return await in_thread(lambda: look(wanted, regions=regions, paths=paths))
 
 
 def choose(names: Sequence[str], default: str | None, last: Sequence[str] = ()) -> list[str] | None:

@@ -151,9 +151,9 @@ def writable(folder: Path) -> bool:
 
 def _clouds(problems: list[str]) -> dict[str, Any]:
     """The cloud entries and where was looked for them."""
-    from console.clouds.accounts import find_accounts
+    from console.core.entries import look
 
-    found = find_accounts()
+    found = look()
     problems += [str(problem) for problem in found.problems]
     entries: dict[str, dict[str, Any]] = {name: {"regions": []} for name in found.names}
     for account in found.accounts:

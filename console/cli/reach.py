@@ -51,19 +51,19 @@ def named_clouds(given: Given) -> list[str]:
 
 def found_accounts(given: Given) -> "Accounts":
     """The accounts to open; may block. Raises `UsageError` where there are several clouds and none was chosen."""
-    from console.clouds.accounts import find_accounts
+    from console.core.entries import look
     from console.core.settings import Paths, load_saved
     from console.session import choose
 
     clouds = named_clouds(given)
     if not clouds:
-        all = find_accounts(())
+        all = look(())
         chosen = choose(all.names, all.default, load_saved(Paths()).clouds)
         if chosen is None:
             hint = "Choose by --os-cloud (which may be given again) or OS_CLOUD."
             raise UsageError(f"There are several clouds: {', '.join(all.names)}.", hint=hint)
         clouds = chosen
-    found = find_accounts(clouds, regions=given.get("os_region_name"))
+    found = look(clouds, regions=given.get("os_region_name"))
     if not found.accounts:
         raise nothing_to_open(found, given.get("os_region_name", []))
     return found

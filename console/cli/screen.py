@@ -92,9 +92,9 @@ def _write_settings(paths: Paths, names: Sequence[str], key: Path, port: int) ->
 
 
 def _found() -> "Accounts":
-    from console.clouds.accounts import find_accounts
+    from console.core.entries import look
 
-    return find_accounts(())
+    return look(())
 
 
 def _wanted(given: Given, paths: Paths) -> list[str]:

@@ -2,7 +2,8 @@
 
 `config.toml` is the user's: read, never written; a mistake in it is told with its file and line, and a word that
 means nothing is a mistake too, since `read_onyl = true` must not leave a cloud writable. `saved.toml` is the
-program's. Clouds and their logins are in neither: they stay where OpenStack's other tools look for them.
+program's. Clouds and their logins stay where OpenStack's other tools look for them, but for those that such tools do
+not know: they may stand in `config.toml`, and a key among them is shown to nobody.
 """
 
 import os
@@ -91,12 +92,26 @@ class SshSettings(SshWay, frozen=True, forbid_unknown_fields=True):
 
 
 class CloudSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What holds for one entry of clouds.yaml."""
+    """What holds for one entry of clouds.yaml; or the entry itself, for a cloud that clouds.yaml cannot hold."""
 
     production: bool = False
     read_only: bool = False
     all_projects: bool = False
     ssh: SshSettings = SshSettings()
+    auth_type: str = ""
+    auth: dict[str, str] = {}
+    dialect: str = ""
+    regions: list[str] = []
+    pyrax_file: str = ""  # a credential file of pyrax, whose login it is
+
+    @property
+    def entry(self) -> dict[str, Any]:
+        """The login in the shape of clouds.yaml; nothing where it stands there."""
+        if not (self.auth_type or self.pyrax_file):
+            return {}
+        told = {"auth_type": self.auth_type, "auth": dict(self.auth), "novadeck_dialect": self.dialect}
+        told |= {"regions": list(self.regions), "pyrax_file": self.pyrax_file}
+        return {name: value for name, value in told.items() if value}
 
 
 class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -209,7 +224,12 @@ def explain(paths: Paths, environment: Mapping[str, str] = os.environ) -> Iterat
         if not isinstance(value, dict):
             yield name, str(value), source
         for inner, said in value.items() if isinstance(value, dict) else ():
-            yield f"{name}.{inner}", str(said), source
+            yield f"{name}.{inner}", str(_without_keys(said)), source
+
+
+def _without_keys(said: Any) -> Any:
+    """A cloud's settings with the names of what it logs in by, and not their values."""
+    return {**said, "auth": sorted(said["auth"])} if isinstance(said, dict) and said.get("auth") else said
 
 
 def load_saved(paths: Paths) -> Saved:
