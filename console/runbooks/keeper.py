@@ -145,7 +145,15 @@ class Keeper:
         """Carry one run that we hold to its end, from wherever it is."""
         record = await asyncio.to_thread(self.journal.run, id)
         run = self._run(record, await self._agreed(record))
-        known = {step.name: step for step in await asyncio.to_thread(self.journal.steps, id)}
+        async with run.leaving:
+            await self._walk_all(run)
+        state: State = "done" if not run.failure else "aborted" if await self.abort_wanted(run) else "failed"
+        await asyncio.to_thread(lambda: self.journal.close(self.me, id, state, self.clock.now()))
+        self.passed("closed")
+        return state
+
+    async def _walk_all(self, run: Run) -> None:
+        known = {step.name: step for step in await asyncio.to_thread(self.journal.steps, run.id)}
         names = run.runbook.names
         first = max((names.index(name) for name in known), default=0)
         for number, step in enumerate(run.runbook.steps[first:], first):
@@ -155,10 +163,6 @@ class Keeper:
             if (run.failure and not step.cleanup) or not (written or step.when(run)):
                 continue
             await self._walk(run, number, step, written)
-        state: State = "done" if not run.failure else "aborted" if await self.abort_wanted(run) else "failed"
-        await asyncio.to_thread(lambda: self.journal.close(self.me, id, state, self.clock.now()))
-        self.passed("closed")
-        return state
 
     def _run(self, record: RunRecord, runbook: Runbook) -> Run:
         return Run(

@@ -14,12 +14,14 @@ done, which put the world in order: thaw, revert, take the mark away.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from console.actions.action import Order, Outcome, find_action, perform
 from console.actions.declared import Ask, action
 from console.actions.ground import Ground
+from console.actions.legal import RULES
 from console.actions.waits import Wait
 from console.clouds.dialect import Accepted, Dialect
 from console.errors import ActionRefused, CloudError, ConsoleError, Unreachable
@@ -106,6 +108,8 @@ class Run:
     failure: str = ""
     before: Facts = field(default_factory=dict)  # what the step's `before` found
     doing: str = ""  # what the step does now, in words; shown to whoever watches
+    here: dict[str, Any] = field(default_factory=dict)  # what this keeper's steps hand on: open logins, no facts
+    leaving: AsyncExitStack = field(default_factory=AsyncExitStack)  # lets go of it, however this keeper ends the run
 
     @property
     def dialect(self) -> Dialect:
@@ -167,9 +171,13 @@ def runbook(
     steps: Sequence[Step],
     help: str,
     asks: Sequence[Ask] = (),
+    like: str = "",
     **more: Any,
 ) -> Runbook:
-    """Declare a runbook, and with it the action that starts it: keys, menus, help and sub-commands follow."""
+    """Declare a runbook, and with it the action that starts it: keys, menus, help and sub-commands follow.
+
+    It is allowed for a server whenever the action `like` is.
+    """
     declared = Runbook(name, version, title, tuple(steps))
     if len(set(declared.names)) != len(declared.names):
         raise ValueError(f"two steps of {name} have one name")
@@ -183,6 +191,8 @@ def runbook(
 
     start.__doc__ = help
     action(name, title=title, command=command, asks=asks, **more)(start)
+    if like:
+        RULES[name] = RULES[like]
     RUNBOOKS[name] = declared
     return declared
 
