@@ -44,8 +44,11 @@ class Clock:
 
     def after(self, seconds: float, do: Due) -> None:
         """Call `do` once that many seconds of a life cycle (at speed 1) have passed."""
-        due = self.time() + seconds / (self.speed or 1.0)
-        heapq.heappush(self._queue, (due, next(self._order), do))
+        self.at(self.time() + seconds / (self.speed or 1.0), do)
+
+    def at(self, moment: float, do: Due) -> None:
+        """Call `do` when it is that time in the cloud: what a calendar or a promised deadline names, at any speed."""
+        heapq.heappush(self._queue, (moment, next(self._order), do))
         self._arm()
 
     async def advance(self, seconds: float) -> None:

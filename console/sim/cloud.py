@@ -20,6 +20,7 @@ from console.sim.nova import nova_service
 from console.sim.nova_api import Nova
 from console.sim.records import Ids
 from console.sim.region import Region
+from console.sim.seed import Seed
 from console.sim.service import Service
 from console.sim.trouble import Trouble
 
@@ -73,19 +74,26 @@ class Cloud:
         self.by_port = by_port
         self.ids = Ids(f"{ground.seed}/{name}")
         self.identity = Identity(ground.clock, self.ids, ground.token_seconds)
-        self.keystone = Keystone(ground.clock, self.identity, ground.trouble)
+        self.keystone: Service = self._identity_service(ground)
         self.admin_project, self.project = self._projects()
         self.admin, self.user = self._people()
-        self.regions: dict[str, Place] = {
-            region: Place(region, ground, self.identity, name, Ids(f"{ground.seed}/{name}/{region}"))
-            for region in regions
-        }
+        self.regions: dict[str, Place] = {region: self._region(region, ground) for region in regions}
         self.keystone.cloud = name
         self.fronts: list[Front] = []
         self.service_ids = {
             kind: self.ids.hex() for kind in ("identity", "compute", "image", "network", "block-storage", "volumev3")
         }
         self.identity.catalog = self.catalog
+
+    def _identity_service(self, ground: Ground) -> Service:
+        return Keystone(ground.clock, self.identity, ground.trouble)
+
+    def _region(self, region: str, ground: Ground) -> Place:
+        return Place(region, ground, self.identity, self.name, Ids(f"{ground.seed}/{self.name}/{region}"))
+
+    def seed(self, place: Place, number: int) -> Seed:
+        """What fills a region of this cloud; `number` sets it apart from the estate's other regions."""
+        return Seed(place, place.machine, number, self.admin_project, self.user, self.project)
 
     def _projects(self) -> tuple[Project, Project]:
         return self.identity.add_project("admin", "Administration"), self.identity.add_project("demo", "The fleet")
@@ -97,23 +105,26 @@ class Cloud:
         self.identity.grant(user, self.project, "member", "reader")
         return admin, user
 
+    def _layout(self) -> list[dict[str, Service]]:
+        if self.by_port:
+            services = [service for place in self.regions.values() for service in place.services.values()]
+            return [{"": service} for service in (self.keystone, *services)]
+        shared: dict[str, Service] = {"/identity": self.keystone}
+        for place in self.regions.values():
+            prefix = f"/{place.name}" if len(self.regions) > 1 else ""
+            shared |= {f"{prefix}/{PATHS[kind]}": service for kind, service in place.services.items()}
+        return [shared]
+
     async def open(self) -> None:
         """Listen: a port for each service, or one port with a path for each."""
-        layout: list[dict[str, Service]] = []
-        if self.by_port:
-            layout = [{"": self.keystone}]
-            layout += [{"": service} for place in self.regions.values() for service in place.services.values()]
-        else:
-            shared: dict[str, Service] = {"/identity": self.keystone}
-            for place in self.regions.values():
-                prefix = f"/{place.name}" if len(self.regions) > 1 else ""
-                shared |= {f"{prefix}/{PATHS[kind]}": service for kind, service in place.services.items()}
-            layout = [shared]
-        for mounts in layout:
+        for mounts in self._layout():
             front = Front(mounts)
             self.fronts.append(front)
             await front.open()
         self.identity.url = self.keystone.base
+        self._tell_places()
+
+    def _tell_places(self) -> None:
         for place in self.regions.values():
             place.compute.views.bare = place.compute.base
             place.compute.views.root = place.compute.base + "/v2.1"
@@ -145,6 +156,13 @@ class Cloud:
             for interface in ("public", "internal")
         ]
         return {"endpoints": endpoints, "id": self.service_ids[kind], "type": kind, "name": name}
+
+    def entries(self) -> dict[str, dict[str, Any]]:
+        """Its entries of a clouds.yaml: as the user and as the administrator."""
+        return {
+            self.name: self.entry(self.user, self.project),
+            f"{self.name}-admin": self.entry(self.admin, self.admin_project),
+        }
 
     def entry(self, user: User, project: Project) -> dict[str, Any]:
         """A clouds.yaml entry."""

@@ -20,8 +20,8 @@ from console.sim.clock import Clock
 from console.sim.cloud import Cloud, Ground, Place
 from console.sim.control import Control
 from console.sim.guest import GuestHouse
+from console.sim.rackspace import RackspaceCloud
 from console.sim.records import Server
-from console.sim.seed import Seed
 from console.sim.trouble import Trouble
 
 
@@ -39,6 +39,8 @@ class Estate:
         seed: int = 1,
         token_seconds: float = 3600,
         guest_port: int = 22,
+        firstgen: bool = False,
+        rackspace: bool = False,
     ) -> None:
         self.size = servers
         self.clock = Clock(speed)
@@ -55,6 +57,8 @@ class Estate:
         for index in range(clouds):
             name = catalog.CLOUDS[index] if index < len(catalog.CLOUDS) else f"cloud-{index + 1}"
             self.clouds[name] = Cloud(ground, name, [next(names) for _ in range(numbers[index])], index % 2 == 0)
+        if firstgen or rackspace:
+            self.clouds[RackspaceCloud.called] = RackspaceCloud(ground, firstgen=firstgen, next_one=rackspace)
 
     async def __aenter__(self) -> Self:
         self._fill()
@@ -83,7 +87,7 @@ class Estate:
         public = self.key.export_public_key().decode().strip()
         places = self.places
         for number, (cloud, place) in enumerate(places):
-            seed = Seed(place, place.machine, number, cloud.admin_project, cloud.user, cloud.project)
+            seed = cloud.seed(place, number)
             seed.offer(cloud.by_port, public)
             seed.populate(number, len(places), self.size)
         self._first_guests()
@@ -92,7 +96,7 @@ class Estate:
         fleet = [s for _, place in self.places for s in list(place.nova.servers.values())[:20]]
         fleet = [s for s in fleet if s.vm_state == "active" and s.task_state is None]
         rows = [iter([s for s in fleet if s.id in place.nova.servers]) for _, place in self.places]
-        for index in range((self.guests.room + 1) // 2):
+        for index in range((self.guests.room + 1) // 2 if rows else 0):
             server = next(rows[index % len(rows)], None)
             if server is not None:
                 self.guests.create(server)
@@ -106,12 +110,8 @@ class Estate:
         return "Debian GNU/Linux 12"
 
     def clouds_yaml(self) -> dict[str, Any]:
-        """What a clouds.yaml for this estate says: each cloud as its user and as its administrator."""
-        entries: dict[str, Any] = {}
-        for name, cloud in self.clouds.items():
-            entries[name] = cloud.entry(cloud.user, cloud.project)
-            entries[f"{name}-admin"] = cloud.entry(cloud.admin, cloud.admin_project)
-        return {"clouds": entries}
+        """What a clouds.yaml for this estate says: each cloud as its user, and as its administrator."""
+        return {"clouds": {name: entry for cloud in self.clouds.values() for name, entry in cloud.entries().items()}}
 
     def write_clouds_yaml(self, folder: Path) -> Path:
         """Write clouds.yaml and the private key id_demo, for this user's eyes only."""
@@ -132,4 +132,4 @@ def _write_private(path: Path, text: str) -> None:
 
 
 def _shares(total: int, parts: int) -> list[int]:
-    return [total // parts + (index < total % parts) for index in range(parts)]
+    return [total // parts + (index < total % parts) for index in range(parts)] if parts else []

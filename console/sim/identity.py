@@ -32,6 +32,7 @@ class User:
     password: str
     roles: dict[str, tuple[str, ...]] = field(default_factory=dict)
     default_project: str | None = None
+    api_key: str = ""
 
 
 @dataclass(slots=True)

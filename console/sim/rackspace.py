@@ -1,0 +1,77 @@
+"""A cloud like Rackspace's: one account, whose first generation (v1.0) and next generation have logins in common.
+
+Either half can be had alone; what its regions are made of is in `rackspace_region`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from console.sim.cloud import Cloud, Ground
+from console.sim.firstgen import firstgen_service
+from console.sim.firstgen_api import FirstGen
+from console.sim.identity import Project, User
+from console.sim.rackspace_identity import RackspaceIdentity
+from console.sim.service import Service
+
+REGIONS = ("DFW", "ORD")
+ACCOUNT = "820712"
+
+
+class RackspaceCloud(Cloud):
+    """The account and its clouds; `first` is the first generation, where there is one."""
+
+    called = "rackspace"
+
+    def __init__(self, ground: Ground, *, firstgen: bool, next_one: bool) -> None:
+        super().__init__(ground, self.called, list(REGIONS) if next_one else [], by_port=True)
+        self.first: FirstGen | None = None
+        if firstgen:
+            self.first = firstgen_service(ground.clock, self.ids, ACCOUNT, self.identity, ground.trouble)
+            self.first.cloud = self.name
+
+    def _identity_service(self, ground: Ground) -> Service:
+        return RackspaceIdentity(ground.clock, self.identity, ground.trouble)
+
+    def _projects(self) -> tuple[Project, Project]:
+        project = Project(ACCOUNT, ACCOUNT)
+        self.identity.projects[ACCOUNT] = project
+        return self.identity.add_project("provider"), project
+
+    def _people(self) -> tuple[User, User]:
+        provider = self.identity.add_user("provider", "")
+        user = self.identity.add_user("demo", f"{self.name}-secret")
+        user.api_key = self.ids.hex()
+        self.identity.grant(user, self.project, "identity:user-admin", "compute:default")
+        return provider, user
+
+    def _layout(self) -> list[dict[str, Service]]:
+        return super()._layout() + ([{"": self.first}] if self.first is not None else [])
+
+    def _tell_places(self) -> None:
+        super()._tell_places()
+        if self.first is not None and isinstance(self.keystone, RackspaceIdentity):
+            self.keystone.first_url = self.first.url
+
+    def catalog(self, project_id: str) -> list[dict[str, Any]]:
+        """The services and where they are, as Identity v2.0 tells."""
+        rows: list[dict[str, Any]] = []
+        if self.first is not None:
+            old = {"publicURL": self.first.url, "tenantId": ACCOUNT, "versionId": "1.0",
+                   "versionInfo": f"{self.first.base}/v1.0", "versionList": f"{self.first.base}/"}  # fmt: skip
+            rows.append({"name": "cloudServers", "type": "compute", "endpoints": [old]})
+        return rows
+
+    def entries(self) -> dict[str, dict[str, Any]]:
+        """Its entries of a clouds.yaml: the first generation by the old login, the next one by Identity v2.0."""
+        login = {"username": self.user.name, "api_key": self.user.api_key}
+        found: dict[str, dict[str, Any]] = {}
+        if self.first is not None:
+            found["legacy"] = {
+                "auth_type": "firstgen_apikey",
+                "auth": login | {"auth_url": f"{self.keystone.base}/v1.0"},
+            }
+        if self.regions:
+            auth = login | {"auth_url": f"{self.keystone.base}/v2.0"}
+            found[self.name] = {"auth_type": "rackspace_apikey", "auth": auth, "regions": list(self.regions)}
+        return found
