@@ -2,16 +2,17 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from still_screen import screen_text
 from textual.pilot import Pilot
 
 import console
-from console.core.settings import CloudSettings, Paths, Settings, SshSettings
+from console.core.settings import CloudSettings, Paths, Rule, Settings, SshSettings
 from console.model.server import Server
 from console.sim.estate import Estate
 from console.tui.app import NovadeckApp
@@ -78,18 +79,17 @@ class Deck:
         return screen_text(self.app)
 
 
-def screen_text(app: Any) -> str:
-    """The whole screen as text, one line for each of its lines."""
-    width, height = app.size
-    lines = app.screen._compositor.render_strips(app.size)
-    return "\n".join("".join(segment.text for segment in line)[:width].rstrip() for line in lines[:height])
-
-
 @asynccontextmanager
 async def deck(
-    folder: Path, *, size: tuple[int, int] = (160, 50), theme: str = "nocturne", glyphs: Glyphs = UNICODE, **knobs: Any
+    folder: Path,
+    *,
+    size: tuple[int, int] = (160, 50),
+    theme: str = "nocturne",
+    glyphs: Glyphs = UNICODE,
+    rules: Sequence[Rule] = (),
+    **knobs: Any,
 ) -> AsyncIterator[Deck]:
-    """The app over two clouds of the embedded estate, which live faster than real ones."""
+    """The app over two clouds of the embedded estate, which live faster than real ones, under the user's rules."""
     knobs = {"servers": 28, "clouds": 2, "regions": 2, "guests": 0, "speed": 8.0, "seed": 1} | knobs
     consoles: list[console.Console] = []
     async with Estate(**knobs) as estate:
@@ -104,7 +104,7 @@ async def deck(
         @asynccontextmanager
         async def opened() -> AsyncIterator[console.Console]:
             paths = Paths(folder / "config", folder / "state", folder / "run")
-            async with console.open(names, settings=Settings(clouds=clouds), paths=paths) as one:
+            async with console.open(names, settings=Settings(clouds=clouds, rules=list(rules)), paths=paths) as one:
                 consoles.append(one)
                 yield one
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from screen_pilot import screen_text
 from standin import DFW, NOW, StandIn, flavors, opened, sample, server
+from still_screen import screen_text
 
 from console.actions.action import ACTIONS
 from console.core.health import Health

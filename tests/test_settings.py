@@ -4,7 +4,17 @@ from pathlib import Path
 
 import pytest
 
-from console.core.settings import CloudSettings, Paths, Saved, Settings, explain, load_saved, load_settings, save
+from console.core.settings import (
+    CloudSettings,
+    Paths,
+    Saved,
+    SavedView,
+    Settings,
+    explain,
+    load_saved,
+    load_settings,
+    save,
+)
 from console.errors import ConfigError
 
 
@@ -91,8 +101,20 @@ def test_where_each_value_came_from_is_told(paths: Paths) -> None:
     assert told["state folder"] == (str(paths.state), "default")
 
 
+def test_a_column_of_ones_own_is_read_and_a_wrong_one_is_named_with_its_line(paths: Paths) -> None:
+    write(paths, '[[columns.servers]]\nname = "role"\npath = "metadata.role"\nwidth = 8\n')
+    (column,) = load_settings(paths).columns["servers"]
+    assert (column.name, column.path, column.width) == ("role", "metadata.role", 8)
+    write(paths, 'ascii = true\n[[columns.servers]]\nname = "role"\npath = "a..b"\n')
+    with pytest.raises(ConfigError, match=r"line 2: columns: no path to a value: '\.\.b'"):
+        load_settings(paths)
+    write(paths, '[[columns.servers]]\nname = "My Role"\npath = "a"\n')
+    with pytest.raises(ConfigError, match=r"line 2: columns\.name"):
+        load_settings(paths)
+
+
 def test_what_is_kept_comes_back_and_only_its_owner_may_read_it(paths: Paths) -> None:
-    saved = Saved(clouds=["prod", "lab"], theme="mono", views={"servers": {"sort": "age", "wide": True}})
+    saved = Saved(clouds=["prod", "lab"], theme="mono", views={"old": SavedView(sort="-age", wide=True)})
     save(paths, saved)
     assert load_saved(paths) == saved
     assert paths.saved_file.stat().st_mode & 0o777 == 0o600

@@ -15,6 +15,7 @@ from typing import Any
 
 from textual.app import App
 
+from console.core.settings import OwnColumn
 from console.errors import ConfigError, ConsoleError
 from console.tui.commands import Commands
 from console.tui.deck import Deck
@@ -24,6 +25,8 @@ from console.tui.paint import Span, spans
 from console.tui.screen import MainScreen
 from console.tui.theme import ASCII, UNICODE, Glyphs, Ink, Theme, choose_theme, depth, theme_files, wants_ascii
 from console.tui.theming import ThemePick, Wardrobe
+
+KEEP = 30.0  # seconds between two looks whether the session differs from what is kept of it
 
 OpenConsole = Callable[..., AbstractAsyncContextManager[Any]]
 
@@ -53,6 +56,7 @@ class NovadeckApp(App[ExitRequest | None]):
         folders: Sequence[Path] = (),
         opening: Sequence[str] = (),
         colours: str = "full",
+        columns: Mapping[str, Sequence[OwnColumn]] | None = None,
     ) -> None:
         super().__init__()
         self.animation_level = "none"
@@ -63,7 +67,7 @@ class NovadeckApp(App[ExitRequest | None]):
         self._opening = tuple(opening)
         self._leaving = asyncio.Event()
         self._asking = asyncio.Lock()
-        self.main = MainScreen(self.ink, glyphs, self._run, self._keys)
+        self.main = MainScreen(self.ink, glyphs, self._run, self._keys, columns)
         self.main.opening = self._opening
         self.commands_of_screen = Commands(self.main, self.leave, self.choose_theme)
         self._use(self.wardrobe.fitted(theme))
@@ -123,6 +127,9 @@ class NovadeckApp(App[ExitRequest | None]):
             self.first_run("", "", looked=tuple(getattr(console.accounts, "looked_for", ())), problems=problems)
             return
         self.main.connect(Deck(console, self.glyphs))
+        viewing = self.commands_of_screen.viewing
+        viewing.begin()
+        self.set_interval(KEEP, viewing.keep)
         for problem in console.problems:
             self.main.refuse(str(problem))
 
@@ -136,6 +143,7 @@ class NovadeckApp(App[ExitRequest | None]):
 
     def leave(self) -> None:
         """Restore the terminal; what is open is closed behind it."""
+        self.commands_of_screen.viewing.keep()
         self._leaving.set()
         self.exit(None)
 
@@ -214,7 +222,7 @@ def run(
     chosen = choose_theme(name, folders)
     glyphs = ASCII if plain or wants_ascii() else UNICODE
     keys = dict(getattr(settings, "keys", None) or {})
-    app = NovadeckApp(open_console, chosen, glyphs, keys, folders, opening, depth())
+    app = NovadeckApp(open_console, chosen, glyphs, keys, folders, opening, depth(), getattr(settings, "columns", None))
     answer = app.run(mouse=True)
     if app.failure is not None:
         raise app.failure

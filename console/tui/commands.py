@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from console.model.place import Key, Row
 from console.model.server import Server
 from console.tui.acting import Acting
 from console.tui.clipboard import copy
@@ -12,6 +13,7 @@ from console.tui.keys import COMMANDS
 from console.tui.panes import PANES
 from console.tui.pickers import Pages, Palette
 from console.tui.screen import MainScreen
+from console.tui.viewing import Viewing, described
 
 
 class Commands:
@@ -20,6 +22,8 @@ class Commands:
     def __init__(self, screen: MainScreen, quit: Callable[[], None], choose_theme: Callable[[], None]) -> None:
         self.screen, self.quit = screen, quit
         self.acting = Acting(screen)
+        self.viewing = Viewing(screen, self._reopen)
+        screen.note_view = self.viewing.note
         page = screen.page
         self._do: dict[str, Callable[[], Any]] = {
             "down": lambda: screen.move(1),
@@ -46,6 +50,12 @@ class Commands:
             "mark": self._mark,
             "mark_all": lambda: self._pane("mark_all"),
             "failures": self.acting.show_failures,
+            "last_view": self.viewing.last,
+            "older_view": self.viewing.back,
+            "newer_view": self.viewing.forth,
+            "views": self.viewing.pick,
+            "keep_view": self.viewing.name_view,
+            "zoom": screen.zoom,
             "copy": self._copy,
             "refresh": self._refresh,
             "palette": self._palette,
@@ -61,10 +71,13 @@ class Commands:
         if name.startswith("pane."):
             self.screen.close_detail()
             self.screen.choose_pane(name.partition(".")[2])
+        elif name.startswith("view."):
+            self.viewing.show(name.partition(".")[2])
         elif name in self._do:
             self._do[name]()
         else:
             self.acting.start(name)
+        self.viewing.note()
 
     def _pane(self, method: str) -> None:
         if not self.screen.detail.is_open:
@@ -85,6 +98,17 @@ class Commands:
         row = self.screen.pane.table.cursor_row
         if row is None or deck is None:
             return
+        self._open_row(row, tab)
+
+    def _reopen(self, key: Key, tab: str) -> None:
+        """Open a row again that was looked at before, if it is still there."""
+        row = self.screen.pane.table.index.rows.get(key)
+        if row is not None:
+            self._open_row(row, tab)
+
+    def _open_row(self, row: Row, tab: str) -> None:
+        deck, detail = self.screen.deck, self.screen.detail
+        assert deck is not None
         if tab in ("Console log", "History") and not isinstance(row, Server):
             self.screen.refuse(f"Only servers have a {tab.lower()}.")
             return
@@ -159,4 +183,6 @@ class Commands:
             found.append(
                 (f"pane.{name}", spec.title.lower(), keymap.key(f"pane.{name}"), f"Show {spec.title.lower()}.")
             )
+        views = self.viewing.named()
+        found += [(f"view.{name}", name, "", f"{view.pane}: {described(view)}") for name, view in views.items()]
         return found + [(c.name, c.title, keymap.key(c.name), c.help) for c in COMMANDS if c.palette]

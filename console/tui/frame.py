@@ -7,14 +7,18 @@ painted.
 
 import datetime as dt
 import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from textual import events
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
 
+from console.core.settings import OwnColumn
 from console.model.place import Row
 from console.tui import footer
+from console.tui.custom import with_columns
 from console.tui.deck import Deck
 from console.tui.detail import Detail
 from console.tui.keys import COMMANDS, Keymap, make_keymap
@@ -36,8 +40,10 @@ class Frame(Screen[None]):
     AUTO_FOCUS = ""
     BINDINGS = []
 
-    def __init__(self, ink: Ink, glyphs: Glyphs) -> None:
+    def __init__(self, ink: Ink, glyphs: Glyphs, columns: Mapping[str, Sequence[OwnColumn]] | None = None) -> None:
         super().__init__(id="main")
+        self.specs = with_columns(PANES, columns or {})
+        self.zoomed = False
         self.ink, self.glyphs = ink, glyphs
         self.deck: Deck | None = None
         self.keymap: Keymap = make_keymap(())
@@ -65,7 +71,7 @@ class Frame(Screen[None]):
     def compose(self) -> ComposeResult:
         """Everything is there from the first frame on; layouts show and hide."""
         ink, glyphs = self.ink, self.glyphs
-        for name, spec in PANES.items():
+        for name, spec in self.specs.items():
             self.panes[name] = ResourcePane(spec, Scene(glyphs=glyphs), ink)
         yield Sheet(ink, id="header", ground="surface")
         yield Sheet(ink, id="gap")
@@ -91,7 +97,8 @@ class Frame(Screen[None]):
 
     def lay_out(self) -> None:
         """Show and hide what this terminal has room for."""
-        shape = self.layout_shape = shape_of(self.size.width or 80, self.size.height or 24)
+        shape = shape_of(self.size.width or 80, self.size.height or 24)
+        shape = self.layout_shape = replace(shape, beside=shape.beside and not self.zoomed)
         self.query_one("#small").display = not shape.enough
         for name in ("header", "gap", "body", "operations", "refusal", "footer"):
             self.query_one(f"#{name}").display = shape.enough
@@ -102,7 +109,13 @@ class Frame(Screen[None]):
             pane.reshape(shape)
         self.draw()
 
+    def zoom(self) -> None:
+        """Give the whole width to the pane that has the keys, or share it again."""
+        self.zoomed = not self.zoomed
+        self.lay_out()
+
     def show_panes(self) -> None:
+        """Show the pane that has the keys, and those that stand beside it; or the view of one row."""
         shape, detail = self.layout_shape, self.detail.is_open
         self.query_one("#body").display = shape.enough and not detail
         self.detail.display = shape.enough and detail

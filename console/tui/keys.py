@@ -77,6 +77,12 @@ COMMANDS: tuple[Command, ...] = (
     Command("mark", ("space",), "mark", "Mark the row: keys then act on all marked rows.", "Find", 1),
     Command("mark_all", ("*",), "mark all", "Mark every row that is shown; again takes the marks away.", "Find"),
     Command("failures", ("F",), "what failed", "What failed last, why, and enter to try it again.", "See"),
+    Command("last_view", ("-",), "last view", "The view of before, and again back.", "Find"),
+    Command("older_view", ("[",), "back", "Back through the views that you came from.", "Find"),
+    Command("newer_view", ("]",), "forth", "Forth again through the views.", "Find"),
+    Command("views", ("v",), "views", "The views that you gave a name.", "Find"),
+    Command("keep_view", ("ctrl+s",), "keep view", "Give this view a name: pane, filter, order and width.", "Find"),
+    Command("zoom", ("Z",), "zoom", "Give the whole width to this pane, or share it again.", "See"),
     Command("copy", ("c",), "copy id", "Copy the id of the row.", "See"),
     Command("refresh", ("ctrl+r",), "ask now", "Ask the clouds now, also those that refused a login.", "Screen"),
     Command(

@@ -12,8 +12,8 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 
 from console.core.filters import parse
-from console.tui.columns import EDGE, NARROW_EDGE
 from console.model.place import Key
+from console.tui.columns import EDGE, NARROW_EDGE
 from console.tui.edit import Edit
 from console.tui.index import Sorting
 from console.tui.neighbours import sharing
@@ -90,7 +90,7 @@ class ResourcePane(Vertical):
         self.table.restyle()
         self.show_head()
 
-    def arrange(self, filter: str, sorting: Sorting | None, problems: bool, wide: bool) -> None:
+    def look(self, filter: str, sorting: Sorting | None, problems: bool, wide: bool) -> None:
         """Look at the rows in another way, all at once."""
         index = self.table.index
         index.filter, index.sorting, index.problems = parse(filter, self.spec.fields), sorting, problems

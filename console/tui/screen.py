@@ -11,6 +11,7 @@ from typing import Any
 
 from textual import events
 
+from console.core.settings import OwnColumn
 from console.model.place import Key, Row
 from console.tui.deck import Deck
 from console.tui.edit import Edit
@@ -28,9 +29,17 @@ REFUSAL = 6.0
 class MainScreen(Frame):
     """The frame, fed by an open console and by the keyboard."""
 
-    def __init__(self, ink: Ink, glyphs: Glyphs, run: Callable[[str], None], keys: Mapping[str, str]) -> None:
-        super().__init__(ink, glyphs)
+    def __init__(
+        self,
+        ink: Ink,
+        glyphs: Glyphs,
+        run: Callable[[str], None],
+        keys: Mapping[str, str],
+        columns: Mapping[str, Sequence[OwnColumn]] | None = None,
+    ) -> None:
+        super().__init__(ink, glyphs, columns)
         self.run_command, self.chosen_keys = run, keys
+        self.note_view: Callable[[], None] = lambda: None
         self.last_key = 0.0
         self._names_moved = False
         self._servers_moved = False
@@ -238,6 +247,7 @@ class MainScreen(Frame):
         elif edit.press(event):
             pane.set_filter(edit.text)
         pane.show_head()
+        self.note_view()
 
     def open_filter(self) -> None:
         """Type into the filter from now on."""

@@ -369,15 +369,15 @@ class Table(Widget):
             if len(self._strips) > 2000:
                 self._strips.clear()
             painted = self._painted[key] = self._paint(key)
-            strip = self._strips[key, here, marked] = self._draw(painted, here, marked)
+            strip = self._strips[key, here, marked] = self._draw(painted, here, marked, key in self.warned)
         return strip
 
-    def _draw(self, painted: Painted, here: bool, marked: bool) -> Strip:
+    def _draw(self, painted: Painted, here: bool, marked: bool, warned: bool) -> Strip:
         glyphs, ink = self.scene.glyphs, self.ink
         ground = "cursor" if here else "background"
         glyph, role = painted.mood
-        mark = glyphs.marked if marked else glyphs.cursor if here else " "
-        pointer = Segment(mark, ink.style("accent", ground, reverse=here and marked))
+        mark = (glyphs.beware if warned else glyphs.marked) if marked else glyphs.cursor if here else " "
+        pointer = Segment(mark, ink.style("warn" if warned else "accent", ground, reverse=here and marked))
         if self.edge == NARROW_EDGE:
             lead = pointer if here or marked else Segment(glyph, ink.style(role, ground))
             segments = [lead, Segment(" ", ink.style("text", ground))]
