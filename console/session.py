@@ -29,7 +29,9 @@ from console.model.flavor import Flavor
 from console.model.image import Image
 from console.model.keypair import KeyPair
 from console.model.place import Key, Place, Row
+from console.model.quota import Allowance
 from console.model.server import Server
+from console.model.zone import Zone
 from console.text import Secret
 
 if TYPE_CHECKING:
@@ -89,6 +91,8 @@ class Console:
         self.images = Collection(Image, fleet, store, clock)
         self.flavors = Collection(Flavor, fleet, store, clock)
         self.keypairs = Collection(KeyPair, fleet, store, clock)
+        self.allowances = Collection(Allowance, fleet, store, clock)
+        self.zones = Collection(Zone, fleet, store, clock)
         self.passwords: dict[str, Secret] = {}
         self._remembered: list[Watch[Any]] = [store.watch(Server), store.watch(Image)]
         self._tasks: list[asyncio.Task[None]] = []
@@ -98,7 +102,7 @@ class Console:
 
     def of(self, kind: type[R]) -> Collection[R]:
         """The collection of a noun."""
-        for collection in (self.servers, self.images, self.flavors, self.keypairs):
+        for collection in (self.servers, self.images, self.flavors, self.keypairs, self.allowances, self.zones):
             if issubclass(kind, collection.row):
                 return collection  # type: ignore[return-value]
         return Collection(kind, self.fleet, self.store, self.clock)

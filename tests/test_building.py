@@ -101,7 +101,7 @@ async def test_everything_that_can_be_given(ground: SmallGround) -> None:
         password="pass-word-1",
         access_ipv4="10.1.2.3",
         access_ipv6="::babe:67.23.10.132",
-        availability_zone=(await ground.dialect(ground.places[0]).zones())[0],
+        availability_zone=(await ground.dialect(ground.places[0]).zones())[0].name,
         security_group="default",
         config_drive=True,
         tag=["one", "two"],

@@ -148,7 +148,7 @@ async def test_zones_migrations_and_volumes() -> None:
             {"zoneName": "az3\x1b", "zoneState": None},
         ]
         cloud.answers["/compute/v2.1/os-availability-zone"] = {"availabilityZoneInfo": zones}
-        assert await nova.zones() == ["az1", "az3␛"]
+        assert [zone["zoneName"] for zone in await nova.zone_records()] == ["az1", "az2", "az3␛"]
         cloud.answers["/compute/v2.1/os-migrations?instance_uuid=s1"] = {"migrations": [{"id": 1, "status": "done"}]}
         assert await nova.migrations(instance_uuid="s1") == [{"id": 1, "status": "done"}]
         cloud.answers["POST /compute/v2.1/servers/s1/os-volume_attachments"] = {"volumeAttachment": {}}

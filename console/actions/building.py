@@ -171,7 +171,7 @@ async def _check_zone(order: Order) -> None:
     zone = str(order.given.get("availability_zone", "")).partition(":")[0]
     if not zone or "zone.list" not in order.dialect.verbs:
         return
-    known = await order.dialect.zones()
+    known = [one.name for one in await order.dialect.zones() if one.available]
     if known and zone not in known:
         raise NotFound(f"There is no zone {clean(zone)!r}.", place=str(order.place), hint=f"There are {_list(known)}.")
 

@@ -12,13 +12,14 @@ from console.cli.parse import Given
 from console.clouds.dialect import Dialect
 from console.errors import ConsoleError
 from console.model.place import Place
+from console.model.zone import Zone
 
 if TYPE_CHECKING:
     from console.session import Console
 
 
 class Line(NamedTuple):
-    """One limit, or one zone, of one place."""
+    """One limit of one place."""
 
     place: Place
     name: str
@@ -40,7 +41,13 @@ LIMITS = (
     Column("unit", lambda line: line.unit or None),
     Column("place", lambda line: str(line.place)),
 )
-ZONES = (Column("name", lambda line: line.name), Column("place", lambda line: str(line.place)))
+ZONES = (
+    Column("name", lambda zone: zone.name),
+    Column("state", lambda zone: "available" if zone.available else "not available"),
+    Column("hosts", lambda zone: zone.hosts),
+    Column("hosts_up", lambda zone: zone.hosts_up),
+    Column("place", lambda zone: str(zone.place)),
+)
 
 
 def limits(given: Given) -> int:
@@ -54,15 +61,17 @@ def zones(given: Given) -> int:
 
 
 async def _limits(dialect: Dialect, place: Place) -> list[Line]:
-    known = (await dialect.limits()).absolute
+    known = dict((await dialect.limits()).absolute)
+    if "quota.list" in dialect.verbs:
+        known |= (await dialect.quotas()).absolute
     return [Line(place, one.name, one.used, one.most, one.unit) for one in known.values()]
 
 
-async def _zones(dialect: Dialect, place: Place) -> list[Line]:
-    return [Line(place, name) for name in await dialect.zones()]
+async def _zones(dialect: Dialect, place: Place) -> list[Zone]:
+    return await dialect.zones()
 
 
-Ask = Callable[[Dialect, Place], Awaitable[list[Line]]]
+Ask = Callable[[Dialect, Place], Awaitable[Sequence[Line | Zone]]]
 
 
 async def _told(given: Given, columns: Sequence[Column], ask: Ask) -> int:
@@ -79,7 +88,7 @@ async def _told(given: Given, columns: Sequence[Column], ask: Ask) -> int:
     return reach.verdict(failed, len(answers) - len(troubles), troubles.values())
 
 
-async def _asked(ops: "Console", place: Place, ask: Ask) -> list[Line] | ConsoleError:
+async def _asked(ops: "Console", place: Place, ask: Ask) -> Sequence[Line | Zone] | ConsoleError:
     try:
         return await ask(await ops.fleet.ready(place), place)
     except ConsoleError as error:

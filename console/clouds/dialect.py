@@ -17,6 +17,7 @@ from console.model.keypair import KeyPair
 from console.model.place import Origin
 from console.model.quota import Limits
 from console.model.server import Server
+from console.model.zone import Zone
 from console.text import Secret
 
 # A listing's filters under the model's names: name, status, image_id, flavor_id, server_id, changes_since ...
@@ -150,8 +151,11 @@ class Dialect(Protocol):
     async def let_in(self, groups: Sequence[str]) -> list[dict[str, Any]]:
         """The rules by which these security groups (ids) let something in, cleaned."""
 
-    async def zones(self) -> list[str]:
-        """The names of the availability zones that take servers."""
+    async def zones(self) -> list[Zone]:
+        """The availability zones, also those that take no servers now."""
+
+    async def quotas(self) -> Limits:
+        """What else is limited here, such as ports and floating addresses; nothing where nobody tells."""
 
     async def server_groups(self) -> list[dict[str, Any]]:
         """The server groups of the project, cleaned."""

@@ -12,8 +12,10 @@ from console.clouds.dialect import Dialect, Filters
 from console.model.flavor import Flavor
 from console.model.image import Image
 from console.model.keypair import KeyPair
-from console.model.place import Row
+from console.model.place import Key, Row
+from console.model.quota import Allowance
 from console.model.server import Server, deleted
+from console.model.zone import Zone
 
 R = TypeVar("R", bound=Row)
 
@@ -44,6 +46,7 @@ class Kind(Generic[R]):
     in_flight: Callable[[R], bool] = lambda row: False
     deleted: Callable[[R], bool] = lambda row: False
     hollow: Callable[[R], bool] = lambda row: False  # whether the cloud knows no more of it now than that it is there
+    needs: str = ""  # the verb that a dialect must offer for it to be listed, where it is not the kind's own
 
     @property
     def name(self) -> str:
@@ -53,13 +56,37 @@ class Kind(Generic[R]):
     @property
     def verb(self) -> str:
         """The verb that a dialect must offer for it to be listed."""
-        return f"{self.name}.list"
+        return self.needs or f"{self.name}.list"
 
 
 def _servers(dialect: Dialect, question: Question) -> AsyncIterator[Sequence[Server]]:
     return dialect.servers(
         changes_since=question.changes_since, filters=question.filters, all_projects=question.all_projects
     )
+
+
+async def _zones(dialect: Dialect) -> AsyncIterator[Sequence[Zone]]:
+    yield await dialect.zones()
+
+
+async def _allowances(dialect: Dialect) -> AsyncIterator[Sequence[Allowance]]:
+    """Everything that is limited, whichever service limits it; the same name of two is told by the second."""
+    known = dict((await dialect.limits()).absolute)
+    if "quota.list" in dialect.verbs:
+        known |= (await dialect.quotas()).absolute
+    origin = dialect.origin
+    yield [
+        Allowance(
+            id=name,
+            name=name,
+            key=Key(origin.endpoint, origin.place.region, "allowance", f"{origin.project_id}/{name}"),
+            place=origin.place,
+            most=limit.most,
+            used=limit.used,
+            unit=limit.unit,
+        )
+        for name, limit in known.items()
+    ]
 
 
 KINDS: dict[type[Row], Kind[Any]] = {
@@ -103,6 +130,21 @@ KINDS: dict[type[Row], Kind[Any]] = {
         settled=600.0,
         moving=600.0,
         whole=600.0,
+    ),
+    Allowance: Kind(
+        row=Allowance,
+        list=lambda dialect, question: _allowances(dialect),
+        settled=30.0,
+        moving=30.0,
+        whole=30.0,
+        needs="limits",
+    ),
+    Zone: Kind(
+        row=Zone,
+        list=lambda dialect, question: _zones(dialect),
+        settled=60.0,
+        moving=60.0,
+        whole=60.0,
     ),
 }
 

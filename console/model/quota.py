@@ -2,7 +2,7 @@
 
 import msgspec
 
-from console.model.place import Place
+from console.model.place import Place, Row
 
 
 class Limit(msgspec.Struct, frozen=True, gc=False):
@@ -24,3 +24,18 @@ class Limits(msgspec.Struct, frozen=True, gc=False):
 
     place: Place
     absolute: dict[str, Limit]
+
+
+class Allowance(Row, frozen=True, kw_only=True, gc=False):
+    """One limit of one place as a row of its own; its name is its id. See `Limit`."""
+
+    most: int | None = None
+    used: int | None = None
+    unit: str = ""
+
+    @property
+    def share(self) -> float | None:
+        """How much of it is used, from 0 to 1 and above; None where that cannot be told."""
+        if self.most is None or self.used is None:
+            return None
+        return self.used / self.most if self.most > 0 else float(self.used > 0)

@@ -25,9 +25,10 @@ from console.errors import BadReply, Unauthorized
 from console.model.flavor import Flavor
 from console.model.image import Image
 from console.model.keypair import KeyPair
-from console.model.place import Origin
+from console.model.place import Key, Origin
 from console.model.quota import Limits
 from console.model.server import Server
+from console.model.zone import Zone
 from console.wire.pace import Pace
 from console.wire.session import DEADLINE
 from console.wire.transport import Transport
@@ -37,10 +38,11 @@ _PROJECT_IN_PATH = Version(2, 18)  # up to the one before, an endpoint must name
 _READ = ("server.list", "server.get", "flavor.list", "keypair.list", "limits", "server.console_log", "server.history")
 _ORDERS = ("server.reboot", "server.resize", "server.confirm", "server.revert", "server.snapshot")
 _COMPUTE_VERBS = frozenset((*_READ, *_ORDERS, "server.create", "server.delete"))
+_INTERNAL = "internal"  # the zone of Nova's own services, which takes no servers
 _VERBS = {
     "compute": _COMPUTE_VERBS,
     "image": frozenset(("image.list", "image.get", "image.delete", "image.set")),
-    "network": frozenset(("network.list", "port.list")),
+    "network": frozenset(("network.list", "port.list", "quota.list")),
 }
 
 
@@ -169,6 +171,16 @@ class OpenStack(Orders):
         """What these security groups let in."""
         return await self.neutron.rules(groups)
 
+    async def zones(self) -> list[Zone]:
+        """The availability zones; an administrator is told how many of their hosts are up."""
+        records = await self.zone_records(hosts=self.origin.privilege > 1)
+        return [read_zone(record, self.origin, self.region) for record in records if record["zoneName"] != _INTERNAL]
+
+    async def quotas(self) -> Limits:
+        """What else is limited in this project: the network service's own quotas."""
+        told = await self._neutron.quotas(self.origin.project_id) if self._neutron is not None else {}
+        return Limits(self.origin.place, told)
+
     async def instance_actions(self, id: str) -> list[dict[str, Any]]:
         """What was asked of a server, newest first."""
         return await self.nova.instance_actions(id)
@@ -286,3 +298,23 @@ def privilege(roles: frozenset[str]) -> int:
     if "admin" in roles:
         return 2
     return 0 if roles and roles <= {"reader", "auditor", "observer"} else 1
+
+
+def read_zone(record: Mapping[str, Any], origin: Origin, region: str) -> Zone:
+    """One availability zone of Nova's."""
+    name, state, hosts = str(record["zoneName"]), record.get("zoneState"), record.get("hosts")
+    services = [told for told in hosts.values() if isinstance(told, dict)] if isinstance(hosts, dict) else []
+    return Zone(
+        id=name,
+        name=name,
+        key=Key(origin.endpoint, region, "zone", name),
+        place=origin.place,
+        available=bool(state.get("available", True)) if isinstance(state, dict) else True,
+        hosts=len(services) if isinstance(hosts, dict) else None,
+        hosts_up=sum(map(_up, services)) if isinstance(hosts, dict) else None,
+    )
+
+
+def _up(services: Mapping[str, Any]) -> bool:
+    """Whether a host's services run, and are let to."""
+    return all(isinstance(one, dict) and one.get("available") and one.get("active") for one in services.values())

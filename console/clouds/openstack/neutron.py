@@ -4,8 +4,26 @@ from collections.abc import Sequence
 from typing import Any
 
 from console.clouds.openstack.service import Service
+from console.errors import Forbidden, NotFound
+from console.model.quota import Limit
 from console.text import clean_tree
 from console.wire.message import read_json, refuse_body
+
+# Neutron's words for what it limits, and those that the console shows.
+_QUOTAS = {
+    "network": "networks",
+    "subnet": "subnets",
+    "port": "ports",
+    "router": "routers",
+    "floatingip": "floating_ips",
+    "security_group": "security_groups",
+    "security_group_rule": "security_group_rules",
+}
+
+
+def _whole(value: Any) -> int | None:
+    """A count; -1 is no limit."""
+    return value if isinstance(value, int) and value >= 0 else None
 
 
 class Neutron:
@@ -29,6 +47,22 @@ class Neutron:
             await self._all("security-group-rules", {"security_group_id": id}, "security_group_rules") for id in groups
         ]
         return [rule for rules in found for rule in rules if rule.get("direction") == "ingress"]
+
+    async def quotas(self, project_id: str) -> dict[str, Limit]:
+        """The project's limits and use; none where the service does not tell them, or not to us."""
+        try:
+            reply = await self.service.get(f"quotas/{project_id}/details.json")
+        except (NotFound, Forbidden):
+            return {}
+        tree = clean_tree(read_json(reply, self.service.place))
+        told = tree.get("quota") if isinstance(tree, dict) else None
+        if not isinstance(told, dict):
+            refuse_body(reply, self.service.place, "something that is no list of quotas")
+        return {
+            name: Limit(name, _whole(told[word].get("limit")), _whole(told[word].get("used")))
+            for word, name in _QUOTAS.items()
+            if isinstance(told.get(word), dict)
+        }
 
     async def _all(self, kind: str, filters: dict[str, Any], word: str = "") -> list[dict[str, Any]]:
         reply = await self.service.get(kind, filters)

@@ -193,11 +193,10 @@ class Orders:
         """Detach a volume; one that is not attached is no error."""
         return await self._gone(f"servers/{id}/os-volume_attachments/{_step(volume_id)}")
 
-    async def zones(self) -> list[str]:
-        """The names of the availability zones that take servers."""
-        found = await self._list("os-availability-zone", "availabilityZoneInfo")
-        up = [zone for zone in found if (zone.get("zoneState") or {}).get("available", True)]
-        return [str(zone["zoneName"]) for zone in up if zone.get("zoneName")]
+    async def zone_records(self, *, hosts: bool = False) -> list[dict[str, Any]]:
+        """The availability zones, cleaned; with their hosts, which only an administrator may see."""
+        found = await self._list(f"os-availability-zone{'/detail' if hosts else ''}", "availabilityZoneInfo")
+        return [zone for zone in found if zone.get("zoneName")]
 
     async def server_groups(self) -> list[dict[str, Any]]:
         """The server groups of the project, cleaned."""
