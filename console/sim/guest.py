@@ -20,6 +20,7 @@ from console.sim.clock import Clock
 from console.sim.console_log import boot_text, first_boot_text
 from console.sim.records import Server
 from console.sim.shell import Seat, run
+from console.sim.stillness import Stillness
 
 LOG = logging.getLogger(__name__)
 LOGINS = ("root", "debian", "ubuntu", "centos", "fedora", "cloud-user", "admin")
@@ -41,6 +42,7 @@ class Guest:
     place: tuple[str, int] | None = None
     listeners: list[asyncssh.SSHAcceptor | asyncio.Server] = field(default_factory=list)
     open: set[asyncio.BaseTransport] = field(default_factory=set)
+    still: Stillness = field(default_factory=Stillness)
 
 
 def new_keys(hostname: str) -> list[asyncssh.SSHKey]:
@@ -107,7 +109,7 @@ class GuestHouse:
         server.console = ""
         guest = self.guests.get(server.id)
         if guest is None and len(self.guests) < self.room and server.ports:
-            guest = self.guests[server.id] = Guest(server)
+            guest = self.guests[server.id] = Guest(server, still=Stillness(self.clock.time, self.clock.after))
         if guest is None:
             server.console = None
             return
@@ -123,6 +125,7 @@ class GuestHouse:
                 server.console += boot_text(server.hostname, self.clock)
             return
         guest.serial += 1
+        guest.still.boot()
         serial, guest.booted = guest.serial, self.clock.time()
         self._want(guest, "off")
         try:
@@ -310,12 +313,13 @@ class GuestHouse:
         up = max(1.0, self.clock.time() - guest.booted)
         settled = self.clock.speed == 0 or up * self.clock.speed >= 3.0
         clock = self.clock.now().strftime("%H:%M:%S")
-        return Seat(guest.server.hostname, user, up, clock, guest.server.id, settled, guest.image)
+        return Seat(guest.server.hostname, user, up, clock, guest.server.id, settled, guest.image, guest.still)
 
     async def _session(self, guest: Guest, process: asyncssh.SSHServerProcess[str]) -> None:
         user = process.get_extra_info("username") or "root"
         if process.command is not None:
-            said = run(self.seat(guest, user), process.command)
+            script = await process.stdin.read() if process.command.split()[-2:] == ["sh", "-s"] else ""
+            said = run(self.seat(guest, user), script or process.command)
             process.stdout.write(said.out)
             process.stderr.write(said.err)
             process.exit(said.code)

@@ -1,13 +1,16 @@
 """What a guest's shell answers: enough of a small Linux that a health check believes it.
 
-Pure text in, text out; the guest decides what a command that switches it off does.
+Text in, text out; the guest decides what a command that switches it off does, and `stillness` has its disks.
 """
 
 from __future__ import annotations
 
 import json
 import shlex
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+from console.sim.stillness import TABLE, Stillness
 
 DISK = "Filesystem     1K-blocks    Used Available Use% Mounted on\n/dev/vda1       20509264 1894320  17730876  10% /\n"
 
@@ -33,6 +36,8 @@ class Seat:
     uuid: str
     settled: bool
     image: str
+    still: Stillness = field(default_factory=Stillness)
+    process: int = 0  # the process in the background that this is done by
 
 
 def uptime(seat: Seat) -> str:
@@ -81,6 +86,7 @@ def _cat(seat: Seat, words: list[str]) -> Said:
         "/proc/loadavg": "0.08 0.03 0.01 1/86 412\n",
         "/etc/os-release": f'PRETTY_NAME="{seat.image}"\nNAME="{seat.image}"\nID=linux\n',
         "/var/lib/cloud/data/instance-id": f"{seat.uuid}\n",
+        "/proc/self/mountinfo": TABLE,
     }
     if words[1:] and words[1] in files:
         return Said(files[words[1]])
@@ -96,7 +102,8 @@ def _one(seat: Seat, words: list[str]) -> Said:
         "uptime": Said(uptime(seat)),
         "hostname": Said(f"{seat.hostname}\n"),
         "whoami": Said(f"{seat.user}\n"),
-        "id": Said("uid=0(root) gid=0(root) groups=0(root)\n"),
+        "id": Said("0\n" if words[1:] == ["-u"] else "uid=0(root) gid=0(root) groups=0(root)\n"),
+        "pwd": Said("/root\n"),
         "uname": Said(f"Linux {seat.hostname} 6.1.0-18-cloud-amd64 x86_64 GNU/Linux\n" if words[1:] else "Linux\n"),
         "poweroff": Said(power="off"),
         "halt": Said(power="off"),
@@ -107,6 +114,10 @@ def _one(seat: Seat, words: list[str]) -> Said:
     }  # fmt: skip
     if verb == "sudo" and words[1:]:
         return _one(seat, [word for word in words[1:] if word != "-n"] or ["true"])
+    if verb in _WORDS or "=" in verb:
+        return Said()
+    if verb in _QUIETING:
+        return _QUIETING[verb](seat, words[1:])
     if verb == "shutdown":
         return Said(power="reboot" if "-r" in words else "off")
     if verb == "echo":
@@ -122,26 +133,93 @@ def _one(seat: Seat, words: list[str]) -> Said:
     return plain.get(verb) or Said("", f"sh: 1: {verb}: not found\n", 127)
 
 
+# What belongs to the shell itself, and changes nothing here.
+_WORDS = ("{", "}", "trap", "exec", "export", "wait")
+_KNOWN = ("setsid", "fsfreeze", "sync", "sleep", "cloud-init", "systemctl")
+
+
+def _freeze(seat: Seat, words: list[str]) -> Said:
+    *flags, disk = words or [""]
+    change = seat.still.freeze if "-f" in flags else seat.still.thaw
+    wrong = change(disk, by_timer=bool(seat.process))
+    return Said(err=wrong, code=1 if wrong else 0)
+
+
+def _background(seat: Seat, words: list[str]) -> Said:
+    """`setsid sh -c BODY NAME &`: what stands before its sleep is done now, and the rest when it is over."""
+    body, name = words[2], words[3] if words[3:] else ""
+    seat = replace(seat, process=seat.still.begin(name))
+    lines = list(_commands(body.replace("$$", str(seat.process))))
+    at = next((at for at, (_, line) in enumerate(lines) if line[0] == "sleep"), len(lines))
+    said = _all(seat, lines[:at])
+    seconds = float(lines[at][1][1]) if at < len(lines) else 0.0
+    seat.still.then(seat.process, seconds, lambda: _all(seat, lines[at + 1 :]) and None)
+    return said
+
+
+def _grep(seat: Seat, words: list[str]) -> Said:
+    *_, pattern, path = ["", "", *words]
+    process = path.removeprefix("/proc/").removesuffix("/cmdline")
+    found = process.isdigit() and pattern in seat.still.waiting.get(int(process), "")
+    return Said(code=0 if found else 1)
+
+
+def _kill(seat: Seat, words: list[str]) -> Said:
+    number = words[-1].lstrip("-") if words else ""
+    ended = number.isdigit() and seat.still.waiting.pop(int(number), None) is not None
+    return Said() if ended else Said(err=f"sh: kill: {number}: No such process\n", code=1)
+
+
+def _which(seat: Seat, words: list[str]) -> Said:
+    name = words[-1] if words else ""
+    return Said(f"/usr/bin/{name}\n") if name in _KNOWN else Said(code=127)
+
+
+_QUIETING = {
+    "fsfreeze": _freeze,
+    "setsid": _background,
+    "grep": _grep,
+    "kill": _kill,
+    "command": _which,
+    "printf": lambda seat, words: Said((words[-1] if words[1:] else "") + "\n"),
+}
+
+
+def _commands(command: str) -> Iterator[tuple[str, list[str]]]:
+    """Each simple command of a line or a script, and what joins it to the one before; raises ValueError."""
+    lexer = shlex.shlex(command, posix=True, punctuation_chars=";&|<>\n")
+    lexer.whitespace, lexer.whitespace_split, lexer.commenters = " \t\r", True, ""
+    joint, current, drop = ";", list[str](), False
+    for word in [*lexer, ";"]:
+        if drop:
+            drop = False
+        elif set(word) & set("<>") and set(word) <= set("<>&"):  # nothing is ever written into a file
+            drop = True
+            if current and current[-1] in ("1", "2"):
+                current.pop()
+        elif set(word) <= set(";&|\n"):
+            if current:
+                yield joint, current
+            joint, current = word.strip("\n") or ";", []
+        else:
+            current.append(word)
+
+
 def run(seat: Seat, command: str) -> Said:
-    """Run a line: commands joined by `;`, `&&` and `||`, and `sh -c`."""
+    """Run a line or a script: commands joined by `;`, `&&` and `||`, and `sh -c`."""
     try:
-        lexer = shlex.shlex(command, posix=True, punctuation_chars=";&|")
-        lexer.whitespace_split = True
-        words = list(lexer)
+        return _all(seat, list(_commands(command)))
     except ValueError:
         return Said("", "sh: 1: Syntax error: Unterminated quoted string\n", 2)
+
+
+def _all(seat: Seat, commands: list[tuple[str, list[str]]]) -> Said:
     out = err = power = ""
-    code, joint, current = 0, ";", list[str]()
-    for word in [*words, ";"]:
-        if word not in (";", "&&", "||"):
-            current.append(word)
+    code = 0
+    for joint, words in commands:
+        if joint == "&&" and code != 0 or joint == "||" and code == 0:
             continue
-        if current and (joint == ";" or (joint == "&&") == (code == 0)):
-            said = (
-                run(seat, current[2])
-                if current[:2] in (["sh", "-c"], ["bash", "-c"]) and current[2:]
-                else _one(seat, current)
-            )
-            out, err, code, power = out + said.out, err + said.err, said.code, power or said.power
-        joint, current = word, []
+        inner = words[:2] in (["sh", "-c"], ["bash", "-c"]) and bool(words[2:])
+        said = run(seat, words[2]) if inner else _one(seat, words)
+        out, err, code, power = out + said.out, err + said.err, said.code, power or said.power
     return Said(out, err, code, power)
