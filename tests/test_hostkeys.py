@@ -54,6 +54,7 @@ def test_a_printed_key_is_vouched_for(console: str) -> None:
         "-----BEGIN SSH HOST KEY KEYS-----\nssh-ed25519 AAAAbroken!\n",
         fingerprints(),
     ],
+    ids=["nothing", "a prompt", "a bare key", "a bare fingerprint", "a broken key", "no key"],
 )
 def test_what_was_not_printed_in_a_block_vouches_for_nothing(console: str) -> None:
     assert printed(console) == []
