@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
 from console.sim.stillness import TABLE, Stillness
@@ -153,7 +153,11 @@ def _background(seat: Seat, words: list[str]) -> Said:
     at = next((at for at, (_, line) in enumerate(lines) if line[0] == "sleep"), len(lines))
     said = _all(seat, lines[:at])
     seconds = float(lines[at][1][1]) if at < len(lines) else 0.0
-    seat.still.then(seat.process, seconds, lambda: _all(seat, lines[at + 1 :]) and None)
+
+    def rest() -> None:
+        _all(seat, lines[at + 1 :])
+
+    seat.still.then(seat.process, seconds, rest)
     return said
 
 
@@ -175,13 +179,17 @@ def _which(seat: Seat, words: list[str]) -> Said:
     return Said(f"/usr/bin/{name}\n") if name in _KNOWN else Said(code=127)
 
 
-_QUIETING = {
+def _printf(seat: Seat, words: list[str]) -> Said:
+    return Said((words[-1] if words[1:] else "") + "\n")
+
+
+_QUIETING: dict[str, Callable[[Seat, list[str]], Said]] = {
     "fsfreeze": _freeze,
     "setsid": _background,
     "grep": _grep,
     "kill": _kill,
     "command": _which,
-    "printf": lambda seat, words: Said((words[-1] if words[1:] else "") + "\n"),
+    "printf": _printf,
 }
 
 
