@@ -49,7 +49,7 @@ async def keeping(
             await task
 
 
-async def begin(ground: SmallGround, name: str, target: Any, **given: Any) -> str:
+async def begin(ground: SmallGround, name: str, target: Any, /, **given: Any) -> str:
     """Begin a run as a face does; gives its id."""
     outcome = await perform(ground, name, target, **given)
     return str(outcome.result)

@@ -120,7 +120,7 @@ class Run:
         """The run's server (or another one), read now. Raises `NotFound`."""
         return await self.dialect.server(id or self.target)
 
-    async def perform(self, name: str, target: Row | Place | None = None, **given: Any) -> Outcome:
+    async def perform(self, name: str, target: Row | Place | None = None, /, **given: Any) -> Outcome:
         """Send one order through the gate, once, and do not wait for its end."""
         place = self.place
         health = self.ground.store.health.get(place)
