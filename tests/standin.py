@@ -13,14 +13,17 @@ from typing import Any
 import msgspec
 
 from console.core.health import Health
-from console.core.settings import Saved
+from console.core.settings import CloudSettings, Saved, Settings
 from console.core.store import Listing, Store
 from console.errors import Unreachable
+from console.model.deed import Deed
 from console.model.flavor import Flavor
 from console.model.image import Image
 from console.model.keypair import KeyPair
 from console.model.place import Key, Place, Row
+from console.model.quota import Allowance
 from console.model.server import Address, Fault, FlavorReference, Reference, Server
+from console.model.zone import Zone
 from console.runbooks.ready import Ready
 from console.testing import MovedClock
 
@@ -175,13 +178,13 @@ class StandIn:
         self.store = Store(self.clock)
         self.places, self.problems, self.read_only = places, (), False
         self.paths = SimpleNamespace(config=Path("/nowhere"), state=Path("/nowhere"))
-        self.settings = SimpleNamespace(
-            clouds={"prod": SimpleNamespace(production=True, read_only=False)}, keys={}, theme="nocturne", ascii=False
-        )
+        self.settings = Settings(clouds={"prod": CloudSettings(production=True)}, theme="nocturne")
         self.accounts = SimpleNamespace(looked_for=("./clouds.yaml",), names=())
         self.fleet = SimpleNamespace(retry=lambda place: None, wake=lambda place: None, dialect=self.dialect)
         self.servers, self.images = Collection(self.store, Server), Collection(self.store, Image)
         self.flavors, self.keypairs = Collection(self.store, Flavor), Collection(self.store, KeyPair)
+        self.allowances, self.zones = Collection(self.store, Allowance), Collection(self.store, Zone)
+        self.deeds = Collection(self.store, Deed)
         self.readiness = Ready(self, self.store, lambda kind: nullcontext())  # type: ignore[arg-type]
         self._saved = Saved()
         self.refusals: dict[tuple[str, str], str] = {}
@@ -210,7 +213,7 @@ class StandIn:
     def put(self, rows: list[Row], complete: bool = False) -> None:
         """Let the clouds tell these rows."""
         for place in self.places:
-            for kind in (Server, Image, Flavor, KeyPair):
+            for kind in (Server, Image, Flavor, KeyPair, Allowance, Zone, Deed):
                 told = [row for row in rows if isinstance(row, kind) and row.place == place]
                 if told:
                     self.store.apply(Listing(place, kind, told, self.clock.monotonic(), complete))

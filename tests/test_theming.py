@@ -6,6 +6,7 @@ import pytest
 from standin import StandIn, opened, sample
 from textual.pilot import Pilot
 
+from console.core.settings import Settings
 from console.tui.app import NovadeckApp
 from console.tui.theme import load_theme, theme_files
 from console.tui.theming import ThemePick, Wardrobe
@@ -48,7 +49,7 @@ async def test_a_theme_is_worn_while_the_cursor_stands_on_it() -> None:
 async def test_the_theme_that_is_taken_is_kept_for_the_next_start() -> None:
     console = sample()
     app = made(console)
-    console.settings.theme = ""
+    console.settings = Settings()
     async with app.run_test(size=(80, 24)) as pilot:
         picker = await picking(app, pilot)
         await pilot.press("down", "down")

@@ -97,6 +97,7 @@ class CloudSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     production: bool = False
     read_only: bool = False
     all_projects: bool = False
+    confirms_after: float = 0.0  # seconds after which it keeps a resize by itself; 0: never, or nobody knows
     ssh: SshSettings = SshSettings()
     auth_type: str = ""
     auth: dict[str, str] = {}

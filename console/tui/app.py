@@ -69,11 +69,17 @@ class NovadeckApp(App[ExitRequest | None]):
         self._asking = asyncio.Lock()
         self.main = MainScreen(self.ink, glyphs, self._run, self._keys, columns)
         self.main.opening = self._opening
+        self.main.to_terminal = self._to_terminal
         self.commands_of_screen = Commands(self.main, self.leave, self.choose_theme)
         self._use(self.wardrobe.fitted(theme))
 
     def _run(self, name: str) -> None:
         self.commands_of_screen.run(name)
+
+    def _to_terminal(self, text: str) -> None:
+        """Send this to the terminal as it is: a bell, or a line for the desktop."""
+        if self._driver is not None and not self.is_headless:
+            self._driver.write(text)
 
     def get_default_screen(self) -> MainScreen:
         """The main screen is the first."""

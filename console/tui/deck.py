@@ -12,6 +12,7 @@ import msgspec
 
 from console.model.image import Image
 from console.model.place import Place, Row
+from console.model.server import Server
 from console.tui.footer import Key
 from console.tui.keys import Keymap
 from console.tui.lanes import Lane
@@ -79,6 +80,7 @@ class Deck:
             labels=self.labels,
             production=self.production,
             stale_row=self.stale_row,
+            resize_left=self.resize_left,
             readiness=self.console.readiness,
             server_name=self.server_name,
         )
@@ -96,6 +98,14 @@ class Deck:
         """Whether the settings call this place's cloud a production one."""
         cloud = self.console.settings.clouds.get(place.cloud)
         return bool(cloud is not None and cloud.production)
+
+    def resize_left(self, server: Server) -> float | None:
+        """Seconds until the cloud keeps this resize by itself; None where it does not, or nobody knows."""
+        cloud = self.console.settings.clouds.get(server.place.cloud)
+        window = cloud.confirms_after if cloud is not None else 0.0
+        if server.status != "VERIFY_RESIZE" or not window or server.updated is None:
+            return None
+        return window - (self.now() - server.updated).total_seconds()
 
     def stale_row(self, row: Row) -> bool:
         """Whether no way to this row answers."""

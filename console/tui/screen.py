@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from textual import events
+from textual.worker import Worker
 
 from console.core.settings import OwnColumn
 from console.model.place import Key, Row
@@ -17,6 +18,7 @@ from console.tui.deck import Deck
 from console.tui.edit import Edit
 from console.tui.frame import Frame
 from console.tui.keys import key_of, make_keymap
+from console.tui.notify import Notices, Teller
 from console.tui.pane import BESIDE, GATHER, ResourcePane
 from console.tui.panes import PANES
 from console.tui.spec import Group
@@ -40,7 +42,11 @@ class MainScreen(Frame):
         super().__init__(ink, glyphs, columns)
         self.run_command, self.chosen_keys = run, keys
         self.note_view: Callable[[], None] = lambda: None
+        self.to_terminal: Callable[[str], None] = lambda text: None
+        self.notices = Notices()
+        self.teller: Teller | None = None
         self.last_key = 0.0
+        self._followed: dict[str, Worker[None]] = {}
         self._names_moved = False
         self._servers_moved = False
 
@@ -60,17 +66,42 @@ class MainScreen(Frame):
             pane.asking = [str(place) for place in deck.places]
             pane.where = str(deck.places[0]) if len(deck.places) == 1 else ""
             pane.restyle()
-            self._follow(pane)
+            if not pane.spec.while_shown:
+                self._follow(pane)
+        self._follow_shown()
         self.run_worker(self._follow_health(), name="follow health", exit_on_error=True)
         self.run_worker(self._follow_readiness(), name="follow readiness", exit_on_error=True)
-        for conflict in self.keymap.conflicts:
-            self.refuse(conflict)
+        self._report_conflicts()
+        notify = deck.console.settings.notify
+        self.notices = Notices(notify)
+        self.teller = Teller(notify, self.to_terminal, self.refuse)
         self.draw()
 
-    def _follow(self, pane: ResourcePane) -> None:
+    def _report_conflicts(self) -> None:
+        """Two things on one key: say the first, and where all of them stand."""
+        conflicts = self.keymap.conflicts
+        if conflicts:
+            more = f" There are {len(conflicts) - 1} more." if len(conflicts) > 1 else ""
+            self.refuse(conflicts[0], f"{self.keymap.key('help')} shows it too.{more}")
+
+    def _follow(self, pane: ResourcePane) -> Worker[None]:
         assert self.deck is not None
         collection = getattr(self.deck.console, pane.spec.collection)
-        self.run_worker(self._follow_one(pane, collection), name=f"follow {pane.spec.name}", exit_on_error=True)
+        return self.run_worker(self._follow_one(pane, collection), name=f"follow {pane.spec.name}", exit_on_error=True)
+
+    def _follow_shown(self) -> None:
+        """Follow the panes whose rows cost requests of their own while they are shown, and no longer."""
+        for name, pane in self.panes.items():
+            shown = self.deck is not None and name in (self.active, self.main)
+            if pane.spec.while_shown and shown and name not in self._followed:
+                self._followed[name] = self._follow(pane)
+            elif name in self._followed and not shown:
+                self._followed.pop(name).cancel()
+
+    def show_panes(self) -> None:
+        """Show what has the keys, and follow it."""
+        super().show_panes()
+        self._follow_shown()
 
     async def _follow_one(self, pane: ResourcePane, collection: Any) -> None:
         async for batch in collection.watch():
@@ -91,6 +122,7 @@ class MainScreen(Frame):
         elif pane.spec.name == "servers":
             self._servers_moved = True
             self.detail.saw(batch)
+            self.notices.changed(batch)
         self._mark_loaded(pane)
         self.draw_header()
 
@@ -157,6 +189,20 @@ class MainScreen(Frame):
         if self._refusal[0] and time.monotonic() - self._refused_at > REFUSAL:
             self.refuse("")
         self.detail.tick()
+        self._tell()
+
+    def _tell(self) -> None:
+        """Tell what has ended, broken or runs out, here and wherever the user wants to hear of it."""
+        if self.deck is None or self.teller is None:
+            return
+        self.notices.operations(self.operations.all)
+        self.notices.clocks(self.deck.resize_left)
+        due = self.notices.take()
+        self.teller.ring(due)
+        for notice in due:
+            if not notice.shown:
+                self.refuse(notice.text)
+            self.run_worker(self.teller.run(notice), name="notify", exit_on_error=True)
 
     def _tick_tables(self) -> None:
         assert self.deck is not None

@@ -8,7 +8,7 @@ from console.model.status import Mood
 from console.text import cells
 from console.tui import readiness
 from console.tui.columns import Column
-from console.tui.paint import age, since, ticking
+from console.tui.paint import age, clock, since, ticking
 from console.tui.spec import Cell, Cells, Group, PaneSpec, Scene, natural
 
 # Faults of Nova in the few words that fit beside an ERROR.
@@ -56,11 +56,14 @@ def _task(server: Server, scene: Scene) -> Cell:
     if mood is Mood.BROKEN:
         return Cell(fault_words(server.fault.message) if server.fault else "no reason given", "error")
     moved = since(server.updated or server.created, scene.now)
-    clock = ticking(moved) if moved is not None and 0 <= moved < 86400 else ""
+    ticks = ticking(moved) if moved is not None and 0 <= moved < 86400 else ""
     if mood is Mood.MOVING:
         progress = server.progress or 0
-        return Cell(server.task_state or "", "text", right=f"{progress}%" if 0 < progress < 100 else clock)
+        return Cell(server.task_state or "", "text", right=f"{progress}%" if 0 < progress < 100 else ticks)
     if server.status in ("VERIFY_RESIZE", "VERIFY_MOVE"):
+        left = scene.resize_left(server)
+        if left is not None and left > 0:
+            return Cell("auto confirm", "text", right=clock(left), right_role="warn")
         return Cell("keep or revert", "text", right=age(moved) if moved is not None and moved >= 0 else "")
     if server.word and server.status == "UNKNOWN" and server.word.upper() != "UNKNOWN":
         return Cell(server.word, "stale")

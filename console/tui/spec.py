@@ -6,7 +6,7 @@ Pure: a row and a `Scene` in, cells out. The panes are declared in `server_pane.
 import datetime as dt
 import enum
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -57,6 +57,7 @@ class Scene:
     production: Callable[[Place], bool] = lambda place: False
     stale_row: Callable[[Row], bool] | None = None
     server_name: Callable[[Any], str] = lambda image: image.server_id or ""  # of the server that an image is of
+    resize_left: Callable[[Any], float | None] = lambda server: None  # seconds until a cloud keeps a resize itself
     wide: bool = False
     readiness: "Mapping[Key, Readiness]" = field(default_factory=dict)
 
@@ -99,6 +100,9 @@ class PaneSpec:
     needs: Callable[[Any, Scene], tuple[tuple[str, int], ...]] = lambda row, scene: ()  # cells that its texts take
     fold: Callable[[Any], tuple[Any, ...] | None] = lambda row: None  # rows of one fold are shown once
     new: str = ""  # what `n` makes here
+    while_shown: bool = False  # its rows cost requests of their own, and are asked for only while it is shown
+    searched: tuple[str, ...] = ("name", "id", "status", "task", "address", "place", "flavor", "image")  # by bare words
+    facts: Callable[[Any, Scene], Sequence[Sequence[tuple[str, Any]]]] | None = None  # of the detail view, in blocks
 
 
 _DIGITS = re.compile(r"\d+")
