@@ -54,7 +54,7 @@ class Place(Region):
         clock, trouble = ground.clock, ground.trouble
         super().__init__(name, clock, identity, ground.guests, ids)
         self.machine = Machine(self)
-        self.compute: Nova = nova_service(self, self.machine, clock, trouble)
+        self.compute: Nova = self._compute(clock, trouble)
         self.volume = Cinder(self, clock, trouble)
         self.services: dict[str, Service] = {
             "compute": self.compute,
@@ -65,9 +65,14 @@ class Place(Region):
         for service in self.services.values():
             service.cloud = cloud
 
+    def _compute(self, clock: Clock, trouble: Trouble) -> Nova:
+        return nova_service(self, self.machine, clock, trouble)
+
 
 class Cloud:
     """One cloud: its people, and its regions by name."""
+
+    has_own_fleet = False  # otherwise the estate's servers are dealt out among its clouds
 
     def __init__(self, ground: Ground, name: str, regions: list[str], by_port: bool) -> None:
         self.name = name
@@ -126,8 +131,7 @@ class Cloud:
 
     def _tell_places(self) -> None:
         for place in self.regions.values():
-            place.compute.views.bare = place.compute.base
-            place.compute.views.root = place.compute.base + "/v2.1"
+            place.compute.name_links(place.compute.base)
             place.compute.views.image_base = place.services["image"].base
 
     async def close(self) -> None:

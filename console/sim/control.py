@@ -79,8 +79,7 @@ class Control:
     def wrong_links(self, region: str, base: str) -> None:
         """Nova's links and Locations name this host ("" for the right one again)."""
         place = self.place(region)
-        place.compute.views.bare = base or place.compute.base
-        place.compute.views.root = place.compute.views.bare + "/v2.1"
+        place.compute.name_links(base or place.compute.base)
         for server in place.nova.servers.values():
             server.stale()
 

@@ -148,6 +148,7 @@ def resized(region: Region, server: Server, job: Job) -> None:
     """The migration is finished and waits for an answer."""
     server.old_state = job.given["vm_state"]
     _migration(region, server, "finished")
+    region.after_resize(server)
     if server.old_state == "stopped":
         server.power_state = 4
         return
@@ -244,6 +245,13 @@ def backup_done(region: Region, server: Server, job: Job) -> None:
     """The upload is finished, and the oldest backups go."""
     region.glance.uploaded(job.given["image"], server)
     region.glance.rotate(server, job.given["backup_type"], job.given["rotation"])
+
+
+@effect
+def scheduled_image_done(region: Region, server: Server, job: Job) -> None:
+    """The upload is finished, and the oldest scheduled images go."""
+    region.glance.uploaded(job.given["image"], server)
+    region.glance.thin({"instance_uuid": server.id, **job.given["mark"]}, job.given["retention"])
 
 
 @effect

@@ -85,11 +85,13 @@ class Estate:
 
     def _fill(self) -> None:
         public = self.key.export_public_key().decode().strip()
-        places = self.places
-        for number, (cloud, place) in enumerate(places):
-            seed = cloud.seed(place, number)
-            seed.offer(cloud.by_port, public)
-            seed.populate(number, len(places), self.size)
+        shared = [cloud for cloud in self.clouds.values() if not cloud.has_own_fleet]
+        for clouds in (shared, *([cloud] for cloud in self.clouds.values() if cloud.has_own_fleet)):
+            places = [(cloud, place) for cloud in clouds for place in cloud.regions.values()]
+            for number, (cloud, place) in enumerate(places):
+                seed = cloud.seed(place, number)
+                seed.offer(cloud.by_port, public)
+                seed.populate(number, len(places), self.size)
         self._first_guests()
 
     def _first_guests(self) -> None:

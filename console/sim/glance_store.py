@@ -61,13 +61,11 @@ class Images:
 
     def rotate(self, server: Server, backup_type: str, rotation: int) -> None:
         """Delete the oldest backups of this kind above `rotation`."""
-        mine = [
-            image
-            for image in self.images.values()
-            if image.properties.get("instance_uuid") == server.id
-            and image.properties.get("image_type") == "backup"
-            and image.properties.get("backup_type") == backup_type
-        ]
+        self.thin({"instance_uuid": server.id, "image_type": "backup", "backup_type": backup_type}, rotation)
+
+    def thin(self, mark: dict[str, str], keep: int) -> None:
+        """Of the images with all these properties keep the newest ones."""
+        mine = [image for image in self.images.values() if mark.items() <= image.properties.items()]
         mine.sort(key=lambda image: image.created, reverse=True)
-        for image in mine[rotation:]:
+        for image in mine[keep:]:
             self.drop(image.id)

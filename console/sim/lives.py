@@ -39,6 +39,15 @@ def _power(task: str, wait: float, vm: str, power: int, guest: str) -> tuple[Ste
     return (Step(0, task=task), Step(wait, task=None, vm=vm, power=power, then=guest))
 
 
+def _quiesced(then: str) -> tuple[Step, ...]:
+    return (
+        Step(0, task="image_snapshot"),
+        Step(0.6, task="image_pending_upload", then="image_saving"),
+        Step(0.3, task="image_uploading"),
+        Step("snapshot", task=None, then=then),
+    )
+
+
 _MOVE = (
     Step(0, task="resize_prep"),
     Step(0.4, task="resize_prep", then="pick_host"),
@@ -108,6 +117,9 @@ LIVES: dict[str, Life] = {
         ),
         "compute_snapshot_instance",
     ),
+    # Rackspace's own way, and what its scheduled images end with
+    "snapshot_quiesced": Life(_quiesced("image_done"), "compute_snapshot_instance"),
+    "scheduled_image": Life(_quiesced("scheduled_image_done"), "compute_snapshot_instance"),
     "backup": Life(
         (
             Step(0, task="image_backup"),

@@ -24,6 +24,8 @@ class Machine:
         """Begin a life; its first states are there when this returns."""
         server.motion += 1
         life = LIVES[job.life]
+        server.began = self.clock.time()
+        server.ends = server.began + sum(self.seconds(server, s.wait) for s in life.steps) / (self.clock.speed or 1.0)
         if job.action is not None and life.event:
             for name in (*life.around, life.event):
                 job.action.events.append(Event(name, self.clock.time(), host=server.host))

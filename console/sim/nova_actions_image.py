@@ -17,6 +17,8 @@ OWN = {"backup_type", "image_state", "bdm_v2", "root_device_name", "mappings", "
 class ImageActions(ActionGround):
     """Images out of servers."""
 
+    snapshot_life = "snapshot"
+
     def create_image(self, call: Call, server: Server, given: Any) -> web.Response:
         """The action createImage."""
         if not isinstance(given, dict) or "name" not in given:
@@ -24,7 +26,7 @@ class ImageActions(ActionGround):
         if server.image_id is None:
             return self._volume_image(call, server, given)
         image = self.new_image(call, server, given, "snapshot")
-        self.begin(call, server, "snapshot", "createImage", image=image.id)
+        self.begin(call, server, self.snapshot_life, "createImage", image=image.id)
         return self._image_reply(call, image)
 
     def create_backup(self, call: Call, server: Server, given: Any) -> web.Response:

@@ -42,6 +42,8 @@ class Nova(Service):
     """One region's compute service."""
 
     kind = "compute"
+    default_disk_config = "MANUAL"
+    joins_all_networks = False  # what a server gets that names no network, where there are several
 
     def __init__(self, region: Region, machine: Machine, clock: Clock, trouble: Trouble) -> None:
         super().__init__(clock, region.identity, trouble, region.name)
@@ -51,6 +53,10 @@ class Nova(Service):
         self.views = Views()
         self.maximum = MAXIMUM
         self.router = Router()
+
+    def name_links(self, host: str) -> None:
+        """Links and Locations name this host from now on."""
+        self.views.bare, self.views.root = host, f"{host}/v2.1"
 
     def is_open(self, call: Call) -> bool:
         return call.path.rstrip("/") in ("", "/v2", "/v2.1")

@@ -84,15 +84,8 @@ class Servers:
             raise Fault(500, "Unexpected API Error. Please report this at http://bugs.launchpad.net/nova/.")
         if wanted.reservation:
             return reply(202, {"reservation_id": first.reservation_id})
-        links = self.nova.views.links("servers", first.id)
-        body = {
-            "id": first.id,
-            "links": links,
-            "OS-DCF:diskConfig": first.disk_config,
-            "security_groups": [{"name": name} for name in first.security_groups],
-            "adminPass": first.admin_pass,
-        }
-        return reply(202, {"server": body}, {"Location": links[0]["href"]})
+        body = self.nova.views.created(first)
+        return reply(202, {"server": body}, {"Location": body["links"][0]["href"]})
 
     def _begin(self, call: Call, server: Server, networks: list[dict[str, Any]]) -> None:
         action = self.store.noted(server, "create", call.who, call.request_id)

@@ -98,6 +98,16 @@ class Views:
             record["security_groups"] = groups
         return record
 
+    def created(self, server: Server) -> dict[str, Any]:
+        """What POST answers: where the new server is, and its password."""
+        return {
+            "id": server.id,
+            "links": self.links("servers", server.id),
+            "OS-DCF:diskConfig": server.disk_config,
+            "security_groups": [{"name": name} for name in server.security_groups],
+            "adminPass": server.admin_pass,
+        }
+
     def update(self, server: Server, minor: int, admin: bool) -> dict[str, Any]:
         """What PUT and rebuild answer: before 2.75 a good deal less than a GET."""
         if minor >= 75:
@@ -253,7 +263,7 @@ class Views:
             record["OS-FLV-DISABLED:disabled"] = False
         record |= {"vcpus": flavor.vcpus, "os-flavor-access:is_public": flavor.public}
         if minor < 102:
-            record["rxtx_factor"] = 1.0
+            record["rxtx_factor"] = flavor.rxtx_factor
         record["links"] = links
         if minor >= 55:
             record["description"] = flavor.description

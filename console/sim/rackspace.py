@@ -7,21 +7,31 @@ from __future__ import annotations
 
 from typing import Any
 
-from console.sim.cloud import Cloud, Ground
+from console.sim.cloud import Cloud, Ground, Place
 from console.sim.firstgen import firstgen_service
 from console.sim.firstgen_api import FirstGen
 from console.sim.identity import Project, User
 from console.sim.rackspace_identity import RackspaceIdentity
+from console.sim.rackspace_region import RackspacePlace, RackspaceSeed
+from console.sim.records import Ids
+from console.sim.seed import Seed
 from console.sim.service import Service
 
 REGIONS = ("DFW", "ORD")
 ACCOUNT = "820712"
+# name and type in the catalog, which service, and where below its base
+SERVICES = (
+    ("cloudServersOpenStack", "compute", "compute", "/v2/{account}"),
+    ("cloudImages", "image", "image", "/v2"),
+    ("cloudNetworks", "network", "network", "/v2.0"),
+)
 
 
 class RackspaceCloud(Cloud):
     """The account and its clouds; `first` is the first generation, where there is one."""
 
     called = "rackspace"
+    has_own_fleet = True
 
     def __init__(self, ground: Ground, *, firstgen: bool, next_one: bool) -> None:
         super().__init__(ground, self.called, list(REGIONS) if next_one else [], by_port=True)
@@ -32,6 +42,14 @@ class RackspaceCloud(Cloud):
 
     def _identity_service(self, ground: Ground) -> Service:
         return RackspaceIdentity(ground.clock, self.identity, ground.trouble)
+
+    def _region(self, region: str, ground: Ground) -> Place:
+        ids = Ids(f"{ground.seed}/{self.name}/{region}")
+        return RackspacePlace(region, ground, self.identity, self.name, ids, ACCOUNT)
+
+    def seed(self, place: Place, number: int) -> Seed:
+        """What fills a region of the next generation."""
+        return RackspaceSeed(place, place.machine, number, self.admin_project, self.user, self.project)
 
     def _projects(self) -> tuple[Project, Project]:
         project = Project(ACCOUNT, ACCOUNT)
@@ -60,7 +78,19 @@ class RackspaceCloud(Cloud):
             old = {"publicURL": self.first.url, "tenantId": ACCOUNT, "versionId": "1.0",
                    "versionInfo": f"{self.first.base}/v1.0", "versionList": f"{self.first.base}/"}  # fmt: skip
             rows.append({"name": "cloudServers", "type": "compute", "endpoints": [old]})
+        for name, kind, service, path in SERVICES if self.regions else ():
+            found = [
+                self._endpoint(region, place.services[service].base, path) for region, place in self.regions.items()
+            ]
+            rows.append({"name": name, "type": kind, "endpoints": found})
         return rows
+
+    def _endpoint(self, region: str, base: str, path: str) -> dict[str, Any]:
+        url = base + path.format(account=ACCOUNT)
+        found = {"region": region, "tenantId": ACCOUNT, "publicURL": url}
+        if path.startswith("/v2/{"):
+            found |= {"versionId": "2", "versionInfo": f"{base}/v2", "versionList": f"{base}/"}
+        return found
 
     def entries(self) -> dict[str, dict[str, Any]]:
         """Its entries of a clouds.yaml: the first generation by the old login, the next one by Identity v2.0."""

@@ -52,6 +52,7 @@ class Flavor:
     swap: int = 0
     public: bool = True
     description: str | None = None
+    rxtx_factor: float = 1.0
     extra_specs: dict[str, str] = field(default_factory=dict)
     access: set[str] = field(default_factory=set)
 
@@ -269,6 +270,8 @@ class Server:
     old_state: str = ""
     shelved_image: str = ""
     motion: int = 0
+    began: float = 0.0
+    ends: float = 0.0
     actions: list[InstanceAction] | None = None
     console: str | None = None
     encoded: Encoded = field(default_factory=dict)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from console.sim.cinder_store import Volumes
 from console.sim.clock import Clock
 from console.sim.glance_store import Images
@@ -9,7 +11,7 @@ from console.sim.guest import GuestHouse
 from console.sim.identity import Identity
 from console.sim.neutron_store import Networks
 from console.sim.nova_store import Compute
-from console.sim.records import Ids
+from console.sim.records import Ids, Server
 
 LAB_QUOTA = {
     "instances": 60000,
@@ -35,3 +37,4 @@ class Region:
         self.glance = Images(clock, ids)
         self.neutron = Networks(clock, ids)
         self.cinder = Volumes(clock, ids)
+        self.after_resize: Callable[[Server], None] = lambda server: None

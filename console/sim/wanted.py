@@ -235,7 +235,7 @@ class Wanted:
         if wanted == "none":
             return []
         if wanted is None or wanted == "auto" or wanted == []:
-            if len(seen) > 1:
+            if len(seen) > 1 and not self.nova.joins_all_networks:
                 raise Fault(409, "Multiple possible networks found, use a Network ID to be more specific.")
             return [{"network": n} for n in seen]
         if not isinstance(wanted, list):
@@ -318,7 +318,7 @@ class Wanted:
         server.hostname = body.get("hostname") or hostname_of(name)
         server.key_name, server.key_data = body.get("key_name"), self.key_data
         server.admin_pass = body.get("adminPass") or self.region.ids.word(12)
-        server.disk_config = body.get("OS-DCF:diskConfig") or "MANUAL"
+        server.disk_config = body.get("OS-DCF:diskConfig") or self.nova.default_disk_config
         server.access_v4, server.access_v6 = self.access["accessIPv4"], self.access["accessIPv6"]
         server.description = body.get("description")
         server.tags = list(body.get("tags") or [])
