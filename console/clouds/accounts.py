@@ -28,7 +28,7 @@ from console.clouds.files import (
 )
 from console.clouds.light import import_part
 from console.clouds.login import Access, login, sentence
-from console.errors import ConfigError, Unauthorized
+from console.errors import CloudError, ConfigError, Unauthorized
 from console.model.place import Place
 from console.text import clean
 from console.wire.auth import Auth, Token
@@ -170,6 +170,18 @@ def find_accounts(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return _Search(own or {}).run(names, regions)
+
+
+async def log_in(account: Account) -> Access:
+    """What the login of an account gives; its failure names the account's place. Raises a `CloudError`."""
+    try:
+        await account.entry.auth.token()
+    except CloudError as error:
+        error.place = str(account.place)
+        raise
+    if account.entry.access is None:
+        raise Unauthorized("the login gave nothing to go on with.", place=str(account.place))
+    return account.entry.access
 
 
 async def in_thread(function: Callable[[], Given]) -> Given:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from console.clouds.accounts import Account
 from console.clouds.dialect import Dialect
+from console.clouds.firstgen.cloud import open_firstgen
 from console.clouds.openstack.catalog import regions
 from console.clouds.openstack.cloud import open_cloud
 from console.errors import CloudFault
@@ -20,6 +21,7 @@ Opener = Callable[[Account, Transport, Callable[[], dt.datetime]], Awaitable[Dia
 # A provider is one line here, and one file that offers what its service has.
 DIALECTS: dict[str, Opener] = {
     "openstack": open_cloud,
+    "firstgen": open_firstgen,
 }
 
 

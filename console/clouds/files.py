@@ -89,7 +89,8 @@ def pyrax_entry(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path}: [rackspace_cloud] has no username.")
     entry: dict[str, Any] = {"auth_type": "rackspace_apikey", "auth": auth}
     own = Path("~/.pyrax.cfg").expanduser()
-    settings = next((part for name, part in _ini(own).items() if name != "DEFAULT"), {}) if own.is_file() else {}
+    parts = _ini(own) if own.is_file() else {}
+    settings: Mapping[str, str] = next((part for name, part in parts.items() if name != "DEFAULT"), {})
     auth["auth_url"] = settings.get("auth_endpoint") or auth["auth_url"]
     return entry | ({"region_name": settings["region"]} if settings.get("region") else {})
 

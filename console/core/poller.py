@@ -53,6 +53,8 @@ class Poller(Generic[R]):
     ) -> None:
         self.kind, self.dialect, self.place = kind, dialect, place or dialect.origin.place
         self.all_projects = all_projects
+        self._changes_told = kind.changes and f"{kind.name}.changes" in dialect.verbs
+        self._whole_every = kind.whole if self._changes_told else min(kind.whole, kind.settled)
         self.bell = Bell()
         self._store, self._clock, self._pulse = store, clock, pulse
         self._seen, self._refused, self._chance = seen, refused, chance
@@ -81,7 +83,7 @@ class Poller(Generic[R]):
         self._changes_at = float("-inf")
         if self.kind.changes:
             self._attention_until = now + ATTENTION
-        if whole or not self.kind.changes:
+        if whole or not self._changes_told:
             self._stale = True
         self._due = now
         self.bell.ring()
@@ -108,9 +110,9 @@ class Poller(Generic[R]):
 
     async def _turn(self, now: float) -> None:
         moving = len(self._moving) * (_A_REQUEST + 1)
-        if self._stale or now - self._whole_at >= self.kind.whole - 1:
+        if self._stale or now - self._whole_at >= self._whole_every - 1:
             await self._whole(now)
-        elif self.kind.changes:
+        elif self._changes_told:
             due = now - self._changes_at >= self.kind.settled - 1
             if due or not moving or moving >= _A_REQUEST + self._window_rows:
                 await self._changes(now)

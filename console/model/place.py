@@ -34,6 +34,7 @@ class Origin(msgspec.Struct, frozen=True, gc=False):
     project_id: str = ""
     project: str = ""
     privilege: int = 1  # 0 reads only, 1 acts in its project, 2 administers
+    dialect: str = "openstack"
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True, gc=False):

@@ -68,6 +68,13 @@ class Named(msgspec.Struct, frozen=True, gc=False):
     name: str = ""
 
 
+class ImageSchedule(msgspec.Struct, frozen=True, gc=False):
+    """Images that the cloud makes by itself: daily, or weekly on one day; the newest `retention` of them are kept."""
+
+    retention: int = 0
+    day_of_week: str | None = None
+
+
 class Server(Row, frozen=True, kw_only=True, gc=False):
     """One server of one cloud. Times are aware UTC; sizes are in MB (ram, swap) and GB (disk)."""
 
@@ -104,6 +111,8 @@ class Server(Row, frozen=True, kw_only=True, gc=False):
     user_id: str | None = None
     project_id: str | None = None
     disk_config: str | None = None
+    ip_group: str | None = None  # the shared IP group that it was launched into
+    image_schedule: ImageSchedule | None = None
 
     @property
     def status(self) -> str:

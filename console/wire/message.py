@@ -123,8 +123,11 @@ def http_date(text: str | None) -> dt.datetime | None:
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """The seconds that Retry-After asks for, given as a number or as a date (counted from the reply's own Date)."""
-    text = headers.get("retry-after", "").strip()
+    """The seconds that Retry-After asks for, given as a number or as a date (counted from the reply's own Date).
+
+    The first generation's guide calls it Reply-After, and some of its servers do.
+    """
+    text = (headers.get("retry-after") or headers.get("reply-after") or "").strip()
     if not text:
         return None
     try:
@@ -172,9 +175,14 @@ def _told(value: object) -> str:
 
 
 def _wish(fault: dict[str, Any]) -> float | None:
+    """A number of seconds or, in the first generation, the moment itself."""
+    told = fault.get("retryAfter")
     try:
-        return _bounded(float(fault["retryAfter"]))
-    except (KeyError, TypeError, ValueError):
+        if isinstance(told, str) and "T" in told:
+            until = dt.datetime.fromisoformat(told)
+            return _bounded((until - dt.datetime.now(until.tzinfo)).total_seconds())
+        return None if told is None else _bounded(float(told))
+    except (TypeError, ValueError):
         return None
 
 
@@ -184,8 +192,8 @@ def decipher(reply: Reply, place: str = "") -> bytes:
         if reply.body and "html" in reply.headers.get("content-type", ""):
             refuse_body(reply, place, "a page of HTML instead of data")
         return reply.body
-    if reply.status == 300:
-        return reply.body  # a list of versions to choose from
+    if reply.status in (300, 304):
+        return reply.body  # a list of versions to choose from; nothing, since nothing has changed
     if reply.status < 400:
         refuse_body(reply, place, f"a redirect to {clean(reply.headers.get('location', 'nowhere'))[:QUOTED]}")
     raise _error(reply, place)

@@ -13,7 +13,7 @@ Catalog = Sequence[Mapping[str, Any]]
 
 _VERSION = re.compile(r"v\d+(?:\.\d+)?")
 _INTERFACES = ("public", "internal", "admin")
-_FIRST_GENERATION = "cloudServers"  # listed under the type compute too, and speaks another language
+FIRST_GENERATION = "cloudServers"  # listed under the type compute too, and speaks another language
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -34,10 +34,18 @@ class Address(NamedTuple):
 
 
 def find_endpoint(
-    catalog: Catalog, types: Sequence[str], *, interface: str = "public", region: str | None = None
+    catalog: Catalog,
+    types: Sequence[str],
+    *,
+    interface: str = "public",
+    region: str | None = None,
+    name: str = "",
 ) -> Endpoint | None:
-    """The first listed endpoint of these types in a region (any where None), its interface the next best there is."""
-    found = [listed for kind in types for listed in _listed(catalog, kind) if region in (None, listed.region)]
+    """The first listed endpoint of these types in a region (any where None), its interface the next best there is.
+
+    A service's `name` chooses among several of one type.
+    """
+    found = [listed for kind in types for listed in _listed(catalog, kind, name) if region in (None, listed.region)]
     if not found:
         return None
     first = min(listed.region for listed in found)
@@ -48,9 +56,9 @@ def find_endpoint(
     return Endpoint(url, first, by_interface.get("public", url))
 
 
-def regions(catalog: Catalog, types: Sequence[str] = ("compute",)) -> list[str]:
+def regions(catalog: Catalog, types: Sequence[str] = ("compute",), name: str = "") -> list[str]:
     """The regions that list such a service, in the catalog's order of names."""
-    return sorted({listed.region for kind in types for listed in _listed(catalog, kind)})
+    return sorted({listed.region for kind in types for listed in _listed(catalog, kind, name)})
 
 
 class _Listed(NamedTuple):
@@ -59,9 +67,10 @@ class _Listed(NamedTuple):
     interface: str
 
 
-def _listed(catalog: Catalog, kind: str) -> Iterator[_Listed]:
+def _listed(catalog: Catalog, kind: str, name: str) -> Iterator[_Listed]:
     for service in catalog:
-        if service.get("type") != kind or service.get("name") == _FIRST_GENERATION:
+        told = service.get("name")
+        if service.get("type") != kind or (told != name if name else told == FIRST_GENERATION):
             continue
         for endpoint in service.get("endpoints") or ():
             url = endpoint.get("url")

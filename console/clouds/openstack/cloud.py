@@ -4,7 +4,7 @@ import datetime as dt
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any
 
-from console.clouds.accounts import Account
+from console.clouds.accounts import Account, log_in
 from console.clouds.dialect import Accepted, Filters
 from console.clouds.login import Access
 from console.clouds.openstack.catalog import (
@@ -21,7 +21,7 @@ from console.clouds.openstack.neutron import Neutron
 from console.clouds.openstack.nova import Nova
 from console.clouds.openstack.orders import Orders
 from console.clouds.openstack.service import Service, Spoken, Version, discover, not_offered
-from console.errors import BadReply, Unauthorized
+from console.errors import BadReply
 from console.model.flavor import Flavor
 from console.model.image import Image
 from console.model.keypair import KeyPair
@@ -35,7 +35,9 @@ from console.wire.transport import Transport
 
 _TYPES = {"compute": ("compute",), "image": ("image",), "network": ("network",)}
 _PROJECT_IN_PATH = Version(2, 18)  # up to the one before, an endpoint must name the project
-_READ = ("server.list", "server.get", "flavor.list", "keypair.list", "limits", "server.console_log", "server.history")
+_READ = tuple(
+    "server.list server.changes server.get flavor.list keypair.list limits server.console_log server.history".split()
+)
 _ORDERS = ("server.reboot", "server.resize", "server.confirm", "server.revert", "server.snapshot")
 _COMPUTE_VERBS = frozenset((*_READ, *_ORDERS, "server.create", "server.delete"))
 _INTERNAL = "internal"  # the zone of Nova's own services, which takes no servers
@@ -208,7 +210,7 @@ class _Opening:
 
     async def run(self) -> OpenStack:
         """The opened cloud."""
-        access = await self._log_in()
+        access = await log_in(self.account)
         compute = self._find(access, "compute", self.account.region)
         if compute is None:
             raise not_offered(str(self.account.place), self._lacking(access))
@@ -233,18 +235,6 @@ class _Opening:
             close=self.transport.close,
             clock_now=self.clock_now,
         )
-
-    async def _log_in(self) -> Access:
-        entry = self.account.entry
-        try:
-            await entry.auth.token()
-        except Exception as error:
-            if hasattr(error, "place"):
-                error.place = str(self.account.place)
-            raise
-        if entry.access is None:
-            raise Unauthorized("the login gave nothing to go on with.", place=str(self.account.place))
-        return entry.access
 
     def _find(self, access: Access, kind: str, region: str | None) -> Endpoint | None:
         settings = self.account.settings

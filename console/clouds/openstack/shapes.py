@@ -33,6 +33,8 @@ _SERVER_NAMES = {
     "volumes": "os-extended-volumes:volumes_attached",
     "project_id": "tenant_id",
     "disk_config": "OS-DCF:diskConfig",
+    "ip_group": "sharedIpGroupId",
+    "image_schedule": "RAX-SI:image_schedule",
 }
 _FLAVOR_NAMES = {
     "ephemeral": "OS-FLV-EXT-DATA:ephemeral",
