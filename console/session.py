@@ -37,6 +37,7 @@ from console.text import Secret
 if TYPE_CHECKING:
     from console.actions.action import Action
     from console.actions.audit import Audit
+    from console.actions.trail import Trail
     from console.core.timeline import Change, Timeline
     from console.runbooks.journal import Journal
     from console.runbooks.keeper import Keeper
@@ -179,6 +180,13 @@ class Console:
         if self.checks:
             audit.listeners.append(self._heard)
         return audit
+
+    @cached_property
+    def deeds(self) -> "Trail":
+        """The audit as rows that can be followed: what was asked from here, and what became of it."""
+        from console.actions.trail import Trail
+
+        return Trail(self.audit, self.clock)
 
     # Checking what we built
 

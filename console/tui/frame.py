@@ -77,8 +77,7 @@ class Frame(Screen[None]):
         yield Sheet(ink, id="gap")
         with Horizontal(id="body"):
             with Vertical(id="mainside"):
-                yield self.panes["servers"]
-                yield self.panes["keypairs"]
+                yield from (pane for name, pane in self.panes.items() if name not in BESIDE)
             with Vertical(id="side"):
                 yield self.panes["images"]
                 yield Sheet(ink, id="between")

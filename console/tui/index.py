@@ -207,7 +207,7 @@ class Index:
         found = self._words.get(row.key)
         if found is None:
             fields, scene = self.spec.fields, self.scene
-            told = (fields[name](row, scene) for name in _SEARCHED if name in fields)
+            told = (fields[name](row, scene) for name in self.spec.searched if name in fields)
             found = self._words[row.key] = " ".join(str(value) for value in told if value)
         return found
 
@@ -248,9 +248,6 @@ class Index:
         """How many rows there are, folded ones once."""
         folded = sum(max(0, len(held) - 1) for held in self._folds.values())
         return len(self.rows) - folded
-
-
-_SEARCHED = ("name", "id", "status", "task", "address", "place", "flavor", "image")
 
 
 def count_groups(keys: Iterable[SortKey]) -> dict[Group, int]:

@@ -8,9 +8,11 @@ from console.model.flavor import Flavor
 from console.model.keypair import KeyPair
 from console.model.place import Row
 from console.text import cells
+from console.tui.audit_pane import AUDIT
 from console.tui.columns import Column
 from console.tui.image_pane import IMAGES
 from console.tui.paint import gigabytes, megabytes
+from console.tui.room_panes import LIMITS, ZONES
 from console.tui.server_pane import SERVERS
 from console.tui.spec import Cell, Cells, Group, PaneSpec, Scene
 
@@ -98,4 +100,4 @@ KEYPAIRS = PaneSpec(
     },
 )
 
-PANES: dict[str, PaneSpec] = {spec.name: spec for spec in (SERVERS, IMAGES, FLAVORS, KEYPAIRS)}
+PANES: dict[str, PaneSpec] = {spec.name: spec for spec in (SERVERS, IMAGES, FLAVORS, KEYPAIRS, LIMITS, ZONES, AUDIT)}

@@ -37,7 +37,8 @@ def overview(row: Row, scene: Scene) -> list[Line]:
         return _blocks(_image_facts(row, scene), scene)
     if isinstance(row, Flavor):
         return _blocks(_flavor_facts(row, scene), scene)
-    return _blocks([[("name", row.name), ("place", row.place)]], scene)
+    facts = spec_of(row).facts
+    return _blocks(facts(row, scene) if facts else [[("name", row.name), ("place", row.place)]], scene)
 
 
 def _blocks(blocks: Sequence[Facts], scene: Scene) -> list[Line]:

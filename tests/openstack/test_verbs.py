@@ -300,7 +300,9 @@ async def test_what_only_reads(cloud: Cloud, tmp_path: Path) -> None:
     assert explained.json["ladder"][0]["action"] == "server.check"
     assert "(novadeck server check)" in table.out
     known = {row["name"]: row for row in limits.json}
-    assert known["instances"]["used"] >= 1
+    assert known["instances"]["used"] >= 1 and known["ports"]["used"] >= 1
+    zones = await ok("availability", "zone", "list", "-f", "json", *teller.here(admin=True))
+    assert all(zone["state"] == "available" and zone["hosts"] >= zone["hosts_up"] >= 1 for zone in zones.json)
     assert (late.code, late.err.count("ACTIVE after") > 2) == (3, True)
     checked = await run("server", "check", id, "--deadline", "5", "-f", "json", *here)
     assert checked.json["id"] == id
