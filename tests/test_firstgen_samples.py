@@ -13,10 +13,11 @@ from typing import Any
 import pytest
 from scripted_cloud import serving
 
+from console.clouds.fields import moment, reader
 from console.clouds.firstgen import records
 from console.clouds.firstgen.orders import Orders
-from console.clouds.firstgen.rates import rates
 from console.clouds.openstack.service import best_version
+from console.clouds.rates import rates
 from console.errors import NotFound, OverLimit
 from console.model.place import Origin, Place
 from console.model.server import Address, Server
@@ -37,8 +38,7 @@ def sample(name: str) -> Any:
 
 
 def servers(*trees: Any) -> list[Server]:
-    reader = records.Reader(ORIGIN)
-    return list(reader.of("server", reader.server)(json.dumps(tree).encode() for tree in trees))
+    return list(reader("server", records.server, ORIGIN)(json.dumps(tree).encode() for tree in trees))
 
 
 def test_servers() -> None:
@@ -82,7 +82,7 @@ def test_images() -> None:
     assert own.in_flight
     assert base.updated == dt.datetime(2010, 10, 10, 12, tzinfo=dt.UTC)
     assert records.image(sample("image")["image"]).server_id == "12"
-    assert records.moment("2009-07-20T09:14:37-05:00") == dt.datetime(2009, 7, 20, 14, 14, 37, tzinfo=dt.UTC)
+    assert moment("2009-07-20T09:14:37-05:00") == dt.datetime(2009, 7, 20, 14, 14, 37, tzinfo=dt.UTC)
 
 
 def test_shared_ip_groups() -> None:

@@ -9,6 +9,7 @@ from console.clouds.dialect import Dialect
 from console.clouds.firstgen.cloud import open_firstgen
 from console.clouds.openstack.catalog import regions
 from console.clouds.openstack.cloud import open_cloud
+from console.clouds.rackspace import open_rackspace
 from console.errors import CloudFault
 from console.model.place import Place
 from console.wire.budget import Budget, Limit
@@ -22,6 +23,7 @@ Opener = Callable[[Account, Transport, Callable[[], dt.datetime]], Awaitable[Dia
 DIALECTS: dict[str, Opener] = {
     "openstack": open_cloud,
     "firstgen": open_firstgen,
+    "rackspace": open_rackspace,
 }
 
 
@@ -66,7 +68,7 @@ def _pace(account: Account, runtime: Path | None) -> Pace:
 
 def beside(account: Account) -> tuple[Account, ...]:
     """The further regions of a connected account whose entry names none, each an account with the same login."""
-    if account.region is not None or account.entry.access is None:
+    if account.region is not None or account.entry.access is None or account.settings.dialect == "firstgen":
         return ()
     others = regions(account.entry.access.catalog)[1:]
     return tuple(

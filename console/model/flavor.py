@@ -15,3 +15,4 @@ class Flavor(Row, frozen=True, kw_only=True, gc=False):
     disabled: bool | None = None
     description: str | None = None
     extra_specs: dict[str, str] | None = None
+    resizes: str | None = None  # "any", "up" or "none" where the provider has a rule of its own; None where Nova's hold

@@ -33,6 +33,7 @@ class Image(Row, frozen=True, kw_only=True, gc=False):
     os_type: str | None = None
     operation: str | None = None  # of ours, that made it
     schedule: str | None = None  # of ours, that keeps and rotates it
+    scheduled: bool | None = None  # whether the cloud's own schedule made it, and will take it away again
 
     @property
     def status(self) -> str:

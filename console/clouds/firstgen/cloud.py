@@ -9,18 +9,20 @@ import datetime as dt
 import re
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 from console.clouds.absent import Absent
 from console.clouds.accounts import Account, log_in
 from console.clouds.dialect import Filters
+from console.clouds.fields import inner, reader
 from console.clouds.firstgen import records
 from console.clouds.firstgen.orders import VERBS, Orders
-from console.clouds.firstgen.rates import rates
 from console.clouds.openstack.catalog import FIRST_GENERATION, canonical, find_endpoint
 from console.clouds.openstack.cloud import privilege
 from console.clouds.openstack.records import Memo
 from console.clouds.openstack.service import not_offered
+from console.clouds.rates import obey
 from console.errors import CloudError, NotFound
 from console.model.flavor import Flavor
 from console.model.image import Image
@@ -65,11 +67,12 @@ class Firstgen(Orders, Absent):
         self.origin = origin
         self.pace = session.pace
         self._clock_now, self._close = clock_now, close
-        reader, place = records.Reader(origin), str(origin.place)
-        self._servers = Memo("servers", reader.of("server", reader.server), place)
-        self._images = Memo("images", reader.of("image", records.image), place)
-        self._flavors = Memo("flavors", reader.of("flavor", records.flavor), place)
-        self._groups = Memo("sharedIpGroups", reader.of("ipgroup", records.ip_group), place)
+        place = str(origin.place)
+        server = partial(records.server, project_id=origin.project_id)
+        self._servers = Memo("servers", reader("server", server, origin), place)
+        self._images = Memo("images", reader("image", records.image, origin), place)
+        self._flavors = Memo("flavors", reader("flavor", records.flavor, origin), place)
+        self._groups = Memo("sharedIpGroups", reader("ipgroup", records.ip_group, origin), place)
 
     def now(self) -> dt.datetime:
         """The cloud's own time."""
@@ -137,7 +140,7 @@ class Firstgen(Orders, Absent):
 
     async def _row(self, path: str, word: str, memo: Memo[R]) -> R:
         reply = await self.session.get(path)
-        record = records.inner(reply.body, word)
+        record = inner(reply.body, word)
         row = memo.row(record, alone=True) if record else None
         if row is None:
             refuse_body(reply, self.session.place, f"something that is no {word}")
@@ -154,7 +157,7 @@ class Firstgen(Orders, Absent):
     async def limits(self) -> Limits:
         """What the account may have in all; the rates that come with it are obeyed from now on."""
         tree = await self._one("limits", "limits")
-        self.pace.obey(rates(tree.get("rate")))
+        obey(self.pace, tree.get("rate"))
         return Limits(self.origin.place, records.absolute_limits(tree.get("absolute")))
 
     async def close(self) -> None:

@@ -2,8 +2,9 @@
 
 import datetime as dt
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
+from console.clouds.absent import Absent
 from console.clouds.accounts import Account, log_in
 from console.clouds.dialect import Accepted, Filters
 from console.clouds.login import Access
@@ -48,10 +49,26 @@ _VERBS = {
 }
 
 
-class OpenStack(Orders):
+class Imaging(Protocol):
+    """Where images are listed: the image service, or what takes its place."""
+
+    def images(self, *, filters: Filters | None = None) -> AsyncIterator[Sequence[Image]]:
+        """Pages of images."""
+
+    async def image(self, id: str) -> Image:
+        """One image, read now."""
+
+    async def set_image(self, id: str, properties: Mapping[str, str]) -> Accepted:
+        """Give an image these properties."""
+
+    async def delete_image(self, id: str) -> Accepted:
+        """Order an image's end."""
+
+
+class OpenStack(Orders, Absent):
     """The verbs of one account. Made by `open_cloud`, which finds and asks the services."""
 
-    def __init__(self, origin: Origin, nova: Nova, glance: Glance | None, neutron: Neutron | None, **own: Any) -> None:
+    def __init__(self, origin: Origin, nova: Nova, glance: Imaging | None, neutron: Neutron | None, **own: Any) -> None:
         super().__init__(nova.service)
         self.origin = origin
         self.region: str = own["region"]
@@ -65,7 +82,7 @@ class OpenStack(Orders):
         self.verbs = self.offered() | {verb for kind, there in offered.items() if there for verb in _VERBS[kind]}
 
     @property
-    def glance(self) -> Glance:
+    def glance(self) -> Imaging:
         """The image service. Raises `NotFound` where there is none."""
         if self._glance is None:
             raise not_offered(str(self.origin.place), "image")
@@ -195,13 +212,16 @@ class OpenStack(Orders):
 async def open_cloud(account: Account, transport: Transport, clock_now: Callable[[], dt.datetime]) -> OpenStack:
     """Log in, find the services and settle the versions. Raises a `CloudError`."""
     try:
-        return await _Opening(account, transport, clock_now).run()
+        return await Opening(account, transport, clock_now).run()
     except ValueError as error:  # what is no URL in a catalog or an override
         raise BadReply(f"the catalog lists an address that is none: {error}.", place=str(account.place)) from error
 
 
-class _Opening:
+class Opening:
     """The steps from an account to its verbs."""
+
+    dialect = "openstack"
+    names: Mapping[str, str] = {}  # of services, where a type is not enough
 
     def __init__(self, account: Account, transport: Transport, clock_now: Callable[[], dt.datetime]) -> None:
         self.account = account
@@ -220,9 +240,16 @@ class _Opening:
             endpoint=canonical(compute.public, access.project_id),
             project_id=access.project_id,
             project=access.project,
-            privilege=privilege(access.roles),
+            privilege=self._privilege(access),
+            dialect=self.dialect,
         )
-        nova = Nova(await self._compute(compute, access), origin, region=region, user_id=access.user_id)
+        return self._cloud(origin, await self._compute(compute, access), access, region)
+
+    def _privilege(self, access: Access) -> int:
+        return privilege(access.roles)
+
+    def _cloud(self, origin: Origin, service: Service, access: Access, region: str) -> OpenStack:
+        nova = Nova(service, origin, region=region, user_id=access.user_id)
         image = self._service(access, "image", region, "v2")
         network = self._service(access, "network", region, "v2.0")
         return OpenStack(
@@ -230,16 +257,22 @@ class _Opening:
             nova,
             Glance(image, origin, region=region) if image else None,
             Neutron(network) if network else None,
-            region=region,
-            pace=self.transport.pace,
-            close=self.transport.close,
-            clock_now=self.clock_now,
+            **self._own(region),
         )
+
+    def _own(self, region: str) -> dict[str, Any]:
+        """What every cloud is given beside its services."""
+        transport = self.transport
+        return {"region": region, "pace": transport.pace, "close": transport.close, "clock_now": self.clock_now}
 
     def _find(self, access: Access, kind: str, region: str | None) -> Endpoint | None:
         settings = self.account.settings
         found = find_endpoint(
-            access.catalog, _TYPES[kind], interface=settings.interfaces.get(kind, settings.interface), region=region
+            access.catalog,
+            _TYPES[kind],
+            interface=settings.interfaces.get(kind, settings.interface),
+            region=region,
+            name=self.names.get(kind, ""),
         )
         if (override := settings.overrides.get(kind)) is not None:
             override = override.replace("%(project_id)s", access.project_id).replace("%(tenant_id)s", access.project_id)
@@ -247,7 +280,7 @@ class _Opening:
         return found
 
     def _lacking(self, access: Access) -> str:
-        there = ", ".join(regions(access.catalog))
+        there = ", ".join(regions(access.catalog, name=self.names.get("compute", "")))
         wanted = f"compute service in region {self.account.region}" if self.account.region else "compute"
         return f"{wanted} (regions with one: {there or 'none'}; case matters), so no" if there else wanted
 

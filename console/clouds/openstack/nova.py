@@ -1,7 +1,7 @@
 """Servers, flavors, key pairs and limits of OpenStack Compute v2.1, and v2 without microversions."""
 
 import datetime as dt
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import msgspec
@@ -12,6 +12,7 @@ from console.clouds.openstack.orders import accepted
 from console.clouds.openstack.records import Memo, Reader
 from console.clouds.openstack.service import Service, Version
 from console.clouds.openstack.shapes import NovaFlavor, NovaServer
+from console.clouds.rates import obey
 from console.errors import NotFound
 from console.model.flavor import Flavor
 from console.model.keypair import KeyPair
@@ -20,6 +21,7 @@ from console.model.quota import Limit, Limits
 from console.model.server import Server
 from console.text import Secret, clean_lines, clean_tree
 from console.wire.message import Reply, read_json, refuse_body, request_id
+from console.wire.pace import Pace
 
 R = TypeVar("R", bound=Row)
 
@@ -75,7 +77,15 @@ _read_one = msgspec.json.Decoder(_One).decode
 class Nova:
     """What one account reads and orders at one compute service."""
 
-    def __init__(self, service: Service, origin: Origin, *, region: str, user_id: str = "") -> None:
+    def __init__(
+        self,
+        service: Service,
+        origin: Origin,
+        *,
+        region: str,
+        user_id: str = "",
+        flavors: Callable[[Iterable[bytes]], Iterable[Flavor]] | None = None,
+    ) -> None:
         self.service = service
         self._origin = origin
         self._region = region
@@ -83,7 +93,8 @@ class Nova:
         place = service.place
         times = ("created", "updated", "launched_at", "terminated_at")
         self._servers = Memo("servers", Reader(NovaServer, "server", origin, region=region, naive=times).many, place)
-        self._flavors = Memo("flavors", Reader(NovaFlavor, "flavor", origin, region=region).many, place)
+        flavors = flavors or Reader(NovaFlavor, "flavor", origin, region=region).many
+        self._flavors = Memo("flavors", flavors, place)
         self._keypairs = Memo("keypairs", lambda records: filter(None, map(self._keypair, records)), place)
 
     def servers(
@@ -154,13 +165,16 @@ class Nova:
         key = Key(self._origin.endpoint, self._region, "keypair", f"{self._user_id}/{own}")
         return KeyPair(id=own, name=own, key=key, place=self._origin.place, record=record, **told)
 
-    async def limits(self) -> Limits:
-        """The project's limits and use; -1 is no limit."""
+    async def limits(self, pace: Pace | None = None) -> Limits:
+        """The project's limits and use; -1 is no limit. Rates, which old clouds tell with them, are given to `pace`."""
         reply = await self.service.get("limits")
         tree = read_json(reply, self.service.place)
-        told = tree.get("limits", {}).get("absolute") if isinstance(tree, dict) else None
+        limits = tree.get("limits") if isinstance(tree, dict) else None
+        told = limits.get("absolute") if isinstance(limits, dict) else None
         if not isinstance(told, dict):
             refuse_body(reply, self.service.place, "something that is no list of limits")
+        if pace is not None and isinstance(limits, dict):
+            obey(pace, limits.get("rate"))
         found = {name: _limit(name, told, *names) for name, names in _LIMIT_NAMES.items() if names[0] in told}
         return Limits(self._origin.place, found)
 

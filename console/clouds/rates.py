@@ -5,8 +5,15 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from console.wire.budget import Limit
+from console.wire.pace import Pace
 
 _SECONDS = {"SECOND": 1.0, "MINUTE": 60.0, "HOUR": 3600.0, "DAY": 86400.0}
+
+
+def obey(pace: Pace, told: object) -> None:
+    """Send no more than a service tells in its list of limits; what the entry itself allows still holds."""
+    if found := rates(told):
+        pace.obey([*(limit for limit in pace.limits if limit not in found and not limit.method), *found])
 
 
 def rates(told: object) -> list[Limit]:
