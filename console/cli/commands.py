@@ -100,6 +100,8 @@ DEMO = (
     Option(("--guests",), "how many servers have a guest that can be reached by SSH", "N", "whole"),
     Option(("--speed",), "how much faster than life", "X", "number"),
     Option(("--seed",), "another number, another estate", "N", "whole"),
+    Option(("--firstgen",), "with a first-generation cloud beside (Cloud Servers v1.0)"),
+    Option(("--rackspace",), "with a cloud like Rackspace's next generation beside"),
 )
 
 FIXED: tuple[Command, ...] = (

@@ -21,7 +21,7 @@ from console.cli.parse import Given
 from console.cli.voice import say
 from console.errors import ConsoleError
 
-KNOBS = ("servers", "clouds", "regions", "guests", "speed", "seed")
+KNOBS = ("servers", "clouds", "regions", "guests", "speed", "seed", "firstgen", "rackspace")
 
 
 SSH, HIGH_SSH = 22, 22022

@@ -161,6 +161,11 @@ class Cloud:
         ]
         return {"endpoints": endpoints, "id": self.service_ids[kind], "type": kind, "name": name}
 
+    @property
+    def further(self) -> dict[str, str]:
+        """What else of it listens, and where."""
+        return {}
+
     def entries(self) -> dict[str, dict[str, Any]]:
         """Its entries of a clouds.yaml: as the user and as the administrator."""
         return {

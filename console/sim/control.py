@@ -12,6 +12,10 @@ The control port speaks JSON on a port of its own on 127.0.0.1:
     POST   /microversion      {"region", "maximum"}       an older Nova: 2.1 up to this
     POST   /guests/{server}/shutdown                      the guest shuts down from inside
     POST   /servers/{server}  {"vm_state"?, "task_state"?, "power_state"?}  put a server into any state
+    POST   /firstgen/{server} {"status"?, "life"?}   put a first-generation server into any status, or let it move
+    POST   /firstgen          {"only_openstack": true}   no backup schedules and shared IP groups there: 501
+    POST   /caches            {"seconds"}            the first generation answers 203 and what it knew for so long
+    POST   /rates             {"verb", "uri", "value", "region"?}   a rate limit of a region or the first generation
 
 A request must carry the header X-Novadeck-Control (any value), so that no web page can use it.
 """
@@ -28,6 +32,7 @@ from console.sim.call import reply
 from console.sim.clock import Clock
 from console.sim.cloud import Cloud, Place
 from console.sim.job import Job
+from console.sim.rackspace_control import AccountControl
 from console.sim.records import Server
 from console.sim.trouble import DEEDS, Rule, Trouble
 
@@ -41,6 +46,7 @@ class Control:
         self.trouble = trouble
         self.clock = clock
         self.clouds = clouds
+        self.account = AccountControl(clouds)
         self.url = ""
         self._runner: web.ServerRunner | None = None
 
@@ -182,12 +188,14 @@ class Control:
             ("POST", "microversion", 1): self._microversion,
             ("POST", "guests", 3): self._shutdown,
             ("POST", "servers", 2): self._put,
+            **self.account.acts(),
         }
 
     async def _tell(self, names: list[str], given: dict[str, Any]) -> Any:
         clouds = {
             cloud.name: {
                 "keystone": cloud.keystone.base,
+                **cloud.further,
                 "regions": {r: {k: s.base for k, s in p.services.items()} for r, p in cloud.regions.items()},
             }
             for cloud in self.clouds.values()

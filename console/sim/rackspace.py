@@ -92,6 +92,11 @@ class RackspaceCloud(Cloud):
             found |= {"versionId": "2", "versionInfo": f"{base}/v2", "versionList": f"{base}/"}
         return found
 
+    @property
+    def further(self) -> dict[str, str]:
+        """The first generation, where there is one."""
+        return {"firstgen": self.first.base} if self.first is not None else {}
+
     def entries(self) -> dict[str, dict[str, Any]]:
         """Its entries of a clouds.yaml: the first generation by the old login, the next one by Identity v2.0."""
         login = {"username": self.user.name, "api_key": self.user.api_key}

@@ -15,7 +15,9 @@ from pathlib import Path
 from console.sim.estate import Estate
 
 async def serve():
-    async with Estate(servers=12, clouds=1, regions=1, guests=0, speed=20.0, seed=1) as estate:
+    size = {"servers": 12, "clouds": 1, "regions": 1, "guests": 0}
+    async with Estate(**size, firstgen=True, rackspace=True, speed=20.0, seed=1) as estate:
+        Path(sys.argv[1], "control").write_text(estate.control.url)
         print(estate.write_clouds_yaml(Path(sys.argv[1])), flush=True)
         await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
 
