@@ -18,7 +18,7 @@ from console.cli import usage
 from console.cli.commands import every
 from console.clouds.dialect import Accepted
 from console.core.settings import Rule
-from console.errors import ActionRefused
+from console.errors import ActionRefused, ConsoleError
 from console.model.flavor import Flavor
 from console.model.image import Image
 from console.model.place import Key, Origin, Place
@@ -122,7 +122,7 @@ def test_declaring_loads_no_ssh() -> None:
 
 # What each face derives from the declaration --------------------------------------------------------------------------
 
-GUESTS = ("server.check", "server.run", "server.shell", "server.hostkeys")  # inside a guest: proven with real ones
+SILENT = ("server.run", "server.shell")  # they end at the first rung of a server that has no address
 PLACE = Place("lab", "one")
 GIVEN: dict[str, Any] = {
     "name": "new-1", "image": Image(id="i", name="img", place=PLACE, word="active"), "password": "correct-horse",
@@ -146,7 +146,8 @@ class TakesAll:
     def __getattr__(self, name: str) -> Any:
         async def answer(*given: Any, **more: Any) -> Any:
             self.asked.append(name)
-            found = {"server": self.row, "instance_actions": [], "networks": [], "remote_console": "http://c"}
+            found = {"server": self.row, "instance_actions": [], "networks": [], "remote_console": "http://c",
+                     "console_log": "", "image": GIVEN["image"]}  # fmt: skip
             return found.get(name, Accepted("req-1", "made"))
 
         return answer
@@ -159,6 +160,13 @@ def a_server(vm: str = "active", status: str = "ACTIVE") -> Server:
                   locked=False)  # fmt: skip
 
 
+# What stands between the two lines of an action that is made of others, each an order of its own.
+STEPS = {
+    "server.clone": [
+        *("server.snapshot asked", "server.snapshot accepted", "server.snapshot ended"),
+        *("server.create asked", "server.create accepted"),
+    ]
+}
 STATES = (
     ("active", "ACTIVE"), ("stopped", "SHUTOFF"), ("resized", "VERIFY_RESIZE"), ("paused", "PAUSED"),
     ("suspended", "SUSPENDED"), ("rescued", "RESCUE"), ("shelved", "SHELVED"), ("soft-delete", "SOFT_DELETED"),
@@ -176,7 +184,11 @@ def target_of(action: Action) -> Any:
 
 def given_of(action: Action, folder: Path) -> dict[str, Any]:
     found = {ask.name: GIVEN[ask.name] for ask in action.asks if ask.required and ask.name in GIVEN}
-    more = {"server.set": {"name": "other"}, "server.metadata": {"metadata": "a=b"}, "server.clone": {"name": "n"}}
+    more: dict[str, dict[str, Any]] = {
+        "server.set": {"name": "other"},
+        "server.metadata": {"metadata": "a=b"},
+        "server.clone": {"name": "n", "flavor": GIVEN["flavor"], "network": ["none"]},
+    }
     if action.name == "keypair.create":
         found["private_key"] = str(folder / "key")
     return found | more.get(action.name, {})
@@ -191,14 +203,22 @@ def ground_of(folder: Path, **dialect: Any) -> tuple[SmallGround, TakesAll]:
 
 @EVERY
 async def test_what_it_does_is_in_the_audit(action: Action, tmp_path: Path) -> None:
-    if action.name in (*GUESTS, "server.clone"):  # a clone is an image and a server, each with lines of its own
-        return
     ground, dialect = ground_of(tmp_path)
-    await perform(ground, action, target_of(action), **given_of(action, tmp_path))
-    asked, accepted = ground.audit.lines()
-    assert [line["event"] for line in (asked, accepted)] == ["asked", "accepted"]
-    assert asked["order"] == accepted["order"] and asked["action"] == action.name and asked["v"] == 1
+    target, given = target_of(action), given_of(action, tmp_path)
+    (outcome,) = (
+        await perform(ground, action, [target], **given)
+        if target is not PLACE
+        else [await perform(ground, action, target, **given)]
+    )
+    silent = action.name in SILENT
+    assert isinstance(outcome.error, ConsoleError) == silent, outcome.error
+    asked, *between, ended = ground.audit.lines()
+    assert [line["event"] for line in (asked, ended)] == ["asked", "failed" if silent else "accepted"]
+    assert asked["order"] == ended["order"] and asked["action"] == action.name and asked["v"] == 1
     assert asked["target"]["kind"] == action.on.__name__.lower() and asked["target"]["name"]
+    assert ended.get("message", "") == (str(outcome.error) if silent else "")
+    steps = [f"{line['action']} {line['event']}" for line in between]
+    assert steps == STEPS.get(action.name, [])
     assert dialect.asked
     assert "correct-horse" not in ground.audit.path.read_text()
     assert (ground.woken == []) == action.reads
@@ -256,6 +276,7 @@ def test_it_has_a_key_or_is_in_the_palette_and_both_are_in_the_help(action: Acti
     deck = SimpleNamespace(actions=lambda: ACTIONS, verdict=lambda name, row: "")
     commands = Commands.__new__(Commands)
     commands.screen = SimpleNamespace(deck=deck, keymap=keymap, kind=action.on, targets=list)  # type: ignore[assignment]
+    commands.viewing = SimpleNamespace(named=dict)  # type: ignore[assignment]
     ((_, title, key, help),) = [entry for entry in commands.entries() if entry[0] == action.name]
     assert (title, help) == (action.title, action.help)
     assert key == (action.key or "")
