@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from textual.app import App
-
 from console.core.settings import OwnColumn
 from console.errors import ConfigError, ConsoleError
 from console.tui.commands import Commands
@@ -25,6 +23,7 @@ from console.tui.paint import Span, spans
 from console.tui.screen import MainScreen
 from console.tui.theme import ASCII, UNICODE, Glyphs, Ink, Theme, choose_theme, depth, theme_files, wants_ascii
 from console.tui.theming import ThemePick, Wardrobe
+from console.tui.writer import SparingApp
 
 KEEP = 30.0  # seconds between two looks whether the session differs from what is kept of it
 
@@ -39,7 +38,7 @@ class ExitRequest:
     value: str = ""
 
 
-class NovadeckApp(App[ExitRequest | None]):
+class NovadeckApp(SparingApp[ExitRequest | None]):
     """The app: themes, the open console, and the way out."""
 
     CSS_PATH = "console.tcss"
@@ -57,8 +56,10 @@ class NovadeckApp(App[ExitRequest | None]):
         opening: Sequence[str] = (),
         colours: str = "full",
         columns: Mapping[str, Sequence[OwnColumn]] | None = None,
+        *,
+        differences: bool = True,
     ) -> None:
-        super().__init__()
+        super().__init__(differences=differences)
         self.animation_level = "none"
         self.ink, self.glyphs = Ink(theme, ascii=glyphs is ASCII), glyphs
         self.failure: BaseException | None = None
@@ -228,7 +229,8 @@ def run(
     chosen = choose_theme(name, folders)
     glyphs = ASCII if plain or wants_ascii() else UNICODE
     keys = dict(getattr(settings, "keys", None) or {})
-    app = NovadeckApp(open_console, chosen, glyphs, keys, folders, opening, depth(), getattr(settings, "columns", None))
+    own, differences = getattr(settings, "columns", None), bool(getattr(settings, "differences", True))
+    app = NovadeckApp(open_console, chosen, glyphs, keys, folders, opening, depth(), own, differences=differences)
     answer = app.run(mouse=True)
     if app.failure is not None:
         raise app.failure
