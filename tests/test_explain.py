@@ -1,16 +1,21 @@
 """Why a server is as it is: the ladder that fits each state, what is usual, and the history that both memories make."""
 
+import asyncio
 import datetime as dt
+from pathlib import Path
 from typing import Any
 
 import pytest
+from small_ground import ground_on
 
+from console.actions.action import perform
 from console.actions.explain import explanation, usual_seconds
 from console.actions.history import Happening, joined, read
 from console.actions.legal import same_host
 from console.core.timeline import Change
 from console.model.place import Key, Place
 from console.model.server import Fault, Server
+from console.sim.estate import Estate
 
 T0 = dt.datetime(2026, 1, 1, 12, tzinfo=dt.UTC)
 KEY = Key("e", "r", "server", "id")
@@ -71,6 +76,40 @@ def test_the_facts_are_the_clouds_own_and_what_is_to_be_sent_holds_them() -> Non
     assert found.plain()["facts"] == facts
     assert any("novadeck server reboot --hard" in line for line in found.lines())
     assert dict(explanation(server(), [], [], T0).facts)["last order"].startswith("the cloud keeps no record")
+
+
+@pytest.mark.parametrize(
+    ("told", "certain"),
+    [({"user_id": None}, True), ({"user_id": "u1"}, False), ({}, False)],
+    ids=["nobody asked", "somebody asked", "the cloud does not say"],
+)
+def test_off_without_an_order_is_off_from_inside(told: dict[str, Any], certain: bool) -> None:
+    found = explanation(server("SHUTOFF"), [read(record("stop", 1, 4, **told))], [], T0 + dt.timedelta(hours=1))
+    assert found.headline == "web-1 is SHUTOFF" + (", powered off from inside" if certain else "")
+    assert (found.ladder[0].text.startswith("Read the end of its console log")) == certain
+    assert "server.start" in [rung.action for rung in found.ladder]
+    assert dict(found.facts).get("asked by", "").startswith("nobody") == certain
+    started = [read(record("start", 2, 4, user_id=None)), read(record("stop", 1, 4, **told))]
+    assert "from inside" not in explanation(server("SHUTOFF"), started, [], T0).headline
+
+
+async def test_a_guest_that_shut_itself_down_is_told_from_one_that_was_stopped(tmp_path: Path) -> None:
+    async with Estate(servers=12, clouds=1, regions=1, guests=0, speed=100) as estate:
+        name = next(iter(estate.clouds))
+        async with ground_on(estate.write_clouds_yaml(tmp_path), tmp_path / "state", name) as ground:
+            await ground.refresh(ground.places[0])
+            rows = ground.store.rows(Server).values()
+            inside, stopped = [row for row in rows if (row.status, row.task_state) == ("ACTIVE", None)][:2]
+            estate.control.guest_shuts_down(inside.id)
+            await perform(ground, "server.stop", stopped, wait=True)
+            told = []
+            for row in (inside, stopped):
+                while (await ground.dialect(row.place).server(row.id)).status != "SHUTOFF":  # noqa: ASYNC110
+                    await asyncio.sleep(0.05)
+                told.append((await perform(ground, "server.explain", row)).result)
+    assert told[0].headline == f"{inside.name} is SHUTOFF, powered off from inside"
+    assert told[1].headline == f"{stopped.name} is SHUTOFF"
+    assert "nobody" in dict(told[0].facts)["asked by"] and "nobody" not in dict(told[1].facts)["asked by"]
 
 
 def test_long_is_measured_against_the_usual_of_this_server() -> None:

@@ -116,13 +116,20 @@ def explanation(server: Server, asked: Sequence[Happening], changes: Sequence[An
     ]
     stuck = waited is not None and waited > max(LONG * usual if usual else 0.0, 60.0 if usual else STUCK)
     ladder = next(make(server, stuck) for fits, make in LADDERS if fits(server))
+    if inside := from_inside(server, last):
+        ladder = FROM_INSIDE
     words = f"{server.status} {server.task_state}" if server.task_state else server.status
     plain = f", {doing(server.task_state)}" if server.task_state else ""
-    headline = f"{server.name or server.id} is {words}{plain}"
+    headline = f"{server.name or server.id} is {words}{plain or (', powered off from inside' if inside else '')}"
     if stuck and server.task_state:
         headline += ", longer than it should be"
     wants_help = any("provider" in rung.text for rung in ladder)
     return Explanation(headline, tuple(facts), tuple(ladder), _letter(server, last, since) if wants_help else "")
+
+
+def from_inside(server: Server, last: Happening | None) -> bool:
+    """Whether it is off though nobody ordered that: Nova then stops it by itself, as a `stop` that nobody asked for."""
+    return server.status == "SHUTOFF" and last is not None and last.what == "stop" and last.unasked
 
 
 def _own_facts(server: Server) -> list[Fact]:
@@ -149,8 +156,8 @@ def _facts_of(last: Happening | None) -> list[Fact]:
         found.append(Fact("its message", last.text))
     if last.request_id:
         found.append(Fact("request id", last.request_id))
-    if last.user_id:
-        found.append(Fact("asked by", last.user_id))
+    if last.user_id or last.unasked:
+        found.append(Fact("asked by", last.user_id or "nobody: the cloud did it by itself"))
     if (open_event := next((event for event in last.events if event.ended is None), None)) is not None:
         found.append(Fact("not finished", open_event.name))
     return found
@@ -205,6 +212,10 @@ def _letter(server: Server, last: Happening | None, since: dt.datetime | None) -
 
 WAIT = Rung("Wait: it may still end by itself")
 ASK = Rung("Ask the provider, with the text below")
+FROM_INSIDE = [
+    Rung("Read the end of its console log: the guest shut itself down, or its process died on the host"),
+    Rung("Start it", "server.start"),
+]
 RESET = Rung("Have the record reset to ACTIVE (an administrator's order)", "server.reset_state")
 HARD = Rung("Reboot it hard", "server.hard_reboot")
 

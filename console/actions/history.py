@@ -37,6 +37,7 @@ class Happening:
     told_by: str  # "cloud" or "seen"
     request_id: str = ""
     user_id: str = ""
+    unasked: bool = False  # the record says that nobody asked for it: the cloud did it by itself
     failed: bool = False
     text: str = ""
     events: tuple[Event, ...] = ()
@@ -59,6 +60,7 @@ class Happening:
             "told_by": self.told_by,
             "request_id": self.request_id or None,
             "user_id": self.user_id or None,
+            "unasked": self.unasked,
             "failed": self.failed,
             "seconds": self.took,
             "text": self.text,
@@ -141,6 +143,7 @@ def read(record: Mapping[str, Any]) -> Happening:
         told_by="cloud",
         request_id=str(record.get("request_id") or ""),
         user_id=str(record.get("user_id") or ""),
+        unasked="user_id" in record and record["user_id"] is None,
         failed=bool(text) or bad is not None,
         text=f"{text}: {bad.name}" if text and bad else text or (f"Error: {bad.name}" if bad else ""),
         events=events,
