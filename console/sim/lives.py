@@ -2,7 +2,7 @@
 
 These sequences are what a real Nova showed when it was polled every few milliseconds.  What else happens at a step
 (an address appears, an image is uploaded, a guest boots) is named here and done by `machine`.
-Waits are in seconds at speed 1; `"build"` and `"snapshot"` stand for waits that a server may set by itself.
+Waits are in seconds at speed 1; `"build"`, `"copy"` and `"snapshot"` stand for waits that a server may set by itself.
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ LIVES: dict[str, Life] = {
         (
             Step(0, task="image_snapshot_pending"),
             Step(0.3, task="image_snapshot"),
-            Step(0.4, task="image_pending_upload", then="image_saving"),
+            Step("copy", task="image_pending_upload", then="image_saving"),
             Step(0.3, task="image_uploading"),
             Step("snapshot", task=None, then="image_done"),
         ),

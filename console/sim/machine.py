@@ -69,10 +69,10 @@ class Machine:
             self.finish(server, job, turn.result, turn.message)
 
     def seconds(self, server: Server, wait: float | str) -> float:
-        """How long a wait is for this server; `lab_build_seconds` and `lab_snapshot_seconds` lengthen theirs."""
+        """How long a wait is for this server; `lab_build_seconds`, `lab_copy_seconds` and `lab_snapshot_seconds` say more."""
         if not isinstance(wait, str):
             return wait
-        plain = {"build": 1.2, "snapshot": 1.0}[wait]
+        plain = {"build": 1.2, "copy": 0.4, "snapshot": 1.0}[wait]
         try:
             return plain + float(server.metadata.get(f"lab_{wait}_seconds", "0"))
         except ValueError:
