@@ -18,6 +18,8 @@ from console.core.store import Listing, Store
 from console.errors import Unreachable
 from console.model.place import Key, Place
 from console.model.server import Server
+from console.runbooks.journal import Journal
+from console.runbooks.keeper import Keeper
 from console.text import Secret
 
 
@@ -35,6 +37,7 @@ class SmallGround:
         self.dialects: dict[Place, Dialect] = {}
         self.woken: list[Place] = []
         self.remembered: list[Any] = []
+        self.keeper = Keeper(self, Journal(folder / "journal.sqlite"), self.clock)  # type: ignore[arg-type]
 
     @property
     def places(self) -> tuple[Place, ...]:

@@ -38,8 +38,8 @@ async def keeping(
     ground: SmallGround, journal: Journal, passed: Callable[[str], None] = lambda point: None
 ) -> AsyncIterator[Keeper]:
     """A keeper at work; leaving the context ends it as a closed console does."""
-    keeper = Keeper(ground, journal, ground.clock, passed)
-    ground.keeper = keeper  # type: ignore[attr-defined]
+    keeper = Keeper(ground, journal, ground.clock, passed)  # type: ignore[arg-type]
+    ground.keeper = keeper
     task = asyncio.create_task(keeper.keep())
     try:
         yield keeper
@@ -62,3 +62,9 @@ async def until(keeper: Keeper, id: str, *states: State) -> RunRecord:
         if run.state in states or (not states and not run.open):
             return run
         await keeper.clock.sleep(1.0)
+
+
+async def when(true: Callable[[], bool]) -> None:
+    """Come back when it is true."""
+    while not await asyncio.to_thread(true):  # noqa: ASYNC110
+        await asyncio.sleep(0.01)

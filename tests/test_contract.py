@@ -5,6 +5,7 @@ import datetime as dt
 import inspect
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -23,6 +24,7 @@ from console.model.flavor import Flavor
 from console.model.image import Image
 from console.model.place import Key, Origin, Place
 from console.model.server import Server
+from console.runbooks import RUNBOOKS
 from console.tui.commands import Commands
 from console.tui.keys import make_keymap
 
@@ -103,7 +105,7 @@ def test_only_reading_goes_without_a_verb_of_the_dialect(action: Action) -> None
 @EVERY
 def test_it_sends_and_does_not_wait(action: Action) -> None:
     """An action is one step: waiting belongs to the gate, so that every action can be waited for alike."""
-    tree = ast.parse(inspect.getsource(action.run))
+    tree = ast.parse(textwrap.dedent(inspect.getsource(action.run)))
     assert not [node for node in ast.walk(tree) if isinstance(node, ast.While)]
     assert "sleep" not in inspect.getsource(action.run)
 
@@ -219,7 +221,7 @@ async def test_what_it_does_is_in_the_audit(action: Action, tmp_path: Path) -> N
     assert ended.get("message", "") == (str(outcome.error) if silent else "")
     steps = [f"{line['action']} {line['event']}" for line in between]
     assert steps == STEPS.get(action.name, [])
-    assert dialect.asked
+    assert dialect.asked or action.name in RUNBOOKS  # a runbook's orders are its keeper's
     assert "correct-horse" not in ground.audit.path.read_text()
     assert (ground.woken == []) == action.reads
 

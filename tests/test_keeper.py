@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from small_ground import SmallGround, ground_on
-from small_keeper import FastClock, begin, keeping, until
+from small_keeper import FastClock, begin, keeping, until, when
 
 from console.actions.declared import ACTIONS
 from console.errors import ActionRefused, JournalError, Unreachable
@@ -118,8 +118,7 @@ async def test_a_step_whose_keeper_died_is_looked_for_before_it_is_done_again(
     book = declared(Step("send", send, found, before))
     async with keeping(ground, journal):
         id = await begin(ground, book.name, some(ground))
-        while not done:
-            await asyncio.sleep(0.01)
+        await when(lambda: bool(done))
     assert journal.lease(id) is None
     async with keeping(ground, journal) as keeper:
         run = await until(keeper, id)
@@ -178,8 +177,7 @@ async def test_an_abort_breaks_off_what_only_looks_and_tidies_up(
     server = some(ground)
     async with keeping(ground, journal) as keeper:
         id = await begin(ground, book.name, server)
-        while [step.name for step in journal.steps(id)] != ["mark", "looks"]:
-            await asyncio.sleep(0.01)
+        await when(lambda: [step.name for step in journal.steps(id)] == ["mark", "looks"])
         assert mark_of(await ground.dialect(server.place).server(server.id)) == id
         journal.abort(id)
         run = await until(keeper, id)
@@ -218,8 +216,7 @@ async def test_a_cleanup_that_fails_asks_what_to_do(ground: SmallGround, journal
             assert len(tried) == count
             journal.answer(id, AGAIN)
             keeper.bell.ring()
-            while journal.run(id).state == "asking" and len(tried) == count:
-                await asyncio.sleep(0.01)
+            await when(lambda count=count: journal.run(id).state != "asking" or len(tried) != count)
         run = await until(keeper, id)
     assert (run.state, len(tried)) == ("done", 3)
 
@@ -236,11 +233,9 @@ async def test_other_steps_than_it_began_with_are_not_walked_unasked(
         await until(keeper, id, "asking")
     RUNBOOKS[book.name] = Runbook(book.name, 2, "test", (Step("new", nothing), *book.steps))
     async with keeping(ground, journal) as keeper:
-        while "other steps" not in str(journal.run(id).question):
-            await asyncio.sleep(0.01)
+        await when(lambda: "other steps" in str(journal.run(id).question))
         journal.answer(id, GO_ON)
-        while "Go?" not in str(journal.run(id).question):
-            await asyncio.sleep(0.01)
+        await when(lambda: "Go?" in str(journal.run(id).question))
         journal.answer(id, "go")
         run = await until(keeper, id)
     assert (run.state, run.version) == ("done", 2)
@@ -260,10 +255,7 @@ async def test_only_one_of_two_keepers_carries_a_run_out(ground: SmallGround, jo
         await second.turn()
         assert (by, first.carrying, second.carrying) == ([first], (id,), ())
         await second.take(id)  # a person at the second console says so
-        while len(by) < 2:
-            await asyncio.sleep(0.01)
-        while first.carrying:
-            await asyncio.sleep(0.01)
+        await when(lambda: len(by) == 2 and not first.carrying)
         assert by == [first, second]
         journal.answer(id, "go")
         assert (await until(second, id)).state == "done"
@@ -275,7 +267,7 @@ async def test_a_holder_elsewhere_has_lapsed_when_its_beat_stands_still(
     book = declared(Step("one", nothing))
     elsewhere = Holder("far-away", "other boot", 1, "5", "x")
     async with keeping(ground, journal) as keeper:
-        ground.keeper.me, me = elsewhere, keeper.me  # type: ignore[attr-defined]
+        ground.keeper.me, me = elsewhere, keeper.me
         id = await begin(ground, book.name, some(ground))
         keeper.me = me
         for _ in range(3):  # it lives as long as it beats, whatever the time of day

@@ -2,3 +2,9 @@
 
 Importing the room declares every runbook: each is in `RUNBOOKS`, and the action that starts it is in `ACTIONS`.
 """
+
+from console.actions import ACTIONS
+from console.runbooks import build, resize, snapshot
+from console.runbooks.runbook import RUNBOOKS
+
+__all__ = ["ACTIONS", "RUNBOOKS", "build", "resize", "snapshot"]

@@ -61,6 +61,8 @@ async def mark(run: Run) -> Facts:
 
 async def unmark(run: Run) -> Facts:
     """Take the mark off, where it is ours and the server takes metadata in its state."""
+    if not run.subject:
+        return {}
     try:
         row = await run.server()
         if mark_of(row) == run.id:
@@ -96,7 +98,7 @@ async def new_order(run: Run, word: str) -> str | None:
 async def _records(run: Run) -> list[dict[str, Any]] | None:
     """The cloud's record; None where it keeps none, or not for us."""
     try:
-        return await run.dialect.instance_actions(run.target)
+        return await run.dialect.instance_actions(run.subject)
     except (Forbidden, NotFound):
         return None
 

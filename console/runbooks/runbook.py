@@ -116,9 +116,14 @@ class Run:
         """The dialect of the run's place; raises a `CloudError` while there is none."""
         return self.ground.dialect(self.place)
 
+    @property
+    def subject(self) -> str:
+        """The id of the server that it is about: the target, or what it has made; "" before that."""
+        return self.target or str(self.facts.get("made") or "")
+
     async def server(self, id: str = "") -> Server:
         """The run's server (or another one), read now. Raises `NotFound`."""
-        return await self.dialect.server(id or self.target)
+        return await self.dialect.server(id or self.subject)
 
     async def perform(self, name: str, target: Row | Place | None = None, /, **given: Any) -> Outcome:
         """Send one order through the gate, once, and do not wait for its end."""
@@ -139,7 +144,7 @@ class Run:
         """
         found = find_action(name)
         assert found.ends is not None
-        id = target or self.target
+        id = target or self.subject
         row = None if found.ends.made or found.creates else Server(id=id, name=self.name, place=self.place)
         order = Order(self.ground, found, self.place, given, row, self._told)
         sent = Accepted(accepted.get("request_id") or "", accepted.get("made") or None)

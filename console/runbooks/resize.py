@@ -1,0 +1,239 @@
+"""Guarded resize, and guarded cold migration: kept if the guest proves itself, else taken back by itself.
+
+plan -> mark -> resize -> VERIFY_RESIZE -> the ladder and the user's checks -> confirm; or revert, and look at the old
+one. The cloud's own clock may confirm at any moment (a provider's window): then it is kept, and said so. From the
+order on, no way out of this file leaves a server in VERIFY_RESIZE that nobody is asked about.
+"""
+
+from typing import Any
+
+from console.actions.declared import Ask, Order
+from console.actions.servers import FLAVOR, fits
+from console.errors import ActionFailed, ActionRefused, NotFound
+from console.model.server import Server
+from console.runbooks.ladder import LADDER, WAY, climb, demand
+from console.runbooks.marks import MARKED, UNMARKED, looked, new_order, orders, under
+from console.runbooks.runbook import Facts, Run, Step, runbook
+
+RESTING = ("ACTIVE", "SHUTOFF")
+CONFIRM, REVERT = "confirm", "revert"
+HOLD = Ask("hold", "flag", "hold", "ask before it is confirmed, also when all checks hold")
+HOST = Ask("host", "text", "host", "the host to move to; the scheduler chooses otherwise")
+
+
+async def _look(order: Order) -> str:
+    """What a resize looks at, and that nobody else is at work on the server."""
+    await _free(order)
+    return await fits(order)
+
+
+async def _free(order: Order) -> str:
+    if told := under(order.row):
+        raise ActionRefused(f"{told}.", hint="novadeck ops list shows ours; wait for its end.")
+    return ""
+
+
+# Where the server is
+
+
+def _moved(run: Run, row: Server) -> bool:
+    """Whether the server is the new one: another flavor (of a migration: another host) than before."""
+    before = run.facts["old"]
+    if run.given.get("flavor") is None:
+        return bool(row.host_id) and row.host_id != before["host_id"]
+    now = [row.flavor.id, row.flavor.name] if row.flavor else [None, None]
+    return bool(now != before["flavor"])
+
+
+async def _settled(run: Run) -> Server:
+    """The server once nothing moves it."""
+    while True:
+        row = await run.server()
+        if not row.in_flight:
+            return row
+        run.tell(f"waiting for the end of {row.task_state or row.status}")
+        await run.ground.clock.sleep(1.0)
+
+
+# The steps
+
+
+async def _plan(run: Run) -> Facts:
+    row = await run.server()
+    flavor = [row.flavor.id, row.flavor.name] if row.flavor else [None, None]
+    return {"old": {"flavor": flavor, "host_id": row.host_id, "status": row.status}}
+
+
+def _send(call: str, word: str) -> Step:
+    async def do(run: Run) -> Facts:
+        names = ("flavor", "host")
+        outcome = await run.perform(call, **{name: run.given[name] for name in names if name in run.given})
+        return {"ordered": outcome.request_id}
+
+    async def seen(run: Run) -> Facts | None:
+        request = await new_order(run, word)
+        row = await run.server()
+        taken = request or row.status in ("RESIZE", "QUEUE_RESIZE", "PREP_RESIZE", "VERIFY_RESIZE")
+        return {"ordered": request or ""} if taken else None
+
+    async def found(run: Run) -> Facts | None:
+        return await looked(run, lambda: seen(run))
+
+    return Step("order", do, found, orders)
+
+
+def _arrive(call: str) -> Step:
+    async def do(run: Run) -> Facts:
+        flavor = run.given.get("flavor")
+        order = {"request_id": run.facts["ordered"]}
+        wanted: dict[str, Any] = {"flavor": await run.dialect.flavor(flavor)} if flavor else {}
+        row = await run.follow(call, order, **wanted)
+        status = row.status if isinstance(row, Server) else ""
+        return {"arrived": status, "since": run.dialect.now().isoformat(timespec="seconds")}
+
+    return Step("arrive", do)
+
+
+async def _check(run: Run) -> Facts:
+    row = await run.server()
+    if row.status == "SHUTOFF" or row.power_state == 4:
+        run.tell("it is off: nothing can be tested")
+        return {"tested": False}
+    return {"tested": True, **await demand(run, run.target)}
+
+
+async def _hold(run: Run) -> Facts:
+    """Ask, until somebody answers or the cloud's own clock does."""
+
+    async def over() -> str | None:
+        row = await run.server()
+        return None if row.status == "VERIFY_RESIZE" else CONFIRM
+
+    tested = f"is ready after {run.facts['took']:g} s" if run.facts["tested"] else "is off, and could not be tested"
+    answer = await run.ask(f"{run.name} {tested}. Keep it so?", CONFIRM, REVERT, unless=over)
+    if answer == REVERT:
+        raise ActionRefused("It is taken back as asked.")
+    return {"answer": answer}
+
+
+async def _confirm(run: Run) -> Facts:
+    row = await _settled(run)
+    if row.status != "VERIFY_RESIZE":
+        return _already(run, row)
+    return {"confirmed": (await run.perform("server.confirm", row)).request_id}
+
+
+def _already(run: Run, row: Server) -> Facts:
+    """What it means that there is nothing left to confirm."""
+    if row.status in RESTING and _moved(run, row):
+        return {"confirmed": "", "by": "the cloud, or somebody else"}
+    raise ActionFailed(f"{run.name} is {row.status}, and not as it was ordered: somebody else has changed it.")
+
+
+async def _confirm_found(run: Run) -> Facts | None:
+    row = await run.server()
+    if row.status != "VERIFY_RESIZE":
+        return _already(run, row)
+    request = await looked(run, lambda: new_order(run, "confirmResize"))
+    return {"confirmed": request} if request else None
+
+
+async def _kept(run: Run) -> Facts:
+    if run.facts["confirmed"]:
+        await run.follow("server.confirm", {"request_id": run.facts["confirmed"]})
+    row = await _settled(run)
+    by = f", by {run.facts['by']}" if "by" in run.facts else ""
+    return {"end": f"confirmed{by}: {_name(run, row)}"}
+
+
+def _name(run: Run, row: Server) -> str:
+    if run.given.get("flavor") is None:
+        return "it is on another host" if _moved(run, row) else "it is on its old host"
+    return f"it has {row.flavor.name or row.flavor.id}" if row.flavor else f"it is {row.status}"
+
+
+def _may_be_taken_back(run: Run) -> bool:
+    return "ordered" in run.facts and "confirmed" not in run.facts
+
+
+async def _revert(run: Run) -> Facts:
+    try:
+        row = await _settled(run)
+    except NotFound:
+        return {"end": "it is gone"}
+    if row.status == "VERIFY_RESIZE":
+        return {"reverted": (await run.perform("server.revert", row)).request_id}
+    return _nothing_to_revert(run, row)
+
+
+def _nothing_to_revert(run: Run, row: Server) -> Facts:
+    if row.status not in RESTING:
+        raise ActionFailed(f"{run.name} is {row.status}: it cannot be taken back by itself.")
+    if _moved(run, row):
+        return {"end": f"the cloud had confirmed it already: {_name(run, row)}"}
+    return {"end": f"it is as it was: {_name(run, row)}"}
+
+
+async def _revert_found(run: Run) -> Facts | None:
+    row = await run.server()
+    if row.status == "VERIFY_RESIZE" and not row.task_state:
+        request = await looked(run, lambda: new_order(run, "revertResize"))
+        return {"reverted": request} if request else None
+    request = await new_order(run, "revertResize")
+    return {"reverted": request or ""} if request or row.status == "REVERT_RESIZE" else None
+
+
+async def _back(run: Run) -> Facts:
+    await run.follow("server.revert", {"request_id": run.facts["reverted"]})
+    row = await _settled(run)
+    if _moved(run, row):
+        raise ActionFailed(f"{run.name} was taken back, and is not what it was: {_name(run, row)}.")
+    if row.status == "SHUTOFF":
+        return {"end": f"reverted, and off as it was: {_name(run, row)}"}
+    found = await climb(run, run.target, WAY)
+    state = f"ready in {found['took']:g} s" if found["ready"] else f"NOT ready: {found['why']}"
+    return {"end": f"reverted: {_name(run, row)}; the old one is {state}"}
+
+
+def _steps(call: str, word: str) -> tuple[Step, ...]:
+    return (
+        MARKED,
+        Step("plan", _plan),
+        _send(call, word),
+        _arrive(call),
+        Step("check", _check),
+        Step("hold", _hold, when=lambda run: bool(run.given.get("hold")) or not run.facts["tested"]),
+        Step("confirm", _confirm, _confirm_found, orders),
+        Step("kept", _kept),
+        Step("revert", _revert, _revert_found, orders, when=_may_be_taken_back, cleanup=True),
+        Step("back", _back, when=lambda run: "reverted" in run.facts, cleanup=True),
+        UNMARKED,
+    )
+
+
+RESIZE = runbook(
+    "server.resize_guarded",
+    version=1,
+    title="guarded resize",
+    help="Resize, test the guest, then confirm, or revert by itself.",
+    command="server resize --guard",
+    like="server.resize",
+    needs="server.resize",
+    confirm="Resize {name}, test it, and take it back if the test fails?",
+    asks=(FLAVOR, HOLD, *LADDER),
+    look=_look,
+    steps=_steps("server.resize", "resize"),
+)
+MIGRATE = runbook(
+    "server.migrate_guarded",
+    version=1,
+    title="guarded migration",
+    help="Move to another host, test the guest, then confirm, or revert by itself.",
+    command="server migrate --guard",
+    like="server.migrate",
+    needs="server.migrate",
+    confirm="Move {name} to another host, test it, and take it back if the test fails?",
+    asks=(HOST, HOLD, *LADDER),
+    look=_free,
+    steps=_steps("server.migrate", "migrate"),
+)
