@@ -36,16 +36,16 @@ def test_a_row_knows_what_it_is_where_it_came_from_and_its_record() -> None:
 
 
 def test_a_record_cannot_fill_what_is_ours() -> None:
-    names = [field for ours in ("key", "place", "record") for field in (ours, f"novadeck:{ours}")]
+    names = [field for ours in ("key", "place", "record", "dialect") for field in (ours, f"novadeck:{ours}")]
     row = read({"id": "a"} | {name: {"cloud": "evil", "endpoint": "evil"} for name in names})
     assert (row.place, row.key.endpoint) == (Place("lab", "one"), "http://cloud.example")
-    assert row.record.startswith(b'{"id": "a"')
+    assert row.record.startswith(b'{"id": "a"') and row.dialect == "openstack"
 
 
 def test_a_server_just_ordered_has_an_id_and_nothing_is_guessed() -> None:
     row = read({"id": "a", "links": [], "OS-DCF:diskConfig": "AUTO", "adminPass": "x"})
     told = {name for name in row.__struct_fields__ if getattr(row, name) not in (None, "")}
-    assert told == {"id", "key", "place", "record", "disk_config"}
+    assert told == {"id", "key", "place", "record", "dialect", "disk_config"}
     assert row.status == "UNKNOWN"
 
 

@@ -45,3 +45,4 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     key: Key = Key("", "", "", "")
     place: Place = Place("")
     record: bytes = b""
+    dialect: str = "openstack"  # what the cloud speaks that it came from

@@ -48,6 +48,7 @@ class Reader(Generic[R]):
         """The rows of many records, those left out that are none; written as one loop because it runs the most."""
         decode, naive = self._decode, self._naive
         endpoint, region, kind, place = self._origin.endpoint, self._region, self._kind, self._origin.place
+        dialect = self._origin.dialect
         for record in records:
             try:
                 row = decode(record) if is_plain(record) else self._carefully(record)
@@ -58,6 +59,7 @@ class Reader(Generic[R]):
             force_setattr(row, "key", Key(endpoint, region, kind, row.id))
             force_setattr(row, "place", place)
             force_setattr(row, "record", record)
+            force_setattr(row, "dialect", dialect)
             for name in naive:
                 value = getattr(row, name)
                 if value is not None and value.tzinfo is None:

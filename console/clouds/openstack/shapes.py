@@ -51,7 +51,7 @@ _IMAGE_NAMES = {
     "operation": "novadeck_op",
     "schedule": "novadeck_schedule",
 }
-_OURS = {"key": "novadeck:key", "place": "novadeck:place", "record": "novadeck:record"}
+_OURS = {"key": "novadeck:key", "place": "novadeck:place", "record": "novadeck:record", "dialect": "novadeck:dialect"}
 
 
 def _told_as(name: str, noun: type[R], names: Mapping[str, str]) -> type[R]:
