@@ -48,6 +48,20 @@ def clean_tree(value: Any) -> Any:
     return value
 
 
+# A name of a field whose value nobody else shall read, wherever it stands: adminPass, user_data, db_password ...
+_SECRET_NAME = re.compile(r"(admin_?pass|passw(or)?d|secret|token|user_data|private_key|credential)", re.IGNORECASE)
+
+
+def masked(value: Any) -> Any:
+    """A decoded JSON value with dots for whatever stands under the name of a secret."""
+    if isinstance(value, dict):
+        return {
+            name: "••••" if inner and isinstance(inner, str) and _SECRET_NAME.search(str(name)) else masked(inner)
+            for name, inner in value.items()
+        }
+    return [masked(item) for item in value] if isinstance(value, list) else value
+
+
 def is_plain(body: bytes) -> bool:
     """Whether no string of this JSON text can hold a character that `clean` would touch."""
     return b"\\" not in body and b"\x7f" not in body and body.isascii()

@@ -7,7 +7,8 @@ import pytest
 
 from console.cli.output import to_json
 from console.cli.parse import UsageError
-from console.cli.watching import News, differences, goal, line, met
+from console.cli.watching import goal, line, met
+from console.core.news import News, differences
 from console.core.watch import Batch
 from console.model.place import Key, Place, Row
 from console.model.server import Server

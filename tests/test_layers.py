@@ -25,6 +25,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"actions"}),
     frozenset({"runbooks"}),
     frozenset({"session"}),
+    frozenset({"replay"}),
     frozenset({"tui"}),
     frozenset({"cli", "testing"}),
 )

@@ -8,9 +8,10 @@ import json
 import pytest
 import yaml
 
-from console.cli.columns import FLAVOR, IMAGE, chosen, fields, ordered, server_columns, sheet
+from console.cli.columns import FLAVOR, IMAGE, chosen, ordered, server_columns, sheet
 from console.cli.output import Sheet, fit, iso, plain, shorten, text, write, write_objects, write_one
 from console.cli.parse import UsageError
+from console.core.news import fields
 from console.model.flavor import Flavor
 from console.model.image import Image
 from console.model.place import Place

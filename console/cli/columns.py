@@ -11,6 +11,7 @@ from typing import Any
 
 from console.cli.output import Column, Sheet
 from console.cli.parse import UsageError, nearest
+from console.core.news import addresses
 from console.model.flavor import Flavor
 from console.model.image import Image
 from console.model.keypair import KeyPair
@@ -18,13 +19,6 @@ from console.model.place import Row
 from console.model.server import Server
 
 Names = Mapping[tuple[str, str], str]  # (endpoint or place, id) -> name
-
-
-def addresses(server: Server) -> dict[str, list[str]] | None:
-    """The addresses by network, as Nova tells them."""
-    if server.addresses is None:
-        return None
-    return {network: [address.addr for address in found] for network, found in server.addresses.items()}
 
 
 def server_columns(images: Names, flavors: Names, *, projects: bool = False) -> tuple[Column, ...]:
@@ -158,27 +152,3 @@ def sort_key(value: Any) -> Any:
     if isinstance(value, dt.datetime):
         value = value.timestamp()
     return (0, value, "") if isinstance(value, (int, float)) else (1, 0, str(value).casefold())
-
-
-def fields(row: Row) -> dict[str, Any]:
-    """All that is known of one thing under the model's own names, the place as cloud and region."""
-    import msgspec
-
-    known = msgspec.structs.asdict(row).items()
-    found = {name: _unpacked(value) for name, value in known if name not in ("record", "key", "place")}
-    if isinstance(row, Server):
-        first = {"id": row.id, "name": row.name, "status": row.status, "power": row.power, "address": row.address}
-        found = {**first, **found, "addresses": addresses(row)}
-        found["security_groups"] = None if row.security_groups is None else [one.name for one in row.security_groups]
-    elif isinstance(row, Image):
-        found = {"id": row.id, "name": row.name, "status": row.status, **found}
-    return {**found, "cloud": row.place.cloud, "region": row.place.region}
-
-
-def _unpacked(value: Any) -> Any:
-    """A model's inner object as a mapping of what it tells."""
-    import msgspec
-
-    if isinstance(value, msgspec.Struct):
-        return {name: _unpacked(inner) for name, inner in msgspec.structs.asdict(value).items() if inner is not None}
-    return [_unpacked(inner) for inner in value] if isinstance(value, list) else value

@@ -10,13 +10,14 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from console.cli import reach
-from console.cli.columns import FIXED_COLUMNS, Names, chosen, fields, ordered, server_columns, sheet
+from console.cli.columns import FIXED_COLUMNS, Names, chosen, ordered, server_columns, sheet
 from console.cli.naming import named_servers
 from console.cli.narrowing import listed
 from console.cli.output import Column, write, write_objects, write_one
 from console.cli.parse import Given, UsageError
 from console.cli.search import matches
 from console.cli.voice import complain, say
+from console.core.news import fields
 from console.errors import ConsoleError, NotFound
 from console.model.flavor import Flavor
 from console.model.image import Image

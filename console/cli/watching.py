@@ -11,23 +11,22 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from console.cli import reach
-from console.cli.columns import fields, server_columns, sheet
+from console.cli.columns import server_columns, sheet
 from console.cli.naming import named_servers
 from console.cli.output import iso, plain, text, to_json, write
 from console.cli.parse import Given, UsageError
 from console.cli.voice import say
+from console.core.news import News
 from console.errors import NotFound, WaitTimeout
 from console.model.flavor import Flavor
 from console.model.image import Image
-from console.model.place import Key, Place, Row
+from console.model.place import Place, Row
 from console.model.server import Server
 
 if TYPE_CHECKING:
-    from console.core.watch import Batch
     from console.session import Collection, Console
 
 KINDS: dict[str, type[Row]] = {"server": Server, "image": Image, "flavor": Flavor}
-VERSION = 1
 
 
 def watch(given: Given) -> int:
@@ -78,66 +77,6 @@ async def _lanes(ops: "Console") -> None:
             elif place in mute and not health.mute and health.state != "asking":
                 mute.discard(place)
                 say(f"{place} answers again")
-
-
-class News:
-    """What is known of one kind, and what a batch tells that differs from it."""
-
-    def __init__(self, kind: str, known: dict[Key, Row], late: frozenset[Place], began: dt.datetime) -> None:
-        self.kind = kind
-        self.known = known
-        self._late = late
-        self._began = began
-
-    def of(self, batch: "Batch[Any]") -> list[dict[str, Any]]:
-        """One object per change, in the order in which the rows moved."""
-        moment = dt.datetime.now(dt.UTC)
-        found = [self._moved(row, moment) for row in batch.changed]
-        found += [self._gone(key, moment) for key in batch.gone]
-        return [change for change in found if change is not None]
-
-    def _moved(self, row: Row, moment: dt.datetime) -> dict[str, Any] | None:
-        before = self.known.get(row.key)
-        self.known[row.key] = row
-        if before is None:
-            return None if self._old(row) else self._change("appeared", row, moment)
-        differing = differences(before, row)
-        return self._change("changed", row, moment, differing) if differing else None
-
-    def _gone(self, key: Key, moment: dt.datetime) -> dict[str, Any] | None:
-        before = self.known.pop(key, None)
-        return self._change("disappeared", before, moment) if before is not None else None
-
-    def _old(self, row: Row) -> bool:
-        """Whether it was there before the watch began, at a cloud that answered only later."""
-        created = getattr(row, "created", None)
-        return row.place in self._late and (created is None or created < self._began)
-
-    def _change(
-        self, event: str, row: Row, moment: dt.datetime, fields: Mapping[str, Any] | None = None
-    ) -> dict[str, Any]:
-        change = {
-            "v": VERSION,
-            "time": moment,
-            "event": event,
-            "kind": self.kind,
-            "place": str(row.place),
-            "id": row.id,
-            "name": row.name,
-        }
-        if (status := getattr(row, "status", None)) is not None:
-            change["status"] = status
-        return {**change, "changed": fields} if fields else change
-
-
-def differences(before: Row, now: Row) -> dict[str, dict[str, Any]]:
-    """The fields that differ, each with its old and its new value; the place is none of them."""
-    old, new = fields(before), fields(now)
-    return {
-        name: {"old": old.get(name), "new": value}
-        for name, value in new.items()
-        if name not in ("cloud", "region") and old.get(name) != value
-    }
 
 
 class Printer:

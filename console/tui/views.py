@@ -13,7 +13,7 @@ from console.model.image import Image
 from console.model.place import Row
 from console.model.server import Server
 from console.model.status import Mood
-from console.text import clean_lines, clean_tree
+from console.text import clean_lines, clean_tree, masked
 from console.tui import readiness
 from console.tui.paint import Line, Span, age, byte_size, fit, gigabytes, megabytes, since, spans, width
 from console.tui.panes import PANES
@@ -188,9 +188,6 @@ def metadata(row: Row, scene: Scene) -> list[Line]:
     return [spans("  ", Span(f"{key:<{size}}", "muted"), Span(value, "text")) for key, value in sorted(pairs.items())]
 
 
-_SECRET_NAMES = ("adminpass", "admin_pass", "password", "user_data", "token")
-
-
 def raw(row: Row) -> list[Line]:
     """The record as the cloud sent it, printed in order; secrets are masked."""
     if not row.record:
@@ -201,13 +198,6 @@ def raw(row: Row) -> list[Line]:
         return [spans("  ", Span("The record cannot be read as JSON.", "warn"))]
     text = json.dumps(masked(tree), indent=2, ensure_ascii=False)
     return [_json_line(line) for line in text.splitlines()]
-
-
-def masked(tree: Any) -> Any:
-    """The tree with the values of secret-looking names as dots."""
-    if isinstance(tree, Mapping):
-        return {k: "••••" if str(k).lower() in _SECRET_NAMES and v else masked(v) for k, v in tree.items()}
-    return [masked(item) for item in tree] if isinstance(tree, list) else tree
 
 
 def _json_line(line: str) -> Line:

@@ -1,0 +1,223 @@
+"""A recording of the embedded cloud, and what a replay makes of it: each moment as it was, forth and back."""
+
+import asyncio
+import datetime as dt
+import gzip
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import console
+from console.core.recording import read_recording, record
+from console.core.settings import Paths, Settings
+from console.errors import ActionRefused, ConfigError, Unreachable
+from console.model.flavor import Flavor
+from console.model.image import Image
+from console.model.server import Server
+from console.replay import REFUSAL, Replay
+from console.sim.estate import Estate
+from console.testing import MovedClock
+
+
+@pytest.fixture
+def paths(tmp_path: Path) -> Paths:
+    return Paths(tmp_path / "config", tmp_path / "state", tmp_path / "run")
+
+
+async def known(ops: console.Console, name: str, holds: object = object()) -> Server | None:
+    """The server of that name in the store, once the store has (or has no) such."""
+    async with asyncio.timeout(30):
+        async for _ in ops.servers.watch():
+            rows = {row.name: row for row in ops.store.rows(Server).values()}
+            if (name in rows) is (holds is not None):
+                return rows.get(name)
+    raise AssertionError("the watch has ended")
+
+
+@pytest.fixture(scope="module")
+def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What was recorded while one server was renamed and another deleted; their names lie beside it."""
+    folder = tmp_path_factory.mktemp("recording")
+    before = os.environ.get("OS_CLIENT_CONFIG_FILE")
+    try:
+        return asyncio.run(made(folder))
+    finally:
+        if before is None:
+            os.environ.pop("OS_CLIENT_CONFIG_FILE", None)
+        else:
+            os.environ["OS_CLIENT_CONFIG_FILE"] = before
+
+
+async def made(folder: Path) -> Path:
+    path = folder / "night.ndjson.gz"
+    paths = Paths(folder / "config", folder / "state", folder / "run")
+    async with Estate(servers=6, clouds=1, regions=1, guests=0, speed=20.0, seed=1) as estate:
+        os.environ["OS_CLIENT_CONFIG_FILE"] = str(estate.write_clouds_yaml(folder))
+        async with console.open(list(estate.clouds)[:1], paths=paths, checks=False) as ops:
+            task = asyncio.create_task(record(ops, path))
+            calm = [row for row in (await ops.servers.list()).rows if row.status == "ACTIVE" and not row.locked]
+            await known(ops, calm[0].name)
+            await asyncio.sleep(0.3)  # the recorder has its first rows
+            await ops.perform("server.metadata", calm[0], metadata={"db_password": "hunter2"})
+            await ops.perform("server.set", calm[0], name="renamed")
+            await known(ops, "renamed")
+            await ops.perform("server.delete", calm[1])
+            await known(ops, calm[1].name, None)
+            await asyncio.sleep(0.3)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        (folder / "names").write_text(f"{calm[0].name} {calm[1].name}")
+    return path
+
+
+def moved(recording: Path) -> list[str]:
+    """The old name of the server that was renamed, and the name of that which was deleted."""
+    return recording.with_name("names").read_text().split()
+
+
+def lines_of(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in gzip.decompress(path.read_bytes()).splitlines()]
+
+
+def names(replay: Replay) -> set[str]:
+    return {row.name for row in replay.store.rows(Server).values()}
+
+
+async def test_each_moment_comes_back_as_it_was(recording: Path, paths: Paths) -> None:
+    old, gone = moved(recording)
+    replay = Replay(recording, Settings(), paths)
+    assert {old, gone} <= names(replay)
+    assert len(replay.store.rows(Flavor)) > 0 and len(replay.store.rows(Image)) > 0
+    replay.seek(replay.end)
+    assert "renamed" in names(replay)
+    assert not {old, gone} & names(replay)
+    replay.seek(replay.begin + dt.timedelta(hours=-1))
+    assert replay.time.at == replay.begin
+    replay.seek(replay.end)
+    assert "renamed" in names(replay)
+    while replay.to_change(-1):
+        pass
+    assert not replay.playing
+    moments = []
+    while replay.to_change(1):
+        moments.append(replay.time.at)
+    assert moments == sorted(set(moments)) and len(moments) >= 2
+    replay.skip(-3600)
+    assert "renamed" not in names(replay)
+
+
+async def test_what_changed_between_two_moments(recording: Path, paths: Paths) -> None:
+    old, gone = moved(recording)
+    replay = Replay(recording, Settings(), paths)
+    changes = [change for change in replay.between(replay.end, replay.time.at) if change["kind"] == "server"]
+    told = {(change["event"], change["name"]) for change in changes}
+    assert {("changed", "renamed"), ("disappeared", gone)} <= told
+    renamed = next(change for change in changes if change["name"] == "renamed")
+    assert renamed["changed"]["name"] == {"old": old, "new": "renamed"}
+    assert replay.between(replay.end, replay.end) == []
+
+
+async def test_a_watch_hears_what_time_brings_and_what_going_back_takes(recording: Path, paths: Paths) -> None:
+    replay = Replay(recording, Settings(), paths)
+    watch = aiter(replay.servers.watch())
+    assert {row.name for row in (await anext(watch)).changed} == names(replay)
+    replay.seek(replay.end)
+    batch = await anext(watch)
+    assert "renamed" in {row.name for row in batch.changed} and batch.gone
+    replay.seek(replay.begin)
+    replay.seek(replay._settled())
+    back = await anext(watch)
+    assert {key.id for key in batch.gone} <= {row.id for row in back.changed}
+
+
+async def test_time_goes_at_the_speed_that_is_set_and_stops_at_the_end(recording: Path, paths: Paths) -> None:
+    replay = Replay(recording, Settings(), paths)
+    clock = MovedClock()
+    task = asyncio.create_task(replay.play(clock))
+    began = replay.time.at
+    await clock.advance(0.2)
+    assert (replay.time.at - began).total_seconds() == pytest.approx(0.2)
+    replay.toggle()
+    await clock.advance(10)
+    assert (replay.time.at - began).total_seconds() == pytest.approx(0.2)
+    replay.faster(99)
+    assert replay.speed == 600
+    replay.toggle()
+    await clock.advance(10)
+    assert replay.time.at == replay.end
+    assert not replay.playing
+    replay.toggle()  # again from the beginning
+    assert replay.time.at == replay.begin and replay.playing
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_nothing_can_be_done_to_it(recording: Path, paths: Paths) -> None:
+    replay = Replay(recording, Settings(), paths)
+    row = next(iter(replay.store.rows(Server).values()))
+    assert replay.verdict("server.delete", row) == REFUSAL
+    with pytest.raises(ActionRefused):
+        await replay.perform("server.delete", row)
+    with pytest.raises(Unreachable, match="no cloud is asked"):
+        replay.dialect(row.place)
+    assert replay.read_only
+
+
+async def test_the_lanes_come_back_with_their_ages(recording: Path, paths: Paths) -> None:
+    replay = Replay(recording, Settings(), paths)
+    replay.seek(replay.end)
+    (health,) = replay.health.values()
+    assert health.state == "well"
+    assert health.rows_at is not None
+    assert 0 <= replay.clock.monotonic() - health.rows_at < 60
+
+
+def test_no_secret_is_written(recording: Path) -> None:
+    assert recording.stat().st_mode & 0o777 == 0o600
+    text = gzip.decompress(recording.read_bytes())
+    assert b"hunter2" not in text
+    assert b"db_password" in text
+    _, frames = read_recording(recording)
+    assert all(b"hunter2" not in frame.row.record for frame in frames if frame.row is not None)
+
+
+def test_its_lines_are_those_of_watch(recording: Path) -> None:
+    changed = next(line for line in lines_of(recording) if line["event"] == "changed" and line["kind"] == "server")
+    assert {"v", "time", "event", "kind", "place", "id", "name", "status", "changed"} <= changed.keys()
+
+
+def test_one_that_was_cut_off_is_read_as_far_as_it_goes(recording: Path, tmp_path: Path) -> None:
+    whole = recording.read_bytes()
+    cut = tmp_path / "cut.gz"
+    cut.write_bytes(whole[: len(whole) * 2 // 3])
+    head, frames = read_recording(cut)
+    assert 0 < len(frames) < len(read_recording(recording)[1])
+    assert head.places == read_recording(recording)[0].places
+
+
+@pytest.mark.parametrize("content", [b"", b"text", gzip.compress(b"{}\n"), gzip.compress(b"no json\n")])
+def test_what_is_no_recording_is_named(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "other"
+    path.write_bytes(content)
+    with pytest.raises(ConfigError, match="no recording of novadeck"):
+        read_recording(path)
+
+
+def test_a_newer_version_and_a_missing_file_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "new.gz"
+    path.write_bytes(gzip.compress(b'{"v": 9, "event": "recording"}\n'))
+    with pytest.raises(ConfigError, match="of another version"):
+        read_recording(path)
+    with pytest.raises(ConfigError, match="No such file"):
+        read_recording(tmp_path / "none")
+
+
+async def test_an_existing_file_is_never_written_over(recording: Path, paths: Paths) -> None:
+    replay = Replay(recording, Settings(), paths)
+    before = lines_of(recording)
+    with pytest.raises(ConfigError, match="cannot be recorded to: File exists"):
+        await record(replay, recording)
+    assert lines_of(recording) == before
