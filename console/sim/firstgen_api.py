@@ -80,7 +80,7 @@ class FirstGen(Service):
 
     async def handle(self, call: Call) -> web.Response:
         path = SUFFIX.sub("", call.path) or "/"
-        if path in ("/", "/v1.0"):
+        if path in ("/", "/v1.0", "/v1.0/"):
             return self._versions(call, path)
         refused = self.admit(call)
         if refused is not None:
