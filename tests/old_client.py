@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
 from typing import Any
 
 import aiohttp
@@ -70,6 +71,14 @@ async def log_in(session: aiohttp.ClientSession, estate: Estate) -> Any:
     async with session.post(auth["auth_url"] + "/tokens", json=body) as reply:
         assert reply.status == 200
         return (await reply.json())["access"]
+
+
+async def to_midnight(estate: Estate) -> datetime:
+    """Move the clock to the next midnight (GMT)."""
+    now = estate.clock.now()
+    midnight = (now + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
+    await estate.clock.advance((midnight - now).total_seconds())
+    return midnight
 
 
 @asynccontextmanager

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from old_client import Old, firstgen
+from old_client import Old, firstgen, to_midnight
 
 from console.sim.estate import Estate
 from console.sim.firstgen_backup import DAILY, DAYS
@@ -22,14 +22,6 @@ async def born(old: Old, server: int) -> dict[int, tuple[str, datetime]]:
     """The images of a server: name, and when each began."""
     rows = (await old.get("/images/detail"))["images"]
     return {r["id"]: (r["name"], datetime.fromisoformat(r["created"])) for r in rows if r.get("serverId") == server}
-
-
-async def to_midnight(estate: Estate) -> datetime:
-    """Move the clock to the next midnight (GMT)."""
-    now = estate.clock.now()
-    midnight = (now + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
-    await estate.clock.advance((midnight - now).total_seconds())
-    return midnight
 
 
 async def set_schedule(old: Old, server: int, weekly: str = "DISABLED", daily: str = "DISABLED") -> None:
