@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 from old_client import Old, firstgen, to_midnight
 
-from console.sim.estate import Estate
 from console.sim.firstgen_backup import DAILY, DAYS
 from console.sim.firstgen_lives import DAY
 
