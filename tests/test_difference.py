@@ -8,8 +8,8 @@ import random
 from collections.abc import Iterator
 from functools import cache
 
-import pyte
 import pytest
+from emulator import Stream, Terminal, shown
 from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
@@ -37,49 +37,6 @@ PENS = [
     Pen(("4",), "", "48;2;16;20;24"),
 ]
 WORDS = ["web-1", "ACTIVE", "─────────────", "  ", "            ", "日本語", "é", "e\u0301a", "|", "한글", "x" * 9, "•"]
-
-
-class Terminal(pyte.Screen):
-    """A terminal that also repeats characters and clears in colour, which pyte's own does not."""
-
-    def __init__(self, width: int, height: int) -> None:
-        super().__init__(width, height)
-        self.last = ""
-        self.reset_mode(7, private=True)  # no line wrap, as Textual sets it
-
-    def draw(self, data: str) -> None:
-        self.last = data[-1:]
-        super().draw(data)
-
-    def erase_in_display(self, how: int = 0, *args: object, **kwargs: object) -> None:
-        super().erase_in_display(how, *args, **kwargs)
-        if how == 2:  # in the ground of now, also where nothing was ever written
-            for y in range(self.lines):
-                for x in range(self.columns):
-                    self.buffer[y][x] = self.cursor.attrs
-
-    def repeat(self, count: int = 1) -> None:
-        for _ in range(count):
-            super().draw(self.last)
-
-
-class Stream(pyte.Stream):
-    """pyte's parser, with the one sequence more."""
-
-    csi = pyte.Stream.csi | {"b": "repeat"}
-    events = pyte.Stream.events | {"repeat"}
-
-
-def shown(terminal: Terminal) -> list[list[tuple[object, ...]]]:
-    """What a user sees: where nothing is written, neither foreground nor weight."""
-    return [[_seen(terminal.buffer[y][x]) for x in range(terminal.columns)] for y in range(terminal.lines)]
-
-
-def _seen(cell: pyte.screens.Char) -> tuple[object, ...]:
-    lined = cell.underscore or cell.reverse or cell.strikethrough
-    if cell.data == " " and not lined:
-        return " ", cell.bg
-    return (cell.data, cell.fg if cell.data or lined else "", cell.bg, cell.underscore, cell.reverse)
 
 
 @cache

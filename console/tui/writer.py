@@ -241,10 +241,11 @@ class Writer:
             self._screen.forget()
 
     def came_back(self) -> None:
-        """The terminal is ours, and empty."""
+        """The terminal is ours, and empty: it gets the whole picture, even where nobody asks for it."""
         self.line.away = False
         self.line.asked = None
         self.forget()
+        self._call(self.send)
 
     def goes_away(self) -> str:
         """The terminal is lent or left: what to say to it first.

@@ -1,0 +1,153 @@
+"""An app of random coloured lines, run by the tests of the terminal writer in a terminal of its own.
+
+`python writer_app.py SEED`: n draws another picture, p pushes a dialog over it, o takes it away, s lends the terminal to
+a shell command, z stops the process as ctrl+z does, f floods it with pictures until the next key, q leaves.
+"""
+
+import os
+import random
+import subprocess
+import sys
+from typing import Any
+
+from rich.segment import Segment
+from rich.style import Style
+from textual.app import App, ComposeResult
+from textual.binding import Binding
+from textual.geometry import Region
+from textual.screen import ModalScreen
+from textual.strip import Strip
+from textual.widget import Widget
+
+from console.tui.writer import SparingApp
+
+WORDS = ("web-1 ", "ACTIVE", "   ", "            ", "日本", "é", "한글 ", "e\u0301", "|", "────────", "•", "x")
+COLOURS = ("#c8c8c8", "red", "#12ab34", "rgb(1,2,3)", "bright_blue", "color(120)")
+
+
+class Lines(Widget):
+    """Random lines that scroll and change."""
+
+    DEFAULT_CSS = "Lines { height: 1fr; width: 1fr; background: #101418; }"
+
+    def __init__(self, seed: int) -> None:
+        super().__init__()
+        self.chance = random.Random(seed)
+        self.lines: list[Strip] = []
+        self.number = 0
+
+    def line(self) -> Strip:
+        segments, size = [], 0
+        while size < 80:
+            word = self.chance.choice(WORDS)
+            style = Style.parse(f"{self.chance.choice(COLOURS)} on #101418")
+            if self.chance.random() < 0.2:
+                style += Style(bold=self.chance.random() < 0.5, underline=True, reverse=self.chance.random() < 0.5)
+            segments.append(Segment(word, style))
+            size += segments[-1].cell_length
+        return Strip(segments, size)
+
+    def next(self) -> None:
+        """Another picture: a few cells, a few lines, or all moved."""
+        self.number += 1
+        height = max(2, self.size.height)
+        self.lines += [self.line() for _ in range(height - len(self.lines))]
+        what = self.chance.choice(("line", "lines", "scroll", "back", "all"))
+        if what == "line":
+            at = self.chance.randrange(height)
+            self.lines[at] = self.line()
+            self.refresh(Region(self.chance.randrange(10), at, self.chance.randrange(5, 40), 1))
+            return
+        if what == "lines":
+            for _ in range(3):
+                self.lines[self.chance.randrange(height)] = self.line()
+        elif what == "scroll":
+            self.lines = [*self.lines[2:], self.line(), self.line()]
+        elif what == "back":
+            self.lines = [self.line(), *self.lines[:-1]]
+        else:
+            self.lines = [self.line() for _ in range(height)]
+        self.refresh()
+
+    def render_line(self, y: int) -> Strip:
+        blank = Strip.blank(self.size.width, Style.parse("on #101418"))
+        return self.lines[y].adjust_cell_length(self.size.width) if y < len(self.lines) else blank
+
+
+class Over(ModalScreen[None]):
+    """Something over the lines."""
+
+    BINDINGS = [Binding("o", "app.go('out')")]
+    CSS = "Over { align: center middle; } Over Lines { width: 31; height: 7; border: round green; }"
+
+    def compose(self) -> ComposeResult:
+        lines = Lines(5)
+        lines.lines = [lines.line() for _ in range(7)]
+        yield lines
+
+
+class Told(Widget):
+    """One line that says which picture this is, so that a reader knows when it is whole."""
+
+    DEFAULT_CSS = "Told { height: 1; background: #101418; }"
+    words = "picture 0"
+
+    def render(self) -> str:
+        return self.words
+
+
+class Pictures(SparingApp[None]):
+    """The app; all its keys are told in the module's docstring."""
+
+    ENABLE_COMMAND_PALETTE = False
+    BINDINGS = [
+        Binding("n", "go('next')"),
+        Binding("p", "go('over')"),
+        Binding("o", "go('out')"),
+        Binding("s", "go('shell')"),
+        Binding("z", "suspend_process"),
+        Binding("f", "go('flood')"),
+        Binding("q", "quit"),
+    ]
+
+    def __init__(self, seed: int, **given: Any) -> None:
+        super().__init__(**given)
+        self.lines, self.told, self.flood = Lines(seed), Told(), False
+
+    def compose(self) -> ComposeResult:
+        yield self.told
+        yield self.lines
+
+    def tell(self) -> None:
+        self.told.words = f"picture {self.lines.number} {self.lines.number}"
+        self.told.refresh()
+
+    def action_go(self, what: str) -> None:
+        self.flood = False
+        if what == "next":
+            self.lines.next()
+            self.tell()
+        elif what == "over":
+            self.push_screen(Over())
+        elif what == "out":
+            self.pop_screen()
+        elif what == "shell":
+            with self.suspend():
+                subprocess.run(["sh", "-c", "echo lent; sleep 0.2"], check=True)
+        elif what == "flood":
+            self.flood = True
+            self.set_timer(0.001, self.pour)
+
+    def pour(self) -> None:
+        if self.flood:
+            self.lines.lines = [self.lines.line() for _ in range(self.size.height)]
+            self.lines.number += 1
+            self.lines.refresh()
+            self.tell()
+            self.set_timer(0.001, self.pour)
+
+
+if __name__ == "__main__":
+    app: App[None] = Pictures(int(sys.argv[1]))
+    app.run(mouse=False)
+    print("left in order", os.environ.get("NOVADECK_WRITER", ""))
