@@ -180,7 +180,7 @@ class StandIn:
         self.paths = SimpleNamespace(config=Path("/nowhere"), state=Path("/nowhere"))
         self.settings = Settings(clouds={"prod": CloudSettings(production=True)}, theme="nocturne")
         self.accounts = SimpleNamespace(looked_for=("./clouds.yaml",), names=())
-        self.fleet = SimpleNamespace(retry=lambda place: None, wake=lambda place: None, dialect=self.dialect)
+        self.fleet = SimpleNamespace(retry=lambda place: None, refresh=lambda: None, dialect=self.dialect)
         self.servers, self.images = Collection(self.store, Server), Collection(self.store, Image)
         self.flavors, self.keypairs = Collection(self.store, Flavor), Collection(self.store, KeyPair)
         self.allowances, self.zones = Collection(self.store, Allowance), Collection(self.store, Zone)

@@ -1,4 +1,4 @@
-"""A real app in a real terminal ends with the same picture whether the writer sends differences or Textual all of it."""
+"""A real app in a real terminal ends with the same picture whether differences are sent or, by Textual, all of it."""
 
 import os
 import random

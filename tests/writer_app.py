@@ -1,7 +1,7 @@
 """An app of random coloured lines, run by the tests of the terminal writer in a terminal of its own.
 
-`python writer_app.py SEED`: n draws another picture, p pushes a dialog over it, o takes it away, s lends the terminal to
-a shell command, z stops the process as ctrl+z does, f floods it with pictures until the next key, q leaves.
+`python writer_app.py SEED`: n draws another picture, p pushes a dialog over it, o takes it away, s lends the terminal
+to a shell command, z stops the process as ctrl+z does, f floods it with pictures until the next key, q leaves.
 """
 
 import os

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from console.core import memory
 from console.core.settings import OwnColumn
 from console.errors import ConfigError, ConsoleError
 from console.tui.commands import Commands
@@ -231,6 +232,8 @@ def run(
     keys = dict(getattr(settings, "keys", None) or {})
     own, differences = getattr(settings, "columns", None), bool(getattr(settings, "differences", True))
     app = NovadeckApp(open_console, chosen, glyphs, keys, folders, opening, depth(), own, differences=differences)
+    memory.expect_rows()
+    app.main.first_load_over = memory.settle
     answer = app.run(mouse=True)
     if app.failure is not None:
         raise app.failure

@@ -185,10 +185,10 @@ class Deck:
         return bool(getattr(self.console, "read_only", False))
 
     def ask_now(self) -> None:
-        """Have every place asked now, also those that refused a login."""
+        """Have every place asked now for all of its rows, also those that refused a login."""
         for place in self.places:
             self.console.fleet.retry(place)
-            self.console.fleet.wake(place)
+        self.console.fleet.refresh()
 
     def verdict(self, name: str, row: Row) -> str:
         """ "" when the action is allowed for the row now, else why not."""

@@ -43,6 +43,7 @@ class MainScreen(Frame):
         self.run_command, self.chosen_keys = run, keys
         self.note_view: Callable[[], None] = lambda: None
         self.to_terminal: Callable[[str], None] = lambda text: None
+        self.first_load_over: Callable[[], None] | None = None  # called once
         self.notices = Notices()
         self.teller: Teller | None = None
         self.last_key = 0.0
@@ -169,6 +170,14 @@ class MainScreen(Frame):
             pane.loaded = True
         pane.show_head()
 
+    def _note_first_load(self) -> None:
+        """Once each place has told its rows, or that it will not, what there is will mostly stay."""
+        if self.first_load_over is None or self.deck is None:
+            return
+        if self.panes["servers"].loaded and all(one.state != "asking" for one in self.deck.console.health.values()):
+            self.first_load_over()
+            self.first_load_over = None
+
     def operations_saw(self, row: Row) -> None:
         """Operations on this row take what the store saw as their next step."""
         running = self.operations.of(row.key)
@@ -184,6 +193,7 @@ class MainScreen(Frame):
         if self.deck is not None:
             self.deck.update_places()
             self._tick_tables()
+            self._note_first_load()
         self.draw_header()
         self.draw_operations()
         if self._refusal[0] and time.monotonic() - self._refused_at > REFUSAL:
