@@ -94,7 +94,15 @@ class Replay(Console):
         self._listed: set[tuple[Place, type[Row]]] = set()
         for place in head.places:
             store.set_health(place, Health())
-        self.seek(self._settled())
+        self.begin = self._settled()
+        self.seek(self.begin)
+
+    @property
+    def standing(self) -> str:
+        """How it is played, and how far it is."""
+        speed = f"×{self.speed:g}" if self.playing else "paused"
+        done, whole = (str(moment - self.begin).partition(".")[0] for moment in (self.time.at, self.end))
+        return f"{speed}  {done} of {whole}"
 
     def _settled(self) -> dt.datetime:
         """Where the first rows are there: before the first news, or at the end of a short recording."""

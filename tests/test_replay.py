@@ -5,10 +5,14 @@ import datetime as dt
 import gzip
 import json
 import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from still_screen import screen_text
+from textual.pilot import Pilot
 
 import console
 from console.core.recording import read_recording, record
@@ -20,6 +24,9 @@ from console.model.server import Server
 from console.replay import REFUSAL, Replay
 from console.sim.estate import Estate
 from console.testing import MovedClock
+from console.tui.app import NovadeckApp
+from console.tui.replaying import moment_of
+from console.tui.theme import load_theme
 
 
 @pytest.fixture
@@ -128,7 +135,6 @@ async def test_a_watch_hears_what_time_brings_and_what_going_back_takes(recordin
     batch = await anext(watch)
     assert "renamed" in {row.name for row in batch.changed} and batch.gone
     replay.seek(replay.begin)
-    replay.seek(replay._settled())
     back = await anext(watch)
     assert {key.id for key in batch.gone} <= {row.id for row in back.changed}
 
@@ -221,3 +227,97 @@ async def test_an_existing_file_is_never_written_over(recording: Path, paths: Pa
     with pytest.raises(ConfigError, match="cannot be recorded to: File exists"):
         await record(replay, recording)
     assert lines_of(recording) == before
+
+
+# on the screen
+
+
+@asynccontextmanager
+async def shown(recording: Path, paths: Paths) -> AsyncIterator[tuple[NovadeckApp, Pilot[Any], Replay]]:
+    """The screen over the recording, stopped where it begins."""
+    replay = Replay(recording, Settings(), paths)
+    replay.playing = False
+
+    @asynccontextmanager
+    async def opened() -> AsyncIterator[Replay]:
+        yield replay
+
+    app = NovadeckApp(opened, load_theme("nocturne"))
+    async with app.run_test(size=(120, 40)) as pilot:
+        for _ in range(200):
+            await pilot.pause(0.02)
+            if app.main.panes["servers"].table.index.order:
+                break
+        yield app, pilot, replay
+        app.leave()
+    if app.failure is not None:
+        raise app.failure
+
+
+async def seen(app: NovadeckApp, pilot: Pilot[Any], text: str) -> None:
+    for _ in range(100):
+        app.main.tick()
+        await pilot.pause(0.05)
+        if text in screen_text(app):
+            return
+    raise AssertionError(f"never: {text}\n{screen_text(app)}")
+
+
+async def test_the_screen_shows_it_stops_and_seeks(recording: Path, paths: Paths) -> None:
+    old, _ = moved(recording)
+    async with shown(recording, paths) as (app, pilot, replay):
+        await seen(app, pilot, f"replay {replay.time.at:%H:%M:%S}")
+        assert old in screen_text(app) and "renamed" not in screen_text(app)
+        assert "paused" in screen_text(app) and "p pause" in screen_text(app)
+        await pilot.press("shift+right")
+        await seen(app, pilot, "renamed")
+        await pilot.press("shift+left")
+        await seen(app, pilot, old)
+        await pilot.press(".")
+        assert replay.time.at in {frame.at for frame in replay.frames}
+        await pilot.press("shift+left", ",")
+        await seen(app, pilot, "There is no earlier change.")
+        await pilot.press("J", *"+1h", "enter")
+        assert replay.time.at == replay.end
+        await pilot.press("J", *"soon", "enter")
+        await seen(app, pilot, "soon is no time.")
+
+
+async def test_the_screen_plays_at_its_speed(recording: Path, paths: Paths) -> None:
+    async with shown(recording, paths) as (app, pilot, replay):
+        began = replay.time.at
+        await pilot.press(">", ">", ">", ">", ">", "<", "p")
+        assert replay.speed == 60
+        await seen(app, pilot, "renamed")
+        assert replay.time.at > began
+
+
+async def test_the_screen_tells_what_changed_since_a(recording: Path, paths: Paths) -> None:
+    old, gone = moved(recording)
+    async with shown(recording, paths) as (app, pilot, _):
+        await pilot.press("a", "shift+right", "b")
+        await seen(app, pilot, "What changed")
+        text = screen_text(app)
+        assert f"{old} → renamed" in text
+        assert gone in text and "disappeared" in text
+        await pilot.press("escape", "a", "b")
+        await seen(app, pilot, "Nothing changed.")
+
+
+async def test_every_writing_key_is_refused_with_the_reason(recording: Path, paths: Paths) -> None:
+    async with shown(recording, paths) as (app, pilot, _):
+        await pilot.press("r")
+        await seen(app, pilot, "This is a recording: nothing can be done to it.")
+        await pilot.press("enter", "l")
+        await seen(app, pilot, "This is a recording: no cloud is asked.")
+
+
+def test_times_to_go_to() -> None:
+    here = dt.datetime(2026, 11, 20, 14, 2, 11, tzinfo=dt.UTC)
+    assert moment_of("+5m", here) == here + dt.timedelta(minutes=5)
+    assert moment_of("-90s", here) == here - dt.timedelta(seconds=90)
+    assert moment_of("+2h", here) == here + dt.timedelta(hours=2)
+    at = moment_of("09:30", here)
+    assert at is not None and f"{at:%H:%M:%S}" == "09:30:00"
+    assert moment_of("25:00", here) is None
+    assert moment_of("later", here) is None

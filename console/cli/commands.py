@@ -92,7 +92,9 @@ RULED = (
     Option(("--type-name",), "the name, where a rule of yours wants it typed", "NAME"),
 )
 PASSWORD_FILE = Option(("--password-file",), "a new file for the password that is told once", "FILE")
+SCREEN = (Option(("--record",), "write down what is there and every change, for `novadeck replay`", "FILE"),)
 DEMO = (
+    *SCREEN,
     Option(("--serve",), "no screen: write a clouds.yaml, print its path, serve until interrupted"),
     Option(("--servers",), "how many servers", "N", "whole"),
     Option(("--clouds",), "how many clouds", "N", "whole"),
@@ -105,7 +107,7 @@ DEMO = (
 )
 
 FIXED: tuple[Command, ...] = (
-    Command((), "screen:run", "open the screen"),
+    Command((), "screen:run", "open the screen", options=SCREEN),
     Command(
         ("server", "list"),
         "listing:servers",
@@ -199,6 +201,39 @@ FIXED: tuple[Command, ...] = (
         "tell paths, settings, clouds and versions, and what is wrong",
         options=(FORMAT[0]._replace(choices=("table", "json", "yaml")),),
     ),
+    Command(
+        ("record",),
+        "replaying:record",
+        "write down what is there and every change, without a screen",
+        "FILE",
+        (Option(("--timeout",), "stop after so many seconds", "SECONDS", "number"),),
+    ),
+    Command(("replay",), "replaying:replay", "show a recording on the screen", "FILE"),
+    Command(
+        ("ops", "list"),
+        "ops:list_",
+        "list the operations that are open, and who carries them out",
+        options=(Option(("--all",), "also those that have ended"), *FORMAT),
+    ),
+    Command(("ops", "show"), "ops:show", "show operations with their steps", "NAME...", FORMAT[:1]),
+    Command(("ops", "answer"), "ops:answer", "answer what an operation asks: ID, and one of its choices", "NAME..."),
+    Command(("ops", "abort"), "ops:abort", "end operations, and let them put the world in order", "NAME..."),
+    Command(
+        ("ops", "resume"),
+        "ops:resume",
+        "carry operations on in this terminal, those named or all",
+        "[NAME...]",
+        (Option(("--take",), "also from a keeper that lives"), *FORMAT[:1]),
+    ),
+    Command(
+        ("keep",),
+        "keep:run",
+        "carry operations on without a terminal",
+        options=(
+            Option(("--until-done",), "end when no operation is open"),
+            Option(("--service",), "print a systemd service that does this"),
+        ),
+    ),
     Command(("demo",), "screen:demo", "open the screen on the embedded cloud", options=DEMO),
     Command(
         ("completion",),
@@ -212,7 +247,7 @@ FIXED: tuple[Command, ...] = (
 
 def every() -> tuple[Command, ...]:
     """All commands: those of this file, and one per declared action."""
-    from console.actions import ACTIONS
+    from console.runbooks import ACTIONS
 
     taken = {command.words for command in FIXED}
     return FIXED + tuple(command for command in derive(ACTIONS.values()) if command.words not in taken)
@@ -233,8 +268,11 @@ def derive(actions: "Iterable[Action]") -> Iterator[Command]:
         *words, flag = action.command
         command = plain[tuple(words)]
         option = Option((flag,), action.help.rstrip("."))
+        known = {flag for other in command.options for flag in other.flags}
+        more = [option_of(ask) for ask in action.asks if ask.flag not in known and ask.name != "name"]
         plain[tuple(words)] = command._replace(
-            options=(option, *command.options), flagged=(*command.flagged, (option.name, action.name))
+            options=(option, *command.options, *(one._replace(required=False) for one in more)),
+            flagged=(*command.flagged, (option.name, action.name)),
         )
     yield from plain.values()
 

@@ -31,7 +31,7 @@ Opener = Callable[[], AbstractAsyncContextManager[Any]]
 
 def run(given: Given) -> int:
     """Open the screen on the clouds of this user."""
-    _demand_terminal()
+    demand_terminal()
     paths = Paths()
     request = _show(given, _wanted(given, paths), paths)
     while request is not None and request.what == "config":
@@ -49,7 +49,7 @@ def demo(given: Given) -> int:
 
 def _demo(given: Given) -> int:
     """The screen on the embedded cloud, with folders of its own that vanish afterwards."""
-    _demand_terminal()
+    demand_terminal()
     knobs = knobs_of(given)
     say("novadeck: starting the embedded cloud")
     with tempfile.TemporaryDirectory(prefix="novadeck-demo-") as folder, beside(knobs) as clouds_yaml:
@@ -61,7 +61,8 @@ def _demo(given: Given) -> int:
     return Exit.DONE
 
 
-def _demand_terminal() -> None:
+def demand_terminal() -> None:
+    """Raises `UsageError` where there is no terminal to show a screen on."""
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise UsageError("The screen needs a terminal.", hint="Without one: novadeck server list, novadeck watch.")
 
@@ -146,13 +147,15 @@ def remember(names: Sequence[str], paths: Paths) -> None:
 
 
 def _show(given: Given, clouds: Sequence[str], paths: Paths) -> "ExitRequest | None":
+    from console.cli.replaying import new_file
     from console.tui.app import run as show
 
     logging.getLogger("console").addHandler(logging.NullHandler())  # the screen has lanes for what a log would say
     settings = load_settings(paths)
     gc.freeze()
     opener, folders = _opener(given, clouds, paths, settings), [paths.config / "themes"]
-    request = show(opener, settings, folders=folders, opening=clouds, saved=load_saved(paths))
+    record = new_file(given.get("record")) if given.get("record") else None
+    request = show(opener, settings, folders=folders, opening=clouds, saved=load_saved(paths), record=record)
     if request is None and given.get("os_cloud") and not given.command.words:
         remember(clouds, paths)
     return request

@@ -14,8 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from console.core import memory
+from console.core.clock import Clock
+from console.core.recording import record as write_recording
 from console.core.settings import OwnColumn
 from console.errors import ConfigError, ConsoleError
+from console.replay import Replay
 from console.tui.commands import Commands
 from console.tui.deck import Deck
 from console.tui.dialogs import AskText, Topic
@@ -59,6 +62,7 @@ class NovadeckApp(SparingApp[ExitRequest | None]):
         columns: Mapping[str, Sequence[OwnColumn]] | None = None,
         *,
         differences: bool = True,
+        record: Path | None = None,
     ) -> None:
         super().__init__(differences=differences)
         self.animation_level = "none"
@@ -66,6 +70,7 @@ class NovadeckApp(SparingApp[ExitRequest | None]):
         self.failure: BaseException | None = None
         self._open_console, self._keys = open_console, keys or {}
         self.wardrobe = Wardrobe(folders, colours)
+        self._record = record
         self._opening = tuple(opening)
         self._leaving = asyncio.Event()
         self._asking = asyncio.Lock()
@@ -135,11 +140,25 @@ class NovadeckApp(SparingApp[ExitRequest | None]):
             self.first_run("", "", looked=tuple(getattr(console.accounts, "looked_for", ())), problems=problems)
             return
         self.main.connect(Deck(console, self.glyphs))
+        if isinstance(console, Replay):
+            self.run_worker(console.play(Clock()), name="replay", exit_on_error=True)
+        elif self._record is not None:
+            self.run_worker(self._write_down(console, self._record), name="record", exit_on_error=True)
         viewing = self.commands_of_screen.viewing
         viewing.begin()
         self.set_interval(KEEP, viewing.keep)
         for problem in console.problems:
             self.main.refuse(str(problem))
+
+    async def _write_down(self, console: Any, path: Path) -> None:
+        """Record for as long as the screen lives; the header says so."""
+        try:
+            self.main.recording = True
+            await write_recording(console, path)
+        except ConfigError as error:
+            self.main.refuse(error.message)
+        finally:
+            self.main.recording = False
 
     def first_run(self, message: str, hint: str, looked: Sequence[str] = (), problems: Sequence[str] = ()) -> None:
         """No cloud: say what was looked for, and offer three ways on."""
@@ -216,10 +235,12 @@ def run(
     folders: Sequence[Path] = (),
     opening: Sequence[str] = (),
     saved: Any = None,
+    record: Path | None = None,
 ) -> ExitRequest | None:
     """Show the screen until it is left; `opening` are the names of the places that are about to be asked.
 
-    `saved` is what the last run kept: its theme is worn where the settings name none.
+    `saved` is what the last run kept: its theme is worn where the settings name none. `record` is a
+    new file to record to.
 
     Raises `ConfigError` for a theme that there is not, and whatever bug ended the app, once the terminal is restored.
     """
@@ -231,7 +252,9 @@ def run(
     glyphs = ASCII if plain or wants_ascii() else UNICODE
     keys = dict(getattr(settings, "keys", None) or {})
     own, differences = getattr(settings, "columns", None), bool(getattr(settings, "differences", True))
-    app = NovadeckApp(open_console, chosen, glyphs, keys, folders, opening, depth(), own, differences=differences)
+    app = NovadeckApp(
+        open_console, chosen, glyphs, keys, folders, opening, depth(), own, differences=differences, record=record
+    )
     memory.expect_rows()
     app.main.first_load_over = memory.settle
     answer = app.run(mouse=True)

@@ -12,6 +12,7 @@ from console.tui.helping import help_lines
 from console.tui.keys import COMMANDS
 from console.tui.panes import PANES
 from console.tui.pickers import Pages, Palette
+from console.tui.replaying import Replaying
 from console.tui.screen import MainScreen
 from console.tui.viewing import Viewing, described
 
@@ -23,6 +24,7 @@ class Commands:
         self.screen, self.quit = screen, quit
         self.acting = Acting(screen)
         self.viewing = Viewing(screen, self._reopen)
+        self.replaying = Replaying(screen)
         screen.note_view = self.viewing.note
         page = screen.page
         self._do: dict[str, Callable[[], Any]] = {
@@ -64,6 +66,7 @@ class Commands:
             "theme": choose_theme,
             "redraw": lambda: screen.app.refresh(repaint=True, layout=True),
             "quit": self._quit,
+            **self.replaying.commands(),
         }
 
     def run(self, name: str) -> None:
@@ -185,4 +188,5 @@ class Commands:
             )
         views = self.viewing.named()
         found += [(f"view.{name}", name, "", f"{view.pane}: {described(view)}") for name, view in views.items()]
-        return found + [(c.name, c.title, keymap.key(c.name), c.help) for c in COMMANDS if c.palette]
+        commands = screen.deck.commands if screen.deck else COMMANDS
+        return found + [(c.name, c.title, keymap.key(c.name), c.help) for c in commands if c.palette]

@@ -13,8 +13,9 @@ import msgspec
 from console.model.image import Image
 from console.model.place import Place, Row
 from console.model.server import Server
+from console.replay import Replay
 from console.tui.footer import Key
-from console.tui.keys import Keymap
+from console.tui.keys import COMMANDS, REPLAY, Command, Keymap
 from console.tui.lanes import Lane
 from console.tui.spec import Scene
 from console.tui.theme import Glyphs
@@ -66,7 +67,13 @@ class Deck:
         self.used: dict[str, int] = {}
         self.stale: dict[Place, float | None] = {}
         self.labels: dict[Place, str] = {}
+        self.replay = console if isinstance(console, Replay) else None
         self.update_places()
+
+    @property
+    def commands(self) -> tuple[Command, ...]:
+        """What the screen itself can do with this console."""
+        return (*COMMANDS, *REPLAY) if self.replay is not None else COMMANDS
 
     def scene(self) -> Scene:
         """A scene that shares what is known of names and places, for one pane."""

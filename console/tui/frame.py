@@ -44,6 +44,7 @@ class Frame(Screen[None]):
         super().__init__(id="main")
         self.specs = with_columns(PANES, columns or {})
         self.zoomed = False
+        self.recording = False
         self.ink, self.glyphs = ink, glyphs
         self.deck: Deck | None = None
         self.keymap: Keymap = make_keymap(())
@@ -187,18 +188,34 @@ class Frame(Screen[None]):
         shape = self.layout_shape
         lanes = self.deck.lanes() if self.deck else [Lane(name) for name in self.opening]
         count = len(self.panes["servers"].table.index.rows)
-        time_now = self.deck.now() if self.deck else dt.datetime.now(dt.UTC)
-        corner = spans(Span("read only", "warn")) if self.deck and self.deck.read_only else ()
         lines = self.header.lines(
             lanes,
             shape,
             self.glyphs,
             under=f"{count:,} server{'' if count == 1 else 's'}",
-            time=f"{time_now:%H:%M:%S}",
-            corner=corner,
+            time=self._time(),
+            corner=self._corner(),
             mono=self.ink.theme.kind == "mono",
         )
         self.query_one("#header", Sheet).show(lines)
+
+    def _time(self) -> Line:
+        """The clock; for a recording, where it stands."""
+        now = self.deck.now() if self.deck else dt.datetime.now(dt.UTC)
+        brief = self.layout_shape.lane_lines == 1
+        text = f"{now:%H:%M}" if self.layout_shape.width < 100 else f"{now:%H:%M:%S}"
+        if self.deck is not None and self.deck.replay is not None:
+            pause = "" if self.deck.replay.playing or not brief else " paused"
+            return spans(Span(f"replay {text}{pause}", "warn"))
+        return spans(Span(text, "muted" if brief else "text"), *(() if brief else (Span(" UTC", "muted"),)))
+
+    def _corner(self) -> Line:
+        """What holds for the whole run."""
+        if self.deck is not None and self.deck.replay is not None:
+            return spans(Span(self.deck.replay.standing, "warn"))
+        told = [Span("recording", "accent")] if self.recording else []
+        told += [Span("read only", "warn")] if self.deck and self.deck.read_only else []
+        return spans(*(part for one in told for part in (one, Span("  "))))
 
     def draw_operations(self) -> None:
         """What is under way, and what has just ended."""
@@ -228,7 +245,8 @@ class Frame(Screen[None]):
         self.query_one("#footer", Sheet).show([line])
 
     def _screen_keys(self) -> list[footer.Key]:
-        names = {command.name: command for command in COMMANDS if command.footer}
+        known = self.deck.commands if self.deck is not None else COMMANDS
+        names = {command.name: command for command in known if command.footer}
         if self.detail.is_open:
             return [
                 footer.Key(self.keymap.key("next_pane"), "next tab", rank=2),

@@ -25,15 +25,19 @@ def help_lines(keymap: Keymap, deck: Deck | None, glyphs: Glyphs) -> list[Line]:
         if acts:
             acts.sort(key=lambda action: not keymap.key(action.name))
             found += [_title(title), *(_key(keymap.key(a.name) or "", a.title, a.help) for a in acts), EMPTY]
-    for section in dict.fromkeys(command.section for command in COMMANDS):
+    commands = deck.commands if deck else COMMANDS
+    for section in dict.fromkeys(command.section for command in commands):
         found.append(_title(section))
-        for command in COMMANDS:
+        for command in commands:
             if command.section == section:
                 keys = [key for (key, _), name in keymap.by_key.items() if name == command.name]
                 found.append(_key(" ".join(map(shown, keys)), command.title, command.help))
         found.append(EMPTY)
     found.append(_title("Panes"))
     found += [_key(keymap.key(f"pane.{name}"), spec.title.lower(), "") for name, spec in PANES.items()]
+    if keymap.conflicts:
+        found += [EMPTY, _title("Two things on one key")]
+        found += [spans(Span(conflict, "warn")) for conflict in keymap.conflicts]
     found += [EMPTY, _title("Filter")]
     found += [_key(example, "", words) for example, words in FILTERS]
     return [*found, EMPTY, _title("Glyphs"), *_legend(glyphs)]

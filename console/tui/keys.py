@@ -95,6 +95,22 @@ COMMANDS: tuple[Command, ...] = (
     Command("quit", ("q", "ctrl+c"), "quit", "Close what is open; else quit.", "Screen"),
 )
 
+# Only while a recording is played.
+REPLAY: tuple[Command, ...] = (
+    Command("pause", ("p",), "pause", "Stop, or go on; from the end on, from the beginning.", "Replay", 6),
+    Command("faster", (">",), "faster", "The next greater speed.", "Replay", 3),
+    Command("slower", ("<",), "slower", "The next smaller speed.", "Replay", 3),
+    Command("next_change", (".",), "next change", "Stop at the next change.", "Replay", 5),
+    Command("last_change", (",",), "change before", "Stop at the change before.", "Replay"),
+    Command("skip_on", ("right",), "10 s on", "Ten seconds on.", "Replay", palette=False),
+    Command("skip_back", ("left",), "10 s back", "Ten seconds back.", "Replay", palette=False),
+    Command("leap_on", ("shift+right",), "5 min on", "Five minutes on.", "Replay", palette=False),
+    Command("leap_back", ("shift+left",), "5 min back", "Five minutes back.", "Replay", palette=False),
+    Command("seek", ("J",), "go to a time", "Go to a time such as 14:02, or +5m from here.", "Replay"),
+    Command("mark_moment", ("a",), "mark A", "Remember this moment as A.", "Replay"),
+    Command("compare", ("b",), "changed since A", "What changed between A (or the beginning) and here.", "Replay", 4),
+)
+
 NAMES = {
     "escape": "esc",
     "pagedown": "pgdn",
@@ -135,13 +151,18 @@ class Keymap:
         return shown(self.key_by_name.get(name, ""))
 
 
-def make_keymap(actions: Sequence[Act], chosen: Mapping[str, str] | None = None, panes: Sequence[str] = ()) -> Keymap:
+def make_keymap(
+    actions: Sequence[Act],
+    chosen: Mapping[str, str] | None = None,
+    panes: Sequence[str] = (),
+    commands: Sequence[Command] = COMMANDS,
+) -> Keymap:
     """The keymap of these actions under the settings' keys; two things on one key are a conflict that is told."""
     chosen = chosen or {}
-    keymap = Keymap(commands={command.name: command for command in COMMANDS})
+    keymap = Keymap(commands={command.name: command for command in commands})
     for number, pane in enumerate(panes[:9], 1):
         _bind(keymap, chosen.get(f"pane.{pane}", str(number)), None, f"pane.{pane}", chosen)
-    for command in COMMANDS:
+    for command in commands:
         keys = (chosen[command.name],) if command.name in chosen else command.keys
         for key in keys:
             _bind(keymap, key, None, command.name, chosen)
@@ -149,7 +170,8 @@ def make_keymap(actions: Sequence[Act], chosen: Mapping[str, str] | None = None,
         key = chosen.get(action.name, action.key or "")
         if key:
             _bind(keymap, key, action.on, action.name, chosen)
-    known = {*keymap.commands, *(action.name for action in actions), *(f"pane.{pane}" for pane in panes)}
+    replay = {command.name for command in REPLAY}
+    known = {*keymap.commands, *replay, *(action.name for action in actions), *(f"pane.{pane}" for pane in panes)}
     keymap.conflicts += [f"There is nothing called {name} to bind." for name in chosen if name not in known]
     return keymap
 

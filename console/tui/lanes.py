@@ -144,23 +144,23 @@ class Header:
         *,
         title: str = "novadeck",
         under: str = "",
-        time: str = "",
+        time: Line = (),
         corner: Line = (),
         mono: bool = False,
     ) -> list[Line]:
-        """The header's lines for these lanes; `time` is "14:02:11"."""
+        """The header's lines for these lanes; `time` stands at the right, and `corner` below it."""
         if shape.width != self._total:
             self._widths, self._total = {}, shape.width
         if shape.lane_lines == 1:
-            found = [self._brief(lanes, shape, glyphs, title, time[:5] if shape.width < 100 else time, mono)]
+            found = [self._brief(lanes, shape, glyphs, title, time, mono)]
         else:
             found = self._full(lanes, shape, glyphs, title, under, time, corner, mono)
         blank: list[Line] = [()] if shape.padded else []
         return [*blank, *found, *blank]
 
-    def _brief(self, lanes: Sequence[Lane], shape: Shape, glyphs: Glyphs, title: str, time: str, mono: bool) -> Line:
+    def _brief(self, lanes: Sequence[Lane], shape: Shape, glyphs: Glyphs, title: str, time: Line, mono: bool) -> Line:
         head = spans(Span(" " + title, "strong", True))
-        room = shape.width - width(head) - len(time) - 4
+        room = shape.width - width(head) - width(time) - 4
         for short in (False, True):
             texts = [brief(lane, glyphs, short=short, mono=mono) for lane in lanes]
             chosen = _choose(lanes, [width(text) + 2 for text in texts], room)
@@ -169,7 +169,7 @@ class Header:
         line = head
         for number in chosen:
             line = spans(line, "  ", texts[number])
-        return spread(spans(line, _rest(lanes, chosen)), spans(Span(time, "muted"), " "), shape.width)
+        return spread(spans(line, _rest(lanes, chosen)), spans(time, " "), shape.width)
 
     def _sizes(self, lanes: Sequence[Lane], texts: Sequence[tuple[Line, Line]]) -> list[int]:
         """How wide each lane is, or has been."""
@@ -189,11 +189,11 @@ class Header:
         glyphs: Glyphs,
         title: str,
         under: str,
-        time: str,
+        time: Line,
         corner: Line,
         mono: bool,
     ) -> list[Line]:
-        left, right = max(len(title), len(under)) + 2, max(len(time) + 4, width(corner)) + 2
+        left, right = max(len(title), len(under)) + 2, max(width(time), width(corner)) + 2
         room = shape.width - left - right - 2
         texts = [full(lane, glyphs, mono) for lane in lanes]
         sizes = self._sizes(lanes, texts)
@@ -216,7 +216,7 @@ class Header:
             at += sizes[number] + gap
         one = spans(one, _rest(lanes, chosen))
         return [
-            spread(one, spans(Span(time, "text"), Span(" UTC", "muted"), "  "), shape.width),
+            spread(one, spans(time, "  "), shape.width),
             spread(two, spans(corner, "  "), shape.width),
         ]
 

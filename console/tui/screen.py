@@ -61,7 +61,7 @@ class MainScreen(Frame):
     def connect(self, deck: Deck) -> None:
         """A console is open: follow it from now on."""
         self.deck = deck
-        self.keymap = make_keymap(list(deck.actions().values()), self.chosen_keys, list(PANES))
+        self.keymap = make_keymap(list(deck.actions().values()), self.chosen_keys, list(PANES), deck.commands)
         for pane in self.panes.values():
             pane.table.index.scene = deck.scene()
             pane.asking = [str(place) for place in deck.places]

@@ -1,0 +1,68 @@
+"""Recordings from the command line: one made without a screen, and one shown again on it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from console.cli import reach
+from console.cli.main import Exit
+from console.cli.parse import Given
+from console.cli.screen import demand_terminal
+from console.cli.voice import say
+from console.core.settings import Paths, load_settings
+from console.errors import ConfigError
+
+if TYPE_CHECKING:
+    from console.replay import Replay
+
+
+def record(given: Given) -> int:
+    """Write down what is there and every change, until interrupted."""
+    return reach.run(_record(given))
+
+
+async def _record(given: Given) -> int:
+    from console.core.recording import record
+
+    path = new_file(given.names[0])
+    async with reach.reach(given) as ops:
+        failed = reach.tell_troubles(ops, {})
+        say(f"recording to {path}")
+        try:
+            async with asyncio.timeout(given.get("timeout")):
+                await record(ops, path)
+        except TimeoutError:
+            say(f"recorded to {path}")
+    return reach.verdict(failed, 1)
+
+
+def new_file(name: str) -> Path:
+    """The file to record to. Raises `ConfigError` where there is one of that name: none is ever written over."""
+    path = Path(name).expanduser()
+    if path.exists():
+        raise ConfigError(f"{path} exists already, and no recording is written over.", hint="Name a new file.")
+    if not path.parent.is_dir():
+        raise ConfigError(f"{path.parent} is no folder.")
+    return path
+
+
+def replay(given: Given) -> int:
+    """Show a recording on the screen."""
+    demand_terminal()
+    from console.replay import Replay
+    from console.tui.app import run as show
+
+    paths = Paths()
+    settings = load_settings(paths)
+    # What this machine did is no part of the recording: its state folder stays out of sight.
+    nowhere = Paths(paths.config, paths.runtime / "replay", paths.runtime)
+    recording = Replay(Path(given.names[0]).expanduser(), settings, nowhere)
+
+    @asynccontextmanager
+    async def opened() -> "AsyncIterator[Replay]":
+        yield recording
+
+    show(opened, settings, folders=[paths.config / "themes"], opening=[str(place) for place in recording.places])
+    return Exit.DONE
