@@ -7,6 +7,7 @@ for is said to be a first use; one that contradicts a witness is never used.
 """
 
 import base64
+import functools
 import hashlib
 import os
 import re
@@ -178,14 +179,20 @@ def theirs(files: Sequence[Path], host: str, address: str, port: int) -> Theirs:
     revoked: list[Any] = []
     for file in files:
         try:
-            hosts = asyncssh.import_known_hosts(file.read_text(encoding="utf-8", errors="replace"))
-            found = hosts.match(host, address, port if port != 22 else None)
+            status = file.stat()
+            found = _parsed(file, status.st_mtime_ns, status.st_size).match(host, address, port if port != 22 else None)
         except (OSError, ValueError):  # a file that is not there, or that ssh itself would not understand
             continue
         trusted += found[0]
         authorities += found[1]
         revoked += found[2]
     return Theirs(tuple(trusted), tuple(authorities), tuple(revoked))
+
+
+@functools.lru_cache(maxsize=16)
+def _parsed(file: Path, _changed: int, _size: int) -> asyncssh.SSHKnownHosts:
+    """A known_hosts file, read once until it changes. Raises OSError and ValueError."""
+    return asyncssh.import_known_hosts(file.read_text(encoding="utf-8", errors="replace"))
 
 
 @dataclass(frozen=True)

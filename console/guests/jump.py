@@ -13,7 +13,7 @@ import signal
 import socket
 import time
 import weakref
-from collections.abc import AsyncIterator, Hashable
+from collections.abc import AsyncIterator, Hashable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,7 +22,7 @@ import asyncssh
 
 from console.errors import HostKeyChanged, ProbeFailed
 from console.guests.hostkeys import Evidence, Judgement, KnownHosts, theirs
-from console.guests.reach import Silent, agent_keys, client_keys, open_socket, quick_options
+from console.guests.reach import Keys, Silent, agent_keys, client_keys, open_socket, quick_options
 from console.guests.route import Hop
 from console.text import clean
 
@@ -140,10 +140,11 @@ async def gateway(hops: tuple[Hop, ...]) -> AsyncIterator[Gateway]:
             await found.close()
 
 
-class _JumpClient(asyncssh.SSHClient):
-    """Judges a jump host's key."""
+class _JumpClient(Keys):
+    """Judges a jump host's key, and offers ours."""
 
-    def __init__(self, hop: Hop, own: KnownHosts | None) -> None:
+    def __init__(self, hop: Hop, own: KnownHosts | None, keys: Sequence[Any]) -> None:
+        super().__init__(keys)
         self._evidence = Evidence(f"[{hop.address}]:{hop.port}", own=own)
         self._said = theirs(hop.known_hosts, hop.alias or hop.address, hop.address, hop.port)
         self.judged: Judgement | None = None
@@ -162,16 +163,16 @@ class _JumpClient(asyncssh.SSHClient):
 
 async def log_in(hop: Hop, sock: socket.socket, own: KnownHosts | None) -> asyncssh.SSHClientConnection:
     """Speak SSH to a jump host; raises `ProbeFailed` of the rung "jump" in words."""
-    client = _JumpClient(hop, own)
     name = clean(hop.name)
+    client: _JumpClient | None = None
     try:
         async with agent_keys(hop.agent) as agents:
+            client = _JumpClient(hop, own, client_keys(hop.identities, agents))
             return await asyncssh.connect(
                 hop.address,
                 hop.port,
                 sock=sock,
                 username=hop.user,
-                client_keys=client_keys(hop.identities, agents) or None,
                 client_factory=lambda: client,
                 known_hosts=client.authorities,
                 keepalive_interval=15,
@@ -181,7 +182,7 @@ async def log_in(hop: Hop, sock: socket.socket, own: KnownHosts | None) -> async
         text = f"The jump host {name} does not let {clean(hop.user)} in with a key of yours."
         raise ProbeFailed(text, rung="jump") from None
     except (asyncssh.Error, OSError, ValueError) as error:
-        if client.judged is not None and not client.judged.trusted:
+        if client is not None and client.judged is not None and not client.judged.trusted:
             text = f"The host key of the jump host {name} is {client.judged.grade}: {client.judged.text}."
             raise HostKeyChanged(text, rung="jump") from error
         why = clean(getattr(error, "reason", "") or str(error) or type(error).__name__).rstrip(".")

@@ -20,8 +20,9 @@ from console.errors import HostKeyChanged, ProbeFailed
 from console.guests import own
 from console.guests.hostkeys import Evidence, Judgement, Theirs, theirs
 from console.guests.jump import Gateway, Proxy, carry, gateway, turns_at
+from console.guests.line import Line
 from console.guests.own import Demands
-from console.guests.reach import Silent, agent_keys, client_keys, first_socket, open_socket, quick_options, read_banner
+from console.guests.reach import Keys, Silent, agent_keys, client_keys, first_socket, open_socket, quick_options
 from console.guests.report import RUNGS, Report, Rung, Told
 from console.guests.route import Route
 from console.text import Secret, clean
@@ -58,7 +59,8 @@ async def probe(
     `held` is a password that nobody has given for this check: only a host whose key is vouched for gets it.
     """
     wanted = replace(demands or Demands(), commands=(*(demands.commands if demands else ()), *checks))
-    ladder = _Ladder(route, evidence, password, wanted, deadline, told, last, held)
+    lasting = bool(password or held or within is not None)
+    ladder = _Ladder(route, evidence, password, wanted, deadline, told, last, held, lasting=lasting)
     try:
         await ladder.climb()
         if within is not None and ladder.connection is not None:
@@ -105,9 +107,10 @@ class _Ladder:
     banner: str = ""
     judged: Judgement | None = None
     host_key: asyncssh.SSHKey | None = None
-    sock: socket.socket | None = None
+    line: Line | None = None
     connection: asyncssh.SSHClientConnection | None = None
     gateway: Gateway | None = None
+    lasting: bool = False  # whether more than a check is to be kept from whoever listens
 
     def __post_init__(self) -> None:
         self.port = self.route.port
@@ -128,8 +131,8 @@ class _Ladder:
             self._held("jump", await self._through())
         async with turns_at((tuple(hop.name for hop in self.route.jumps), self._first_address(), self.port)).taken():
             self.rung_began = time.monotonic()
-            await self._arrive()
-            self.banner = await read_banner(self._sock(), self.port, self._seconds(BANNER_SECONDS))
+            line = await self._arrive()
+            self.banner = await line.banner(self.port, self._seconds(BANNER_SECONDS))
             self._held("banner", self.banner)
             self.user = await self._login()
             self._held("login", self.user)
@@ -148,21 +151,20 @@ class _Ladder:
         for url in self.demands.urls:
             self._held("http", await own.often(self.demands, lambda url=url: self._http(url)))  # type: ignore[misc]
 
-    def _sock(self) -> socket.socket:
-        assert self.sock is not None
-        return self.sock
-
-    async def _arrive(self) -> None:
+    async def _arrive(self) -> Line:
         seconds = self._seconds(PORT_SECONDS)
-        self.address, self.sock = await first_socket(self.route.addresses, self.port, seconds, self._open)
+        self.address, sock = await first_socket(self.route.addresses, self.port, seconds, self._open)
         self._held("port", f"{self.address} port {self.port}")
+        self.line = await Line.on(sock)
+        return self.line
 
     async def _arrive_windows(self) -> None:
         failures: list[ProbeFailed] = []
         for self.port, what in WINDOWS_PORTS.items():
             seconds = self._seconds(PORT_SECONDS)
             try:
-                self.address, self.sock = await first_socket(self.route.addresses, self.port, seconds, self._open)
+                self.address, sock = await first_socket(self.route.addresses, self.port, seconds, self._open)
+                sock.close()
                 return self._held("port", f"{self.address} port {self.port} ({what})")
             except ProbeFailed as failure:
                 failures.append(failure)
@@ -212,16 +214,16 @@ class _Ladder:
 
     async def _try(self, user: str, keys: list[Any], said: Theirs) -> bool:
         """Log in as this user; False when the guest says no. Raises `ProbeFailed` for all else."""
-        sock = self.sock or await self._open(self.address, self.port, self._seconds(PORT_SECONDS))
-        self.sock = None
+        line = self.line or await Line.on(await self._open(self.address, self.port, self._seconds(PORT_SECONDS)))
+        self.line = line
         seconds = self._seconds(LOGIN_SECONDS)
         try:
             async with asyncio.timeout(seconds):
                 self.connection = await asyncssh.connect(
-                    self.address, self.port, sock=sock, username=user, **self._options(keys, said)
+                    self.address, self.port, tunnel=line, username=user, **self._options(keys, said)
                 )
         except BaseException as error:
-            sock.close()
+            await self._hang_up()
             if isinstance(error, asyncssh.PermissionDenied):
                 return False
             if isinstance(error, asyncssh.Error | OSError | TimeoutError | ValueError):
@@ -305,11 +307,10 @@ class _Ladder:
         return done.exit_status, str(done.stdout or "")[:8000]
 
     def _options(self, keys: list[Any], said: Theirs) -> dict[str, Any]:
-        return quick_options(bool(said.authorities)) | {
-            "client_keys": keys or None,
+        return quick_options(bool(said.authorities), lasting=self.lasting) | {
             "password": self._password if self.password or self.held else None,
             "known_hosts": lambda _host, _address, _port: ([], list(said.authorities), list(said.revoked)),
-            "client_factory": lambda: _Client(self, said),
+            "client_factory": lambda: _Client(self, said, keys),
             "preferred_auth": ["publickey", "keyboard-interactive", "password"],
         }
 
@@ -408,12 +409,17 @@ class _Ladder:
 
     async def leave(self) -> None:
         """Close whatever is open."""
-        if self.sock is not None:
-            self.sock.close()
         if self.connection is not None:
             self.connection.abort()
             await self.connection.wait_closed()
+        await self._hang_up()
         await self.open.aclose()
+
+    async def _hang_up(self) -> None:
+        line, self.line = self.line, None
+        if line is not None:
+            line.close()
+            await line.wait_closed()
 
     def report(self) -> Report:
         """What was found out."""
@@ -425,10 +431,11 @@ class _NoCommands(ProbeFailed):
     """The guest lets us in and runs nothing for us."""
 
 
-class _Client(asyncssh.SSHClient):
-    """Hands the host key to the ladder."""
+class _Client(Keys):
+    """Hands the host key to the ladder, and our keys to the host."""
 
-    def __init__(self, ladder: _Ladder, said: Theirs) -> None:
+    def __init__(self, ladder: _Ladder, said: Theirs, keys: Sequence[Any]) -> None:
+        super().__init__(keys)
         self._ladder, self._said = ladder, said
 
     def validate_host_public_key(self, host: str, addr: str, port: int, key: asyncssh.SSHKey) -> bool:

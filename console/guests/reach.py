@@ -1,4 +1,4 @@
-"""The first steps to a guest: a socket, the banner while it is still in there, and the keys of the user's agent."""
+"""The first steps to a guest: a socket by name or number, what we ask of SSH, and the keys that we offer."""
 
 import asyncio
 import errno
@@ -13,8 +13,10 @@ from console.errors import ProbeFailed
 from console.guests.route import MOST_KEYS, Identity
 from console.text import clean
 
-# The quick ones first, and none taken away: an old guest must still be reached.
-KEX = "mlkem768x25519-sha256,curve25519-sha256"
+# The quick ones first, and none taken away: an old guest must still be reached. What is worth keeping is exchanged in a
+# way that no later computer will open; a check alone tells nobody anything, and takes the way that costs a third less.
+KEX = "curve25519-sha256,mlkem768x25519-sha256"
+LASTING_KEX = "mlkem768x25519-sha256,curve25519-sha256"
 CIPHERS = "aes128-gcm@openssh.com"
 HOST_KEYS = (
     "ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521",
@@ -35,13 +37,17 @@ class Silent(ProbeFailed):
         self.said, self.address, self.port = said, address, port
 
 
-def quick_options(certificates: bool = False) -> dict[str, Any]:
-    """What every connection asks of asyncssh: the user's config is read by us, and quick algorithms go first."""
+def quick_options(certificates: bool = False, *, lasting: bool = True) -> dict[str, Any]:
+    """What every connection asks of asyncssh: the user's config is read by us, and quick algorithms go first.
+
+    `lasting` is for connections that carry more than a check. Keys are told by the client when it is asked for them:
+    given here, asyncssh would look for an agent beside them, for each connection anew.
+    """
     return {
         "config": None,
-        "agent_path": None,
+        "client_keys": None,
         "server_host_key_algs": (*(HOST_CERTIFICATES if certificates else ()), *HOST_KEYS),
-        "kex_algs": "^" + KEX,
+        "kex_algs": "^" + (LASTING_KEX if lasting else KEX),
         "encryption_algs": "^" + CIPHERS,
         "compression_algs": None,
         "gss_host": None,
@@ -61,10 +67,10 @@ async def open_socket(address: str, port: int, seconds: float) -> socket.socket:
     sock: socket.socket | None = None
     try:
         async with asyncio.timeout(seconds):
-            found = await loop.getaddrinfo(address, port, type=socket.SOCK_STREAM)
-            sock = socket.socket(found[0][0], socket.SOCK_STREAM)
+            family, where = _numeric(address, port) or await _by_name(address, port)
+            sock = socket.socket(family, socket.SOCK_STREAM)
             sock.setblocking(False)
-            await loop.sock_connect(sock, found[0][4])
+            await loop.sock_connect(sock, where)
             return sock
     except BaseException as error:
         if sock is not None:
@@ -72,6 +78,32 @@ async def open_socket(address: str, port: int, seconds: float) -> socket.socket:
         if isinstance(error, OSError | TimeoutError):
             raise _no_port(error, address, port, seconds) from error
         raise
+
+
+def _numeric(address: str, port: int) -> tuple[int, Any] | None:
+    """The socket address of what is no name, without the thread that asking for a name takes."""
+    try:
+        found = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+    except socket.gaierror:
+        return None
+    return found[0][0], found[0][4]
+
+
+async def _by_name(name: str, port: int) -> tuple[int, Any]:
+    found = await asyncio.get_running_loop().getaddrinfo(name, port, type=socket.SOCK_STREAM)
+    return found[0][0], found[0][4]
+
+
+class Keys(asyncssh.SSHClient):
+    """Offers these keys, once per connection."""
+
+    def __init__(self, keys: Sequence[Any]) -> None:
+        self._keys = list(keys)
+
+    def public_key_auth_requested(self) -> Any:
+        """All of them at the first time, and no more."""
+        keys, self._keys = self._keys, []
+        return keys or None
 
 
 Open = Callable[[str, int, float], Awaitable[socket.socket]]
@@ -88,52 +120,6 @@ async def first_socket(
         except ProbeFailed as failure:
             failures.append(failure)
     raise next((failure for failure in failures if "refuses" in failure.message), failures[0])
-
-
-async def read_banner(sock: socket.socket, port: int, seconds: float) -> str:
-    """The line that names the SSH server, left in the socket for asyncssh; raises `ProbeFailed` in words."""
-    try:
-        async with asyncio.timeout(seconds):
-            return await _peek(sock, port)
-    except TimeoutError:
-        silent = f"port {port} takes the connection and says nothing for {seconds:.3g} s"
-        raise ProbeFailed(f"The banner never came: {silent}.", rung="banner") from None
-    except OSError as error:
-        raise ProbeFailed(f"The connection broke before the banner: {error.strerror}.", rung="banner") from error
-
-
-async def _peek(sock: socket.socket, port: int) -> str:
-    seen = 0
-    while True:
-        await _readable(sock)
-        data = sock.recv(8192, socket.MSG_PEEK)
-        for line in data.split(b"\n")[:-1]:
-            if line.startswith(b"SSH-"):
-                return clean(line.decode("utf-8", "replace").strip())
-        if not data:
-            closed = f"Port {port} closes the connection before the banner: sshd is starting, or takes no more."
-            raise ProbeFailed(closed, rung="banner")
-        if len(data) >= 8192 or data.startswith((b"HTTP/", b"RFB ", b"220 ")):
-            first = clean(data.split(b"\n")[0].decode("utf-8", "replace").strip())
-            raise ProbeFailed(f"Port {port} does not speak SSH: it says {first[:60]!r}.", rung="banner")
-        if len(data) == seen:  # what is there stays readable: look again later rather than at once
-            await asyncio.sleep(0.02)
-        seen = len(data)
-
-
-async def _readable(sock: socket.socket) -> None:
-    loop = asyncio.get_running_loop()
-    ready: asyncio.Future[None] = loop.create_future()
-    loop.add_reader(sock, _settle, ready)
-    try:
-        await ready
-    finally:
-        loop.remove_reader(sock)
-
-
-def _settle(ready: asyncio.Future[None]) -> None:
-    if not ready.done():
-        ready.set_result(None)
 
 
 @asynccontextmanager

@@ -218,7 +218,7 @@ class Detail(Vertical):
             records = self.records.get(row.key)
             return [views.ASKING] if records is None else views.history_lines(records, self.scene)
         if self.tab == "Readiness":
-            return readiness.lines(self.scene.readiness.get(row.key), self.scene)
+            return readiness.lines(self.scene.readiness.get(row.key), self.scene, self.size.width)
         if self.tab == "Metadata":
             return views.metadata(row, self.scene)
         return views.raw(row) if self.tab == "Raw" else self._overview(row)
@@ -233,7 +233,7 @@ class Detail(Vertical):
         history = views.history_lines(records, self.scene)[:8] if records is not None else [views.ASKING]
         right: list[Line] = []
         if row.key in self.scene.readiness:
-            right += [*readiness.lines(self.scene.readiness[row.key], self.scene), (), ()]
+            right += [*readiness.lines(self.scene.readiness[row.key], self.scene, width - SPLIT), ()]
         right += [self._title("Console log", "l", width - SPLIT - 2), (), *log, (), ()]
         right += [self._title("History", "h", width - SPLIT - 2), (), *history]
         return views.beside(left, right, SPLIT, width - 2)

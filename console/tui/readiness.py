@@ -4,6 +4,7 @@ ACTIVE is not ready: a server that is being checked stands with what moves, one 
 and one whose host key has changed looks as broken as it is. Pure: what is known and a scene in, cells and lines out.
 """
 
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 from console.model.server import Server
@@ -89,7 +90,7 @@ def verdict(found: "Readiness", scene: Scene) -> tuple[str, str]:
     return f"{found.state}, {age(passed)} ago{took}", role
 
 
-def lines(found: "Readiness | None", scene: Scene) -> list[Line]:
+def lines(found: "Readiness | None", scene: Scene, width: int = 80) -> list[Line]:
     """All of it: the verdict, what is usual, each rung with its time, and who vouches for the host key."""
     if found is None:
         way = spans("  ", Span("t", "accent", True), " tests it over SSH; what is built from here is tested by itself.")
@@ -100,9 +101,11 @@ def lines(found: "Readiness | None", scene: Scene) -> list[Line]:
         head.append(spans(" " * 11, Span(slow, "warn")))
     elif found.usual:
         head.append(spans(" " * 11, Span(f"usual is {clock(found.usual)}", "muted")))
-    if found.text and not found.rungs:
-        head += [(), spans("  ", Span(found.text, "warn"))]
-    return [*head, (), *rungs(found.rungs, scene), *_host_key(getattr(found.report, "host_key", None))]
+    told = [*rungs(found.rungs, scene), ()] if found.rungs else []
+    failing = found.state == "not ready" or (found.rungs and found.rungs[-1].state == "failed")
+    if failing and found.text and not found.distrusted:  # its line has seldom room for the whole sentence
+        told += [spans("  ", Span(line, "warn")) for line in wrap(found.text, max(20, width - 4))] + [()]
+    return [*head, (), *told, *_host_key(getattr(found.report, "host_key", None))]
 
 
 def rungs(known: Any, scene: Scene) -> list[Line]:
@@ -136,7 +139,7 @@ def _host_key(judged: Any) -> list[Line]:
     if judged is None:
         return []
     role = "text" if judged.trusted else "error"
-    found: list[Line] = [(), spans("  ", Span(f"{'host key':<11}", "muted"), Span(GRADES[judged.grade], role))]
+    found: list[Line] = [spans("  ", Span(f"{'host key':<11}", "muted"), Span(GRADES[judged.grade], role))]
     found.append(spans("  ", Span(f"{'shows':<11}", "muted"), Span(judged.fingerprint, role)))
     for number, print in enumerate(judged.expected):
         found.append(spans("  ", Span(f"{'' if number else 'expected':<11}", "muted"), Span(print, "text")))
