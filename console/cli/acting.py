@@ -32,7 +32,7 @@ def run(given: Given) -> int:
 
 def action_of(given: Given) -> "Action":
     """The action that was typed: that of the command, or that of a flag which turns it into another."""
-    from console.actions import ACTIONS
+    from console.runbooks import ACTIONS
 
     named = given.command.action
     for flag, other in given.command.flagged:
@@ -54,6 +54,8 @@ def answers(action: "Action", given: Given) -> dict[str, Any]:
 
 
 async def _act(given: Given) -> int:
+    from console.runbooks import RUNBOOKS
+
     action = action_of(given)
     told = answers(action, given)
     _demand_yes(action, given)
@@ -65,6 +67,10 @@ async def _act(given: Given) -> int:
         if not (given.get("dry_run") or action.reads):
             confirm(action, rows, given)
         outcomes = await perform(ops, action, rows, told, given)
+        if action.name in RUNBOOKS and not given.get("dry_run"):
+            from console.cli.ops import of_outcomes
+
+            return await of_outcomes(ops, outcomes, given)
         again = failed_again(action, outcomes, given)
         while again:
             once_more = {outcome.id: outcome for outcome in await perform(ops, action, again, told, given)}

@@ -15,10 +15,12 @@ LADDER: tuple[Ask, ...] = tuple(ask for ask in ACTIONS["server.check"].asks if a
 WAY: tuple[Ask, ...] = tuple(ask for ask in LADDER if ask.name in _WANTED[:4])  # how to get in, and no own checks
 
 
-async def climb(run: Run, id: str, asks: Sequence[Ask] = LADDER, *, new_key: bool = False) -> Facts:
-    """Climb until the guest is ready or its time is over: {"ready", "took", "why"}."""
+async def climb(
+    run: Run, id: str, asks: Sequence[Ask] = LADDER, *, new_key: bool = False, most: float = PATIENT
+) -> Facts:
+    """Climb until the guest is ready or its time (at most so many seconds) is over: {"ready", "took", "why"}."""
     told = {ask.name: run.given[ask.name] for ask in asks if ask.name in run.given}
-    given: dict[str, Any] = {"deadline": PATIENT, **told}
+    given: dict[str, Any] = {"deadline": most, **told}
     if new_key:
         await asyncio.to_thread(known_hosts(run.ground).forget, id)
     clock = run.ground.clock

@@ -17,6 +17,7 @@ from console.runbooks.runbook import Facts, Run, Step, runbook
 
 RESTING = ("ACTIVE", "SHUTOFF")
 CONFIRM, REVERT = "confirm", "revert"
+OLD_ONE = 120.0  # seconds for the old server to come back to
 HOLD = Ask("hold", "flag", "hold", "ask before it is confirmed, also when all checks hold")
 HOST = Ask("host", "text", "host", "the host to move to; the scheduler chooses otherwise")
 
@@ -190,7 +191,7 @@ async def _back(run: Run) -> Facts:
         raise ActionFailed(f"{run.name} was taken back, and is not what it was: {_name(run, row)}.")
     if row.status == "SHUTOFF":
         return {"end": f"reverted, and off as it was: {_name(run, row)}"}
-    found = await climb(run, run.target, WAY)
+    found = await climb(run, run.target, WAY, most=OLD_ONE)
     state = f"ready in {found['took']:g} s" if found["ready"] else f"NOT ready: {found['why']}"
     return {"end": f"reverted: {_name(run, row)}; the old one is {state}"}
 

@@ -1,0 +1,140 @@
+"""The keeper without a terminal: goes on with operations whose window was closed, alone or as a service.
+
+One of them is enough for a state folder, and the journal's lease sees to that. It opens the clouds of the operations
+that are open, and no others; what an operation asks it leaves to whoever looks: `novadeck ops list`.
+"""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+from console.cli import reach
+from console.cli.main import Exit
+from console.cli.parse import Given
+from console.cli.voice import say
+from console.core.settings import Paths
+from console.runbooks.journal import Journal
+from console.runbooks.lease import BEAT, Holder, Lapse, read_holder, this_process
+
+KEEPER = "keeper"  # the lease of the one headless keeper
+TURN = 1.0
+SERVICE = """\
+[Unit]
+Description=novadeck's keeper: goes on with operations whose terminal is gone
+
+[Service]
+ExecStart={python} -m console.cli.main keep
+Restart=on-failure
+
+[Install]
+WantedBy=default.target
+"""
+
+
+def run(given: Given) -> int:
+    """Keep, for ever or until no operation is open; or print a service that does."""
+    if given.get("service"):
+        print(SERVICE.format(python=sys.executable), end="")
+        say("Save it as ~/.config/systemd/user/novadeck.service, then: systemctl --user enable --now novadeck.")
+        say("loginctl enable-linger keeps it when you log out.")
+        return Exit.DONE
+    return reach.run(_keep(given))
+
+
+async def _keep(given: Given) -> int:
+    journal, me = Journal(Paths().journal_file), this_process()
+    if not await hold(journal, me):
+        say(f"{_other(journal)} keeps already.")
+        return Exit.DONE
+    ending = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, ending.set)
+    loop.add_signal_handler(signal.SIGHUP, lambda: None)  # it has no terminal to lose
+    beating = asyncio.create_task(_beat(journal, me), name="beat")
+    try:
+        while not ending.is_set() and (_clouds(journal) or not given.get("until_done")):
+            await _turn(given, journal, ending)
+    finally:
+        beating.cancel()
+        with suppress(asyncio.CancelledError):
+            await beating
+        journal.release(me)
+    return Exit.DONE
+
+
+async def hold(journal: Journal, me: Holder) -> bool:
+    """Become the one headless keeper, unless there is one that lives."""
+    lapse = Lapse(asyncio.get_running_loop().time)
+    lease = journal.lease(KEEPER)
+    return (lease is None or lapse.lapsed(KEEPER, lease)) and journal.hold(KEEPER, me, over=lease)
+
+
+def _other(journal: Journal) -> str:
+    lease = journal.lease(KEEPER)
+    return str(read_holder(lease[0])) if lease is not None else "Another process"
+
+
+async def _beat(journal: Journal, me: Holder) -> None:
+    while True:
+        await asyncio.sleep(BEAT)
+        await asyncio.to_thread(journal.beat, me)
+
+
+def _clouds(journal: Journal) -> list[str]:
+    """The clouds of the operations that are open."""
+    return list(dict.fromkeys(run.cloud for run in journal.runs()))
+
+
+async def _turn(given: Given, journal: Journal, ending: asyncio.Event) -> None:
+    """Keep on the clouds that are wanted now, until others are wanted, or none."""
+    clouds = _clouds(journal)
+    if not clouds:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(ending.wait(), TURN)
+        return
+    given.options["os_cloud"] = clouds
+    async with reach.reach(given) as ops:
+        assert ops.keeper is not None  # asking for it starts it
+        while not ending.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(ending.wait(), TURN)
+            wanted = _clouds(journal)
+            if set(wanted) - set(clouds) or not wanted:
+                return
+
+
+# Leaving one behind
+
+
+def leave_keeper(paths: Paths) -> str:
+    """Start a keeper that outlives this terminal; what to say of it. It waits until we let go of the operations."""
+    paths.state.mkdir(parents=True, exist_ok=True, mode=0o700)
+    log = os.open(paths.state / "keeper.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    try:
+        child = subprocess.Popen(
+            [sys.executable, "-m", "console.cli.main", "keep", "--until-done"],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    finally:
+        os.close(log)
+    told = f"The operations go on without this terminal, kept by process {child.pid}: novadeck ops list shows them."
+    return f"{told} {mortal()}".rstrip()
+
+
+def mortal(etc: Path = Path("/etc/systemd"), linger: Path = Path("/var/lib/systemd/linger")) -> str:
+    """What to do where the system ends a user's processes with the last login; "" where it does not."""
+    texts = [etc / "logind.conf", *sorted((etc / "logind.conf.d").glob("*.conf"))]
+    lines = [line.strip() for file in texts if file.is_file() for line in file.read_text().splitlines()]
+    kills = [line.partition("=")[2].strip().lower() for line in lines if line.startswith("KillUserProcesses=")]
+    user = os.environ.get("USER", "")
+    if not kills or kills[-1] not in ("yes", "true", "1", "on") or (user and (linger / user).exists()):
+        return ""
+    return "This system ends your processes when you log out: loginctl enable-linger, and novadeck keep --service."
