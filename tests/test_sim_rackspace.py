@@ -135,7 +135,7 @@ async def test_progress_counts_and_the_rest_is_rackspaces() -> None:
     ("old", "new", "status"),
     [
         ("4", "2", 202), ("2", "4", 202), ("general1-1", "general1-2", 202), ("general1-2", "general1-1", 403),
-        ("general1-1", "2", 403), ("performance1-1", "performance2-15", 403), ("onmetal-compute1", "2", 400),
+        ("2", "general1-1", 403), ("performance1-1", "performance2-15", 403), ("onmetal-compute1", "2", 400),
         ("general1-1", "nothing", 400),
     ],
 )  # fmt: skip
