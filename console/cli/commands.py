@@ -92,7 +92,11 @@ RULED = (
     Option(("--type-name",), "the name, where a rule of yours wants it typed", "NAME"),
 )
 PASSWORD_FILE = Option(("--password-file",), "a new file for the password that is told once", "FILE")
-SCREEN = (Option(("--record",), "write down what is there and every change, for `novadeck replay`", "FILE"),)
+LEAN = Option(("--lean",), "spare the link: fewer repaints, no decoration (by itself where the link is slow)")
+SCREEN = (
+    Option(("--record",), "write down what is there and every change, for `novadeck replay`", "FILE"),
+    LEAN,
+)
 DEMO = (
     *SCREEN,
     Option(("--serve",), "no screen: write a clouds.yaml, print its path, serve until interrupted"),
@@ -208,7 +212,7 @@ FIXED: tuple[Command, ...] = (
         "FILE",
         (Option(("--timeout",), "stop after so many seconds", "SECONDS", "number"),),
     ),
-    Command(("replay",), "replaying:replay", "show a recording on the screen", "FILE"),
+    Command(("replay",), "replaying:replay", "show a recording on the screen", "FILE", (LEAN,)),
     Command(
         ("ops", "list"),
         "ops:list_",

@@ -64,5 +64,6 @@ def replay(given: Given) -> int:
     async def opened() -> "AsyncIterator[Replay]":
         yield recording
 
-    show(opened, settings, folders=[paths.config / "themes"], opening=[str(place) for place in recording.places])
+    places, lean = [str(place) for place in recording.places], True if given.get("lean") else None
+    show(opened, settings, folders=[paths.config / "themes"], opening=places, lean=lean)
     return Exit.DONE

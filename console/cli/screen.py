@@ -155,7 +155,8 @@ def _show(given: Given, clouds: Sequence[str], paths: Paths) -> "ExitRequest | N
     gc.freeze()
     opener, folders = _opener(given, clouds, paths, settings), [paths.config / "themes"]
     record = new_file(given.get("record")) if given.get("record") else None
-    request = show(opener, settings, folders=folders, opening=clouds, saved=load_saved(paths), record=record)
+    more: dict[str, Any] = {"saved": load_saved(paths), "record": record, "lean": True if given.get("lean") else None}
+    request = show(opener, settings, folders=folders, opening=clouds, **more)
     if request is None and given.get("os_cloud") and not given.command.words:
         remember(clouds, paths)
     return request

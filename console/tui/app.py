@@ -23,6 +23,7 @@ from console.tui.commands import Commands
 from console.tui.deck import Deck
 from console.tui.dialogs import AskText, Topic
 from console.tui.first import FirstRun
+from console.tui.link import Facts, Link
 from console.tui.paint import Span, spans
 from console.tui.screen import MainScreen
 from console.tui.theme import ASCII, UNICODE, Glyphs, Ink, Theme, choose_theme, depth, theme_files, wants_ascii
@@ -63,6 +64,7 @@ class NovadeckApp(SparingApp[ExitRequest | None]):
         *,
         differences: bool = True,
         record: Path | None = None,
+        lean: bool | None = None,
     ) -> None:
         super().__init__(differences=differences)
         self.animation_level = "none"
@@ -76,12 +78,17 @@ class NovadeckApp(SparingApp[ExitRequest | None]):
         self._asking = asyncio.Lock()
         self.main = MainScreen(self.ink, glyphs, self._run, self._keys, columns)
         self.main.opening = self._opening
+        self.main.link = Link(lean, self._link)
         self.main.to_terminal = self._to_terminal
         self.commands_of_screen = Commands(self.main, self.leave, self.choose_theme)
         self._use(self.wardrobe.fitted(theme))
 
     def _run(self, name: str) -> None:
         self.commands_of_screen.run(name)
+
+    def _link(self) -> Facts:
+        """What is known of the way to the terminal."""
+        return Facts() if self.writer is None else Facts(self.writer.line.round_trip, self.writer.line.given)
 
     def _to_terminal(self, text: str) -> None:
         """Send this to the terminal as it is: a bell, or a line for the desktop."""
@@ -236,6 +243,7 @@ def run(
     opening: Sequence[str] = (),
     saved: Any = None,
     record: Path | None = None,
+    lean: bool | None = None,
 ) -> ExitRequest | None:
     """Show the screen until it is left; `opening` are the names of the places that are about to be asked.
 
@@ -253,7 +261,10 @@ def run(
     keys = dict(getattr(settings, "keys", None) or {})
     own, differences = getattr(settings, "columns", None), bool(getattr(settings, "differences", True))
     app = NovadeckApp(
-        open_console, chosen, glyphs, keys, folders, opening, depth(), own, differences=differences, record=record
+        *(open_console, chosen, glyphs, keys, folders, opening, depth(), own),
+        differences=differences,
+        record=record,
+        lean=lean if lean is not None else getattr(settings, "lean", None),
     )
     memory.expect_rows()
     app.main.first_load_over = memory.settle

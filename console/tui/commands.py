@@ -64,6 +64,7 @@ class Commands:
             "help": self._help,
             "secret": self.acting.show_secret,
             "theme": choose_theme,
+            "link": lambda: screen.say(screen.link.told()),
             "redraw": lambda: screen.app.refresh(repaint=True, layout=True),
             "quit": self._quit,
             **self.replaying.commands(),

@@ -23,6 +23,7 @@ from console.tui.deck import Deck
 from console.tui.detail import Detail
 from console.tui.keys import COMMANDS, Keymap, make_keymap
 from console.tui.lanes import Header, Lane
+from console.tui.link import Link
 from console.tui.operations import Operations
 from console.tui.paint import Line, Span, fit, spans
 from console.tui.pane import BESIDE, ResourcePane
@@ -44,6 +45,7 @@ class Frame(Screen[None]):
         super().__init__(id="main")
         self.specs = with_columns(PANES, columns or {})
         self.zoomed = False
+        self.link = Link()
         self.recording = False
         self.ink, self.glyphs = ink, glyphs
         self.deck: Deck | None = None
@@ -98,7 +100,8 @@ class Frame(Screen[None]):
     def lay_out(self) -> None:
         """Show and hide what this terminal has room for."""
         shape = shape_of(self.size.width or 80, self.size.height or 24)
-        shape = self.layout_shape = replace(shape, beside=shape.beside and not self.zoomed)
+        shape = replace(shape, beside=shape.beside and not self.zoomed, padded=shape.padded and not self.link.lean)
+        self.layout_shape = shape
         self.query_one("#small").display = not shape.enough
         for name in ("header", "gap", "body", "operations", "refusal", "footer"):
             self.query_one(f"#{name}").display = shape.enough
@@ -203,7 +206,8 @@ class Frame(Screen[None]):
         """The clock; for a recording, where it stands."""
         now = self.deck.now() if self.deck else dt.datetime.now(dt.UTC)
         brief = self.layout_shape.lane_lines == 1
-        text = f"{now:%H:%M}" if self.layout_shape.width < 100 else f"{now:%H:%M:%S}"
+        short = self.layout_shape.width < 100 or self.link.lean
+        text = f"{now:%H:%M}" if short else f"{now:%H:%M:%S}"
         if self.deck is not None and self.deck.replay is not None:
             pause = "" if self.deck.replay.playing or not brief else " paused"
             return spans(Span(f"replay {text}{pause}", "warn"))

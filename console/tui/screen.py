@@ -18,6 +18,7 @@ from console.tui.deck import Deck
 from console.tui.edit import Edit
 from console.tui.frame import Frame
 from console.tui.keys import key_of, make_keymap
+from console.tui.link import EVERY, GATHER_LEAN
 from console.tui.notify import Notices, Teller
 from console.tui.pane import BESIDE, GATHER, ResourcePane
 from console.tui.panes import PANES
@@ -48,6 +49,7 @@ class MainScreen(Frame):
         self.teller: Teller | None = None
         self.last_key = 0.0
         self._followed: dict[str, Worker[None]] = {}
+        self._ticks = 0
         self._names_moved = False
         self._servers_moved = False
 
@@ -64,6 +66,7 @@ class MainScreen(Frame):
         self.keymap = make_keymap(list(deck.actions().values()), self.chosen_keys, list(PANES), deck.commands)
         for pane in self.panes.values():
             pane.table.index.scene = deck.scene()
+            pane.table.quiet = self.link.lean
             pane.asking = [str(place) for place in deck.places]
             pane.where = str(deck.places[0]) if len(deck.places) == 1 else ""
             pane.restyle()
@@ -107,7 +110,7 @@ class MainScreen(Frame):
     async def _follow_one(self, pane: ResourcePane, collection: Any) -> None:
         async for batch in collection.watch():
             self.take(pane, batch)
-            await asyncio.sleep(GATHER)
+            await asyncio.sleep(GATHER_LEAN if self.link.lean else GATHER)
 
     def take(self, pane: ResourcePane, batch: Any) -> None:
         """One batch of changes: into the pane, and into whatever else tells of that noun."""
@@ -189,7 +192,23 @@ class MainScreen(Frame):
     # the tick ------------------------------------------------------------------------------------------------
 
     def tick(self) -> None:
-        """Once a second: clock, ages, running seconds; rows settle when no key was pressed for a while."""
+        """Once a second, less often where the link is thin: what depends on the time, and what there is to tell."""
+        if self.link.look():
+            self.spare()
+        self._ticks += 1
+        if not self.link.lean or self._ticks % EVERY == 0:
+            self.draw_time()
+        self._tell()
+
+    def spare(self) -> None:
+        """Draw in the ways that the link asks for now."""
+        for pane in self.panes.values():
+            pane.table.quiet = self.link.lean
+        self.lay_out()
+        self.say(f"{'The link is slow' if self.link.lean else 'The link is quick'}: {self.link.told()}")
+
+    def draw_time(self) -> None:
+        """Clock, ages, running seconds; rows settle when no key was pressed for a while."""
         if self.deck is not None:
             self.deck.update_places()
             self._tick_tables()
@@ -199,7 +218,6 @@ class MainScreen(Frame):
         if self._refusal[0] and time.monotonic() - self._refused_at > REFUSAL:
             self.refuse("")
         self.detail.tick()
-        self._tell()
 
     def _tell(self) -> None:
         """Tell what has ended, broken or runs out, here and wherever the user wants to hear of it."""

@@ -53,6 +53,7 @@ class Table(Widget):
         self.warned: frozenset[Key] = frozenset()  # marked rows that get in each other's way
         self.active = True
         self.touched = False
+        self.quiet = False  # whether what has just changed looks like all else
         self.empty_lines: tuple[Line, ...] = ()
         self.columns: tuple[Placed, ...] = ()
         self.needs: dict[str, int] = {}
@@ -112,7 +113,7 @@ class Table(Widget):
         for row in changed:
             self._need(row)
             before = self.index.rows.get(row.key)
-            if before is not None and self.spec.mood(before, self.scene) != self.spec.mood(row, self.scene):
+            if not self.quiet and before is not None and self.spec.mood(before, self.scene) != self.spec.mood(row, self.scene):
                 self._fresh[row.key] = now + FRESH
 
     def _need(self, row: Row) -> None:
