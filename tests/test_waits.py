@@ -97,6 +97,12 @@ def story(action: str, before: str, readings: Iterable[str], flavor: str | None 
         ("server.delete", "ACTIVE", ["ACTIVE/deleting", "SOFT_DELETED"], "done"),
         ("server.delete", "ACTIVE", ["ACTIVE/deleting", "ERROR"], "failed"),
         ("server.delete", "ERROR", ["ERROR", "ERROR/deleting", "gone"], "done"),
+        ("server.restore", "SOFT_DELETED", ["SOFT_DELETED/restoring", "ACTIVE"], "done"),
+        ("server.restore", "SOFT_DELETED", ["SOFT_DELETED", "SOFT_DELETED/restoring"], "wait"),
+        ("server.restore", "SOFT_DELETED", ["SOFT_DELETED/restoring", "SOFT_DELETED", "SOFT_DELETED"], "fell back"),
+        ("server.restore", "SOFT_DELETED", ["SOFT_DELETED/restoring", "gone"], "gone"),
+        ("server.force_delete", "SOFT_DELETED", ["SOFT_DELETED", "SOFT_DELETED/deleting"], "wait"),
+        ("server.force_delete", "SOFT_DELETED", ["SOFT_DELETED/deleting", "gone"], "done"),
     ],
 )  # fmt: skip
 def test_stories(action: str, before: str, readings: list[str], said: str) -> None:

@@ -30,7 +30,7 @@ async def checked(action: Action, given: Mapping[str, Any], ground: Ground, plac
     for ask in action.asks:
         value = given.get(ask.name)
         value = ask.default if value is None else value
-        if value is None or value == "":
+        if value is None or (value == "" and not ask.clears):
             if ask.required and not any(given.get(other) for other in ask.unless):
                 raise ActionRefused(f"{action.title}: {ask.title} is missing.", hint=f"Give {_flags(ask)}.")
             continue

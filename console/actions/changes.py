@@ -84,7 +84,7 @@ async def _look_at_changes(order: Order) -> str:
     many=False,
     asks=(
         Ask("name", "text", "name", "a new name"),
-        Ask("description", "text", "description", "a new description"),
+        Ask("description", "text", "description", "a new description; an empty one takes it away", clears=True),
         Ask("hostname", "text", "host name", "a new host name", most=63),
         Ask("access_ipv4", "text", "access IPv4", "the address to reach it at"),
         Ask("access_ipv6", "text", "access IPv6", "the version 6 address to reach it at"),

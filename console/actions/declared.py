@@ -49,6 +49,7 @@ class Ask:
     unless: tuple[str, ...] = ()  # required, unless one of these is given
     called: str = ""  # the command line's word for it, where that is another one
     rest: bool = False  # what stands behind -- on the command line
+    clears: bool = False  # "" is an answer too: it takes away what is there
 
     @property
     def flag(self) -> str:

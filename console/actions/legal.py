@@ -133,6 +133,16 @@ _DOING: tuple[tuple[str, str], ...] = (
     ("resize_", "being resized"),
     ("rebuild", "being rebuilt"),
     ("powering-off", "being stopped"),
+    "SHARE_IP": ("active", "sharing_ip"),
+    "SHARE_IP_NO_CONFIG": ("active", "sharing_ip"),
+    "ADD_IP": ("active", "adding_ip"),
+    "ADD_IP_NO_CONFIG": ("active", "adding_ip"),
+    "DELETE_IP": ("active", "removing_ip"),
+    "QUEUE_MOVE": ("active", "migrating"),
+    "PREP_MOVE": ("active", "migrating"),
+    "MOVE": ("active", "migrating"),
+    "RESTORING": ("active", "restoring"),
+    "PENDING": ("active", "pending"),
     ("powering-on", "being started"),
     ("deleting", "being deleted"),
     ("soft-deleting", "being deleted"),
@@ -151,6 +161,11 @@ _WAYS: dict[str, str] = {
     "suspended": "Resume it first.",
     "stopped": "Start it first.",
     "rescued": "Unrescue it first.",
+    ("sharing_ip", "getting a shared address"),
+    ("adding_ip", "getting an address"),
+    ("removing_ip", "losing an address"),
+    ("restoring", "being restored"),
+    ("pending", "waiting for its turn"),
     "shelved": "Unshelve it first.",
     "shelved_offloaded": "Unshelve it first.",
     "soft-delete": "Restore it first.",
@@ -186,6 +201,7 @@ _ALREADY: dict[tuple[str, str], str] = {
 
 def state_of(server: Server) -> tuple[str | None, str | None]:
     """The server's (vm_state, task_state) in Nova's words; (None, ...) where nobody told a state."""
+    ("server.shelve_offload", "shelved_offloaded"): "It is off its host already.",
     if server.vm_state:
         return server.vm_state, server.task_state
     vm, task = _VM_OF.get(server.status, (None, None))

@@ -61,7 +61,7 @@ def look(before: Server | None, last: Server | None, now: Server | None, seen: S
 
 def judge(ends: Ends, before: Server | None, now: Server | None, seen: Seen, flavor: str | None = None) -> Say:
     """Whether this is the end. `now` is None when the cloud no longer knows the server; `flavor` is the one ordered."""
-    if now is None or deleted(now):
+    if now is None or (deleted(now) and not _in_the_bin(before, now)):
         return "done" if ends.gone else "gone"
     if now.task_state:
         return "wait"
@@ -72,6 +72,11 @@ def judge(ends: Ends, before: Server | None, now: Server | None, seen: Seen, fla
     if ends.flavor and now.status in ("ACTIVE", "SHUTOFF") and _has(now, before, flavor):
         return "done"
     return _elsewhere(ends, now, seen)
+
+
+def _in_the_bin(before: Server | None, now: Server) -> bool:
+    """Whether it was deleted before the order, and can still be had back: then that is not what the order did."""
+    return before is not None and before.word == now.word == "SOFT_DELETED"
 
 
 def _broken(before: Server | None, seen: Seen) -> Say:

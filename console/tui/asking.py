@@ -23,10 +23,10 @@ def default_of(action: Any, ask: Any, able: Sequence[Row]) -> str:
     """What stands in the line before anything is typed."""
     if ask.default is not None:
         return str(ask.default)
+    if action.name == "server.set":
+        return str(getattr(able[0], ask.name) or "") if len(able) == 1 else ""
     if ask.name != "name":
         return ""
-    if action.name == "server.set":
-        return able[0].name if len(able) == 1 else ""
     return f"{able[0].name}-{dt.datetime.now(dt.UTC):%Y%m%d-%H%M}" if len(able) == 1 else "{name}-{time}"
 
 

@@ -54,7 +54,8 @@ class Questions:
             value = await self._ask(action, ask, able)
             if value is None:
                 return None
-            if value != "":
+            unchanged = not ask.required and value == default_of(action, ask, able)
+            if not unchanged and (value != "" or ask.clears):
                 given[ask.name] = value
         sure = not action.confirm or (any(ask.required for ask in action.asks) and action.reversible)
         return await self._agree(action, rows, able, Answers(given), sure)
