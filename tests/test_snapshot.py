@@ -26,7 +26,7 @@ UPLOAD = 60.0  # seconds of the cloud's clock
 
 @pytest.fixture
 async def estate() -> AsyncIterator[Estate]:
-    async with Estate(servers=4, clouds=1, regions=1, guests=4, speed=0, seed=3) as estate:
+    async with Estate(servers=4, clouds=1, regions=1, guests=4, speed=0, seed=3, token_seconds=1e9) as estate:
         yield estate
 
 

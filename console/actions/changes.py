@@ -57,6 +57,7 @@ async def password(order: Order) -> Accepted:
         Ask("name", "text", "image name", "what the image is called; may hold {name} and {time}", required=True),
         Ask("backup_type", "text", "type", "a word such as daily or weekly", default="daily"),
         Ask("rotation", "number", "keep", "how many of this type are kept", default=7, least=1),
+        Ask("metadata", "metadata", "metadata", "key=value", many=True),
     ),
     ends=Ends(why="As an image; then the oldest beyond the number kept are deleted.", image=True, deadline=4 * 3600),
     warns=image_warns,

@@ -133,8 +133,11 @@ async def let_go_of_before(run: Run) -> None:
 async def order_image(run: Run) -> Facts:
     """Order the image, with our marks on it from the first moment."""
     row = await run.server()
-    metadata = {**(run.given.get("metadata") or {}), **marks(run)}
-    outcome = await run.perform("server.snapshot", row, name=run.given["name"], metadata=metadata)
+    given: dict[str, Any] = {"name": run.given["name"]}
+    given["metadata"] = {**(run.given.get("metadata") or {}), **marks(run)}
+    if rotates(run, row):
+        given |= {"backup_type": f"novadeck-{run.given['schedule']}", "rotation": run.given["keep"]}
+    outcome = await run.perform("server.backup" if rotates(run, row) else "server.snapshot", row, **given)
     return {"made": outcome.id, "image_order": outcome.request_id}
 
 
@@ -174,9 +177,15 @@ async def note(run: Run) -> Facts:
     return {"image_name": image.name}
 
 
+def rotates(run: Run, row: Server) -> bool:
+    """Whether the cloud itself makes the image of a plan, and deletes the oldest: it does so of local disks alone."""
+    return bool(run.given.get("schedule")) and row.image_id is not None and "server.backup" in run.dialect.verbs
+
+
 def marks(run: Run) -> dict[str, str]:
-    """What tells this run's image from all others."""
-    return {MARK: run.id}
+    """What tells this run's image from all others, and the images of its plan."""
+    plan = run.given.get("schedule")
+    return {MARK: run.id} | ({"novadeck_schedule": plan} if plan else {})
 
 
 async def _ours(run: Run) -> Image | None:
