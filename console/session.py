@@ -27,9 +27,11 @@ from console.core.watch import Batch, Watch
 from console.errors import ConfigError, ConsoleError
 from console.model.flavor import Flavor
 from console.model.image import Image
+from console.model.ipgroup import IpGroup
 from console.model.keypair import KeyPair
 from console.model.place import Key, Place, Row
 from console.model.quota import Allowance
+from console.model.schedule import Schedule
 from console.model.server import Server
 from console.model.zone import Zone
 from console.text import Secret
@@ -94,6 +96,8 @@ class Console:
         self.keypairs = Collection(KeyPair, fleet, store, clock)
         self.allowances = Collection(Allowance, fleet, store, clock)
         self.zones = Collection(Zone, fleet, store, clock)
+        self.ipgroups = Collection(IpGroup, fleet, store, clock)
+        self.schedules = Collection(Schedule, fleet, store, clock)
         self.passwords: dict[str, Secret] = {}
         self._remembered: list[Watch[Any]] = [store.watch(Server), store.watch(Image)]
         self._tasks: list[asyncio.Task[None]] = []
@@ -103,7 +107,8 @@ class Console:
 
     def of(self, kind: type[R]) -> Collection[R]:
         """The collection of a noun."""
-        for collection in (self.servers, self.images, self.flavors, self.keypairs, self.allowances, self.zones):
+        known = (self.servers, self.images, self.flavors, self.keypairs, self.allowances, self.zones)
+        for collection in (*known, self.ipgroups, self.schedules):
             if issubclass(kind, collection.row):
                 return collection  # type: ignore[return-value]
         return Collection(kind, self.fleet, self.store, self.clock)

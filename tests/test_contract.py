@@ -14,16 +14,19 @@ import pytest
 from small_ground import SmallGround
 
 from console.actions.action import ACTIONS, Action, perform
+from console.actions.dialects import lacking
 from console.actions.legal import RULES, refusal
 from console.cli import usage
 from console.cli.commands import every
 from console.clouds.dialect import Accepted
 from console.core.settings import Rule
+from console.core.store import Listing
 from console.errors import ActionRefused, ConsoleError
 from console.model.flavor import Flavor
 from console.model.image import Image
+from console.model.ipgroup import IpGroup
 from console.model.place import Key, Origin, Place
-from console.model.server import Server
+from console.model.server import Address, Server
 from console.runbooks import RUNBOOKS
 from console.tui.commands import Commands
 from console.tui.keys import make_keymap
@@ -145,6 +148,9 @@ class TakesAll:
     def now(self) -> dt.datetime:
         return dt.datetime.now(dt.UTC)
 
+    async def ip_groups(self) -> Any:
+        yield [IpGroup(id="7", name="pair", key=Key("e", "", "ipgroup", "7"), place=PLACE, servers=["s", "o"])]
+
     def __getattr__(self, name: str) -> Any:
         async def answer(*given: Any, **more: Any) -> Any:
             self.asked.append(name)
@@ -159,7 +165,14 @@ def a_server(vm: str = "active", status: str = "ACTIVE") -> Server:
     born = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
     key = Key("e", "one", "server", "s")
     return Server(id="s", name="web-1", key=key, place=PLACE, word=status, vm_state=vm, launched_at=born, host_id="h",
-                  locked=False)  # fmt: skip
+                  locked=False, ip_group="7", addresses={"public": [Address("192.0.2.1")]})  # fmt: skip
+
+
+def its_neighbour() -> Server:
+    """Another server of the same shared IP group, with an address that the first one has and one that it has not."""
+    addresses = {"public": [Address("192.0.2.1"), Address("192.0.2.9")]}
+    key = Key("e", "one", "server", "o")
+    return Server(id="o", name="web-2", key=key, place=PLACE, word="ACTIVE", ip_group="7", addresses=addresses)
 
 
 # What stands between the two lines of an action that is made of others, each an order of its own.
@@ -181,7 +194,8 @@ def target_of(action: Action) -> Any:
         return PLACE
     if action.on is Server:
         return next(row for row in (a_server(*state) for state in STATES) if not refusal(action.name, row, privilege=2))
-    return action.on(id="x", name="x-1", key=Key("e", "one", "x", "x"), place=PLACE)
+    more = {"scheduled": True} if action.on is Image else {}
+    return action.on(id="x", name="x-1", key=Key("e", "one", "x", "x"), place=PLACE, **more)
 
 
 def given_of(action: Action, folder: Path) -> dict[str, Any]:
@@ -189,6 +203,11 @@ def given_of(action: Action, folder: Path) -> dict[str, Any]:
     more: dict[str, dict[str, Any]] = {
         "server.set": {"name": "other"},
         "server.metadata": {"metadata": "a=b"},
+        "server.share_ip": {"address": "192.0.2.9"},
+        "server.unshare_ip": {"address": "192.0.2.1"},
+        "server.launch": {"ip_group": "pair"},
+        "server.backup_schedule": {"daily": "H_0400_0600"},
+        "server.image_schedule": {"keep": 3},
         "server.clone": {"name": "n", "flavor": GIVEN["flavor"], "network": ["none"]},
     }
     if action.name == "keypair.create":
@@ -200,6 +219,7 @@ def ground_of(folder: Path, **dialect: Any) -> tuple[SmallGround, TakesAll]:
     ground = SmallGround(folder)
     found = TakesAll(**dialect)
     ground.dialects[PLACE] = found  # type: ignore[assignment]
+    ground.store.apply(Listing(PLACE, Server, [its_neighbour()], 0.0, True))
     return ground, found
 
 
@@ -242,7 +262,12 @@ async def test_each_refusal_has_its_reason_and_sends_nothing(action: Action, tmp
         reasons.append((await reason(reader, action, target, given), "only reads"))
     if action.needs:
         dialect.verbs -= {action.needs}
-        reasons.append((await reason(ground, action, target, given), f"offers no {action.title}"))
+        reasons.append(
+            (
+                await reason(ground, action, target, given),
+                lacking("openstack", action.needs) or f"offers no {action.title}",
+            )
+        )
     if action.on is Server and not action.creates and RULES[action.name].vm is not None:
         building = a_server("building", "BUILD")
         dialect.verbs |= {action.needs}

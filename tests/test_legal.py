@@ -14,6 +14,7 @@ BIRTH = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 ADMIN = "migrate live_migrate evacuate reset_state shelve_offload"
 ALWAYS = (
     "hostkeys lock unlock delete force_delete set security_group console_log remote_console history explain reset_state"
+    " schedule image_schedule image_schedule_off"
 )
 
 # vm_state, task_state, status, and all verbs that an administrator's order would be taken for.
@@ -21,6 +22,7 @@ STATES: list[tuple[str, str | None, str, str]] = [
     (
         "active", None, "ACTIVE",
         "reboot hard_reboot rebuild resize snapshot backup password stop pause suspend shelve rescue migrate"
+        " share_ip unshare_ip name_password backup_schedule backup_schedule_off"
         " live_migrate evacuate metadata tags attach_volume detach_volume attach_interface detach_interface check",
     ),
     (

@@ -167,7 +167,8 @@ async def test_read_only(ground: SmallGround, how: str, monkeypatch: pytest.Monk
     else:
         monkeypatch.setenv("NOVADECK_READ_ONLY", "1")
     for name, action in ACTIONS.items():
-        if action.on is Server and not action.creates:
+        offered = action.needs in ground.dialect(place(ground)).verbs or not action.needs
+        if action.on is Server and not action.creates and offered:
             assert ("read" in verdict(ground, name, row).lower()) == (not action.reads), name
     with pytest.raises(ActionRefused, match=r"(?i)read.only"):
         await perform(ground, "server.reboot", row)

@@ -14,7 +14,9 @@ from console.actions import (
     images,
     keypairs,
     power,
+    schedules,
     servers,
+    shared,
 )
 from console.actions.declared import ACTIONS
 
@@ -30,5 +32,7 @@ __all__ = [
     "images",
     "keypairs",
     "power",
+    "schedules",
     "servers",
+    "shared",
 ]

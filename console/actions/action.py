@@ -98,7 +98,7 @@ def _refusal_at(ground: Ground, action: Action, row: Row, place: Place) -> Refus
         "stale": stale(ground, place),
     }
     if action.needs and action.needs not in dialect.verbs:
-        return Refusal(f"{place} offers no {action.title}.")
+        return legal.not_offered(dialect.origin.dialect, action.needs, f"{place} offers no {action.title}.")
     if isinstance(row, Server):
         return legal.refusal(action.name, row, **known)
     if isinstance(row, Image):
@@ -275,7 +275,8 @@ class _Performance:
             return Refusal(reason)
         dialect = self.ground.dialect(place)
         if self.action.needs and self.action.needs not in dialect.verbs:
-            return Refusal(f"{place} offers no {self.action.title}.")
+            why = f"{place} offers no {self.action.title}."
+            return legal.not_offered(dialect.origin.dialect, self.action.needs, why)
         return Refusal(f"Your role at {place} only reads.") if dialect.origin.privilege < 1 else None
 
     async def _send(self) -> Any:

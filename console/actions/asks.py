@@ -7,7 +7,7 @@ the cloud itself; a name that fits several things is refused with the candidates
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from console.actions.declared import Action, Ask
 from console.actions.ground import Ground
@@ -17,6 +17,8 @@ from console.model.flavor import Flavor
 from console.model.image import Image
 from console.model.place import Place, Row
 from console.text import Secret, clean
+
+R = TypeVar("R", bound=Row)
 
 METADATA_KEY = re.compile(r"[a-zA-Z0-9\-_:. ]{1,255}")
 
@@ -174,6 +176,15 @@ def _named(kind: type[Row], text: str, rows: Sequence[Any]) -> Any:
             hint=f"Give one of the ids {', '.join(ids[:5])}.",
         )
     return found[0] if found else None
+
+
+def row_of(kind: type[R], text: str, rows: Sequence[R], place: Place) -> R:
+    """The row with that id or name. Raises `NotFound` or `AmbiguousName`."""
+    found: R | None = _named(kind, text, rows)
+    if found is None:
+        what = kind.__name__.lower()
+        raise NotFound(f"There is no {what} {clean(text)!r}.", place=str(place), hint=_near(text, rows))
+    return found
 
 
 def _near(text: str, rows: Sequence[Row]) -> str:

@@ -204,7 +204,11 @@ def _whole_user_data(given: Mapping[str, Any]) -> bytes | None:
 )
 async def create(order: Order) -> Accepted:
     """Order a new server from an image or a volume."""
-    asked = await body(order)
+    return await send_once(order, await body(order))
+
+
+async def send_once(order: Order, asked: dict[str, Any]) -> Accepted:
+    """Order this server; where the reply is lost, look for what became of the order instead of sending it again."""
     try:
         return await order.dialect.create_server(order.given["name"], **asked)
     except (Unreachable, BadReply, CloudFault) as error:

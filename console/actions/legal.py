@@ -8,6 +8,7 @@ does not tell, it lets the cloud decide.
 from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
+from console.actions.dialects import FIRSTGEN_STATES, METAL, NOT_ON_METAL, lacking
 from console.model.image import Image
 from console.model.server import Server, deleted
 
@@ -93,6 +94,14 @@ RULES: dict[str, Rule] = {
     "server.shell": Rule(_states("active resized rescued"), None, lock=False, launched=False),
     "server.hostkeys": _OPEN,
 }
+RULES |= {
+    **dict.fromkeys(("server.share_ip", "server.unshare_ip", "server.name_password"), Rule(_states("active"))),
+    **dict.fromkeys(("server.backup_schedule", "server.backup_schedule_off"), Rule(_states("active"))),
+    **dict.fromkeys(("server.image_schedule", "server.image_schedule_off", "server.schedule"), _OPEN),
+}
+_FIRSTGEN: dict[str, Rule] = {
+    verb: RULES[verb]._replace(vm=_states(words), tasks=frozenset({None})) for verb, words in FIRSTGEN_STATES.items()
+}
 _BUSY_FOR: dict[str, frozenset[str]] = {
     "server.remote_console": _states("deleting migrating"),
     "server.check": _states("deleting"),
@@ -124,15 +133,6 @@ _VM_OF: dict[str, tuple[str, str | None]] = {
     "PREP_RESIZE": ("active", "resize_prep"),
     "REVERT_RESIZE": ("resized", "resize_reverting"),
     "MIGRATING": ("active", "migrating"),
-}
-
-_DOING: tuple[tuple[str, str], ...] = (
-    ("image_", "imaging"),
-    ("reboot", "rebooting"),
-    ("resize_revert", "going back to its old flavor"),
-    ("resize_", "being resized"),
-    ("rebuild", "being rebuilt"),
-    ("powering-off", "being stopped"),
     "SHARE_IP": ("active", "sharing_ip"),
     "SHARE_IP_NO_CONFIG": ("active", "sharing_ip"),
     "ADD_IP": ("active", "adding_ip"),
@@ -143,6 +143,15 @@ _DOING: tuple[tuple[str, str], ...] = (
     "MOVE": ("active", "migrating"),
     "RESTORING": ("active", "restoring"),
     "PENDING": ("active", "pending"),
+}
+
+_DOING: tuple[tuple[str, str], ...] = (
+    ("image_", "imaging"),
+    ("reboot", "rebooting"),
+    ("resize_revert", "going back to its old flavor"),
+    ("resize_", "being resized"),
+    ("rebuild", "being rebuilt"),
+    ("powering-off", "being stopped"),
     ("powering-on", "being started"),
     ("deleting", "being deleted"),
     ("soft-deleting", "being deleted"),
@@ -152,6 +161,11 @@ _DOING: tuple[tuple[str, str], ...] = (
     ("unrescuing", "leaving rescue"),
     ("rescuing", "going into rescue"),
     ("migrating", "moving to another host"),
+    ("sharing_ip", "getting a shared address"),
+    ("adding_ip", "getting an address"),
+    ("removing_ip", "losing an address"),
+    ("restoring", "being restored"),
+    ("pending", "waiting for its turn"),
 )
 
 _WAYS: dict[str, str] = {
@@ -161,11 +175,6 @@ _WAYS: dict[str, str] = {
     "suspended": "Resume it first.",
     "stopped": "Start it first.",
     "rescued": "Unrescue it first.",
-    ("sharing_ip", "getting a shared address"),
-    ("adding_ip", "getting an address"),
-    ("removing_ip", "losing an address"),
-    ("restoring", "being restored"),
-    ("pending", "waiting for its turn"),
     "shelved": "Unshelve it first.",
     "shelved_offloaded": "Unshelve it first.",
     "soft-delete": "Restore it first.",
@@ -192,6 +201,7 @@ _ALREADY: dict[tuple[str, str], str] = {
     ("server.stop", "stopped"): "It is off already.",
     ("server.pause", "paused"): "It is paused already.",
     ("server.suspend", "suspended"): "It is suspended already.",
+    ("server.shelve_offload", "shelved_offloaded"): "It is off its host already.",
     ("server.rescue", "rescued"): "It is in rescue already.",
     ("server.shelve", "shelved"): "It is shelved already.",
     ("server.shelve", "shelved_offloaded"): "It is shelved already.",
@@ -201,7 +211,6 @@ _ALREADY: dict[tuple[str, str], str] = {
 
 def state_of(server: Server) -> tuple[str | None, str | None]:
     """The server's (vm_state, task_state) in Nova's words; (None, ...) where nobody told a state."""
-    ("server.shelve_offload", "shelved_offloaded"): "It is off its host already.",
     if server.vm_state:
         return server.vm_state, server.task_state
     vm, task = _VM_OF.get(server.status, (None, None))
@@ -228,9 +237,9 @@ def refusal(
     `verbs` are the dialect's, of which `needs` must be one; `read_only` and `stale` are reasons of the caller's;
     `privilege` is the origin's (0 reads, 1 acts in its project, 2 administers).
     """
-    rule = RULES.get(verb, _OPEN)
+    rule = (_FIRSTGEN.get(verb) if server.dialect == "firstgen" else None) or RULES.get(verb, _OPEN)
     if verbs is not None and needs and needs not in verbs:
-        return Refusal(f"{server.place} offers no {_noun(needs)}.")
+        return not_offered(server.dialect, needs, f"{server.place} offers no {_noun(needs)}.")
     if read_only:
         return Refusal(read_only)
     if stale:
@@ -242,7 +251,14 @@ def refusal(
     return _of_state(verb, rule, server, privilege)
 
 
-READING = frozenset(f"server.{word}" for word in "console_log remote_console history check explain hostkeys".split())
+READING = frozenset(
+    f"server.{word}" for word in "console_log remote_console history check explain hostkeys schedule".split()
+)
+
+
+def not_offered(dialect: str, needs: str, otherwise: str) -> Refusal:
+    """Why a place has no such verb."""
+    return Refusal(lacking(dialect, needs) or otherwise)
 
 
 def _noun(needs: str) -> str:
@@ -256,6 +272,8 @@ def _of_state(verb: str, rule: Rule, server: Server, privilege: int) -> Refusal 
     if rule.lock and server.locked and privilege < 2:
         why = f": {server.locked_reason}" if server.locked_reason else ""
         return Refusal(f"{server.name} is locked{why}.", "Unlock it first.")
+    if server.dialect == "rackspace" and verb in NOT_ON_METAL and (server.flavor_id or "").startswith(METAL):
+        return Refusal("Bare metal is neither resized, rebuilt nor imaged, and takes no password.")
     if rule.vm is not None and vm is None:
         return Refusal("Its state is not known.", "Wait for the cloud to tell, or ask the provider.")
     if rule.launched and vm == "error" and server.vm_state and server.launched_at is None:

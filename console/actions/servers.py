@@ -6,6 +6,7 @@ Each declaration says what Nova does with the order, so that a wait cannot take 
 from console.actions import limits
 from console.actions.contents import image_warns
 from console.actions.declared import Ask, Ends, Order, action
+from console.actions.dialects import deletion_warns
 from console.clouds.dialect import Accepted
 from console.errors import ActionRefused, CloudError
 from console.model import fitting
@@ -25,6 +26,7 @@ REBOOTED = "Nova sets a task state before it answers, and clears it when the gue
     confirm="Delete {name} and its disk for good?",
     type_name=True,
     reversible=False,
+    warns=deletion_warns,
     ends=Ends(why="The old status with task state deleting, then the cloud knows it no more.", gone=True),
 )
 async def delete(order: Order) -> Accepted:

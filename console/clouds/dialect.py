@@ -13,9 +13,11 @@ import msgspec
 
 from console.model.flavor import Flavor
 from console.model.image import Image
+from console.model.ipgroup import IpGroup
 from console.model.keypair import KeyPair
 from console.model.place import Origin
 from console.model.quota import Limits
+from console.model.schedule import Schedule
 from console.model.server import Server
 from console.model.zone import Zone
 from console.text import Secret
@@ -159,6 +161,15 @@ class Dialect(Protocol):
 
     async def server_groups(self) -> list[dict[str, Any]]:
         """The server groups of the project, cleaned."""
+
+    def ip_groups(self) -> AsyncIterator[Sequence[IpGroup]]:
+        """Pages of the groups of servers that may share addresses."""
+
+    def schedules(self) -> AsyncIterator[Sequence[Schedule]]:
+        """Pages of the schedules by which the cloud itself makes images."""
+
+    async def schedule(self, server_id: str) -> Schedule:
+        """The schedule of one server; one that has none is not enabled."""
 
     async def close(self) -> None:
         """Give back the connections."""

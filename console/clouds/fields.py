@@ -26,7 +26,8 @@ def reader(
             tree = clean_tree(msgspec.json.decode(record))
             if isinstance(tree, dict) and (id := text_id(tree.get("id"))) is not None:
                 key = Key(origin.endpoint, region, kind, id)
-                yield msgspec.structs.replace(read(tree), key=key, place=origin.place, record=record)
+                own = {"key": key, "place": origin.place, "record": record, "dialect": origin.dialect}
+                yield msgspec.structs.replace(read(tree), **own)
 
     return many
 

@@ -202,6 +202,7 @@ def schedule_of(server: Server, told: Record | None = None) -> Schedule:
         name=server.name,
         key=Key(server.key.endpoint, server.key.region, "schedule", server.id),
         place=server.place,
+        dialect=server.dialect,
         what="scheduled images",
         enabled=bool(told),
         daily="" if day or not told else "any hour",

@@ -11,9 +11,11 @@ from typing import Any, Generic, TypeVar
 from console.clouds.dialect import Dialect, Filters
 from console.model.flavor import Flavor
 from console.model.image import Image
+from console.model.ipgroup import IpGroup
 from console.model.keypair import KeyPair
 from console.model.place import Key, Row
 from console.model.quota import Allowance
+from console.model.schedule import Schedule
 from console.model.server import Server, deleted
 from console.model.zone import Zone
 
@@ -138,6 +140,20 @@ KINDS: dict[type[Row], Kind[Any]] = {
         moving=30.0,
         whole=30.0,
         needs="limits",
+    ),
+    IpGroup: Kind(
+        row=IpGroup,
+        list=lambda dialect, question: dialect.ip_groups(),
+        settled=60.0,
+        moving=60.0,
+        whole=60.0,
+    ),
+    Schedule: Kind(  # one question for each server of the first generation
+        row=Schedule,
+        list=lambda dialect, question: dialect.schedules(),
+        settled=300.0,
+        moving=300.0,
+        whole=300.0,
     ),
     Zone: Kind(
         row=Zone,

@@ -28,13 +28,36 @@ def against(server: Server, now: Flavor | None, wanted: Flavor) -> str:
         return ""
     if now.id == wanted.id:
         return f"{server.name} has {wanted.name} already"
-    if server.boots_from_volume:
+    if reason := _by_class(server, now, wanted):
+        return reason
+    if server.boots_from_volume or now.resizes == "any":
         return ""
     if wanted.disk == 0 and now.disk:
         return f"{wanted.name} boots from a volume, and {server.name} has a disk"
     if shrinks(server, now, wanted):
         return f"the disk would shrink from {now.disk} to {wanted.disk} GB"
     return ""
+
+
+def _by_class(server: Server, now: Flavor, wanted: Flavor) -> str:
+    """What the provider's own rule for a class of flavors says against it, or ""."""
+    anew = "image it and build it anew, which changes its addresses"
+    smaller = (wanted.ram or 0) < (now.ram or 0)
+    if now.resizes == "none":
+        return f"{now.name} cannot be resized: {anew}"
+    if now.resizes == "up" and smaller:
+        return f"{now.name} can only become larger: {anew}"
+    if now.resizes and class_of(now) != class_of(wanted):
+        return f"{wanted.name} is of another class: {anew}"
+    if now.resizes and smaller and server.disk_config == "MANUAL":
+        return f"{server.name} divides its disk by itself (MANUAL), so it cannot become smaller"
+    return ""
+
+
+def class_of(flavor: Flavor) -> str:
+    """The class by which a provider decides what a flavor may become."""
+    specs = flavor.extra_specs or {}
+    return specs.get("resize_policy_class") or specs.get("policy_class") or ""
 
 
 def shrinks(server: Server, now: Flavor | None, wanted: Flavor) -> bool:
@@ -47,7 +70,7 @@ def shrinks(server: Server, now: Flavor | None, wanted: Flavor) -> bool:
 def priority(flavor: Flavor) -> str:
     """What its extra specs say of the processors' time, in words; "" where they say nothing of it."""
     specs = flavor.extra_specs or {}
-    found = []
+    found = [f"class {specs['class']}"] if specs.get("class") else []
     if specs.get("hw:cpu_policy") == "dedicated":
         found.append("dedicated processors")
     elif specs.get("hw:cpu_policy") == "mixed":

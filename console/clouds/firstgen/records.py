@@ -86,6 +86,7 @@ def schedule(tree: Record, server: Server) -> Schedule:
         key=Key(server.key.endpoint, server.key.region, "schedule", server.id),
         place=server.place,
         record=msgspec.json.encode(tree),
+        dialect=server.dialect,
         what="backup schedule",
         enabled=tree.get("enabled") is True,
         daily="" if daily == OFF else daily,
