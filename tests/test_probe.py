@@ -40,6 +40,11 @@ class Sshd:
         (folder / "authorized").write_text((folder / "user.pub").read_text())
 
     @property
+    def binary(self) -> str:
+        """What is run as sshd."""
+        return str(SSHD)
+
+    @property
     def host_key(self) -> str:
         """The host key's public line."""
         return (self.folder / "host.pub").read_text().strip()
@@ -48,6 +53,7 @@ class Sshd:
         """Run it until `stop`."""
         config = self.folder / "sshd_config"
         lines = [
+            *options,  # of what is said twice, the first counts
             f"ListenAddress {ADDRESS}:{self.port}",
             f"HostKey {self.folder / 'host'}",
             f"AuthorizedKeysFile {self.folder / 'authorized'}",
@@ -57,14 +63,13 @@ class Sshd:
             "PasswordAuthentication no",
             "KbdInteractiveAuthentication no",
             "PermitRootLogin prohibit-password",
-            *options,
         ]
         config.write_text("\n".join(lines) + "\n")
         if os.geteuid() == 0:
             Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
         log = (self.folder / "log").open("ab")
         self.process = subprocess.Popen(
-            [str(SSHD), "-D", "-e", "-f", str(config)], stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            [self.binary, "-D", "-e", "-f", str(config)], stdin=subprocess.DEVNULL, stdout=log, stderr=log
         )
         log.close()
         deadline = time.monotonic() + 10

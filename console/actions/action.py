@@ -50,7 +50,7 @@ __all__ = [
 
 AT_ONCE = 8  # orders under way at the same time
 DOWN = ("down", "refused", "needs-secret")
-SET_PASSWORD = ("server.create", "server.clone", "server.rebuild", "server.change_password")
+SET_PASSWORD = ("server.create", "server.clone", "server.rebuild", "server.password")
 
 
 def find_action(name: str | Action) -> Action:
