@@ -218,6 +218,10 @@ class StandIn:
                 if told:
                     self.store.apply(Listing(place, kind, told, self.clock.monotonic(), complete))
 
+    async def history(self, key: Key) -> list[Any]:
+        """Nothing is remembered."""
+        return []
+
     def verdict(self, action: Any, row: Row) -> str:
         """What the real rules say of a server's state, and nothing of clouds."""
         from console.actions import legal

@@ -263,6 +263,7 @@ async def test_detail_shows_log_history_and_record(fleet: Deck) -> None:
     await fleet.until(lambda: fleet.app.main.detail.logs and "login" in fleet.text().lower(), "the log is read")
     await fleet.keys("h")
     await fleet.until(lambda: "create" in fleet.text() and "req-" in fleet.text(), "the history is read")
+    await fleet.until(lambda: "seen" in fleet.text(), "what we saw stands beside what the cloud recorded")
     await fleet.keys("y")
     assert '"id":' in fleet.text()
     await fleet.keys("escape")

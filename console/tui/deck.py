@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from console.errors import CloudError
 from console.model.image import Image
 from console.model.place import Place, Row
 from console.model.server import Server
@@ -207,9 +208,20 @@ class Deck:
         return text
 
     async def history(self, row: Row) -> list[Any]:
-        """What was asked of a server, as its cloud recorded it."""
-        found: list[Any] = await self._dialect(row).instance_actions(row.id)
-        return found
+        """What was asked of a server, as its cloud recorded it, and what we saw of it; newest first.
+
+        Where the cloud does not tell, what we saw is told alone; with nothing of both, why the cloud does not.
+        """
+        from console.actions.history import asked_of, joined
+
+        seen = await self.console.history(row.key)
+        try:
+            asked = await asked_of(self._dialect(row), row.id)
+        except CloudError:
+            if not seen:
+                raise
+            asked = []
+        return list(reversed(joined(asked, seen).happenings))
 
     async def limits(self, place: Place) -> Any:
         """What the account may use and uses at this place."""

@@ -5,7 +5,7 @@ Whole ids and addresses stand here, and what the table had no room for. What nob
 
 import datetime as dt
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from console.model.flavor import Flavor
@@ -220,22 +220,26 @@ def _log_role(line: str) -> str:
     return "error" if "panic" in lower or "traceback" in lower or "error" in lower else "text"
 
 
-def history_lines(records: Sequence[Mapping[str, Any]], scene: Scene) -> list[Line]:
-    """What was asked of a server, newest first, as the cloud recorded it."""
-    if not records:
-        return [spans("  ", Span("The cloud has recorded nothing.", "muted"))]
-    found = []
-    for record in records:
-        when = str(record.get("start_time") or "")[:19].replace("T", " ")
-        message = str(record.get("message") or "")
-        request = str(record.get("request_id") or "")
-        found.append(
-            spans(
-                "  ",
-                Span(f"{when:<21}", "muted"),
-                Span(f"{record.get('action') or '':<16}", "text"),
-                Span(message or scene.glyphs.done, "error" if message else "ok"),
-                Span(f"  {request[:8]}…{request[-4:]}" if len(request) > 13 else f"  {request}", "muted"),
-            )
-        )
-    return found
+def history_lines(happenings: Sequence[Any], scene: Scene) -> list[Line]:
+    """What was asked of a server, and what we saw of it, newest first."""
+    if not happenings:
+        return [spans("  ", Span("Nothing is known of its past.", "muted"))]
+    return [_happening(one, scene) for one in happenings]
+
+
+def _happening(one: Any, scene: Scene) -> Line:
+    when = f"{one.at.astimezone(dt.UTC):%Y-%m-%d %H:%M:%S}" if one.at else "?"
+    seen = one.told_by == "seen"
+    glyph, role = (scene.glyphs.broken, "error") if one.failed else (scene.glyphs.done, "ok")
+    if seen:
+        glyph, role = scene.glyphs.coming, "faint"
+    request = f"  {one.request_id[:8]}{scene.glyphs.cut}{one.request_id[-4:]}" if len(one.request_id) > 13 else ""
+    asker = "  by the cloud itself" if one.unasked else ""
+    return spans(
+        "  ",
+        Span(f"{when:<21}", "muted"),
+        Span(f"{glyph} ", role),
+        Span(f"{one.what:<16}", "muted" if seen else "text"),
+        Span(one.text.replace(" > ", f" {scene.glyphs.becomes} "), "error" if one.failed else "text"),
+        Span(f"{request}{asker}", "muted"),
+    )
