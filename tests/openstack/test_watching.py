@@ -1,7 +1,7 @@
 """What others do is seen with nothing pressed, by the library, in `novadeck watch` and on the screen, at the same time.
 
-The others are the witness. Both accounts and both regions are open, and each server is there once. A lane that dies
-says why, delays none of the others, and heals by itself.
+The others use the client that they have, `openstack`. Both accounts and both regions are open, and each server is there
+once. A lane that dies says why, delays none of the others, and heals by itself.
 """
 
 import asyncio
@@ -12,6 +12,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import others
 import pytest
 import yaml
 from doings import clock_of, soon, witness_of
@@ -88,10 +89,10 @@ async def test_what_others_do(cloud: Cloud) -> None:
             await screen.until(lambda text: [len(rows_of(text, name)) for name in ids] == [1, 1, 1], "each once")
             assert not [line for line in lines if line["id"] in ids.values()]
 
-            ids[came] = await witness.create(came)
-            assert await witness.act(ids[restarted], {"reboot": {"type": "HARD"}}) == 202
-            assert await witness.act(ids[stopped], {"os-stop": None}) == 202
-            assert (await witness.call("DELETE", "compute", f"/servers/{ids[gone]}")).status == 204
+            ids[came] = await others.create(cloud, came)
+            await others.reboot(cloud, ids[restarted])
+            await others.stop(cloud, ids[stopped])
+            await others.delete(cloud, ids[gone])
             now = await witness.until(ids[restarted], "ACTIVE")
 
             await by_the_library(eyes, ids[came], now, ids[stopped], ids[gone])
