@@ -106,7 +106,7 @@ class Replay(Console):
 
     def _settled(self) -> dt.datetime:
         """Where the first rows are there: before the first news, or at the end of a short recording."""
-        news = (frame.at for frame in self.frames if frame.event not in ("seen", "place"))
+        news = (frame.at for frame in self.frames if frame.event not in ("seen", "place", "end"))
         seen = [frame.at for frame in self.frames if frame.event == "seen"]
         return min(next(news, self.end), max(seen, default=self.begin))
 

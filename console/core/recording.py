@@ -53,8 +53,8 @@ class Frame(NamedTuple):
     """One thing that was seen: a row as it became, a row that went, or how a place did."""
 
     at: dt.datetime
-    event: str  # seen, appeared, changed, disappeared or place
-    place: Place
+    event: str  # seen, appeared, changed, disappeared, place or end
+    place: Place = Place("")
     key: Key | None = None
     row: Row | None = None
     health: Health | None = None
@@ -128,7 +128,8 @@ class Recording:
                 self._file.flush()
 
     def close(self) -> None:
-        """End the file properly."""
+        """End the file, and say when: nothing happened until then, either."""
+        self._put([{"v": VERSION, "time": self._clock.now(), "event": "end"}])
         self._file.close()
 
 
@@ -193,6 +194,8 @@ def _frame(line: Mapping[str, Any], places: Mapping[str, Place]) -> Frame | None
     """One line; None for a word of a newer version."""
     event, place = str(line.get("event")), places.get(str(line.get("place")), Place(str(line.get("place"))))
     at = dt.datetime.fromisoformat(line["time"])
+    if event == "end":
+        return Frame(at, event)
     if event == "place":
         return Frame(at, event, place, health=msgspec.convert(line["health"], Health))
     if event == "disappeared":

@@ -211,7 +211,9 @@ class Frame(Screen[None]):
         if self.deck is not None and self.deck.replay is not None:
             pause = "" if self.deck.replay.playing or not brief else " paused"
             return spans(Span(f"replay {text}{pause}", "warn"))
-        return spans(Span(text, "muted" if brief else "text"), *(() if brief else (Span(" UTC", "muted"),)))
+        if brief:  # there is no corner for it
+            return spans(Span("rec " if self.recording else "", "accent"), Span(text, "muted"))
+        return spans(Span(text, "text"), Span(" UTC", "muted"))
 
     def _corner(self) -> Line:
         """What holds for the whole run."""

@@ -53,12 +53,10 @@ class Link:
 
     def told(self) -> str:
         """The link in one sentence."""
-        answer = "the terminal does not say how fast it is"
-        if self._now.answer is not None:
-            answer = f"the terminal answers in {self._now.answer * 1000:.0f} ms"
+        answer = "no answer yet" if self._now.answer is None else f"answers in {self._now.answer * 1000:.0f} ms"
         why = "" if self._chosen is None else ", as you chose"
         ways = "lean" if self.lean else "full"
-        return f"{amount(self.speed)}/s now, {amount(self._now.sent)} in all; {answer}; the screen is {ways}{why}."
+        return f"{amount(self.speed)}/s, {amount(self._now.sent)} in all, {answer}, {ways}{why}."
 
 
 def amount(size: float) -> str:
