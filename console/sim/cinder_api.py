@@ -7,7 +7,8 @@ from typing import Any
 from aiohttp import web
 
 from console.sim.call import Call, Fault, error_page, reply
-from console.sim.cinder_store import Attachment, Volume, VolumeSnapshot
+from console.sim.cinder_extras import CinderExtras
+from console.sim.cinder_store import Attachment, Volume
 from console.sim.clock import Clock, naive
 from console.sim.region import Region
 from console.sim.service import Service
@@ -30,7 +31,7 @@ class Cinder(Service):
         self.place = region
         self.store = region.cinder
         self.quota = dict(QUOTA)
-        self.type_id = region.ids.uuid()
+        extras = CinderExtras(self, region.ids.uuid())
         self.router.table(
             {
                 "GET /volumes": self.brief_list,
@@ -41,18 +42,18 @@ class Cinder(Service):
                 "DELETE /volumes/{id}": self.delete,
                 "POST /volumes/{id}/action": self.act,
                 "GET /volumes/{id}/metadata": self.metadata,
-                "GET /snapshots": self.snapshots,
-                "GET /snapshots/detail": self.snapshots,
-                "POST /snapshots": self.add_snapshot,
-                "GET /snapshots/{id}": self.snapshot,
-                "DELETE /snapshots/{id}": self.drop_snapshot,
-                "GET /types": self.types,
-                "GET /types/{id}": self.type,
-                "GET /limits": self.limits,
-                "GET /os-quota-sets/{project}": self.quotas,
-                "GET /os-availability-zone": self.zones,
-                "GET /messages": self.messages,
-                "GET /extensions": self.extensions,
+                "GET /snapshots": extras.snapshots,
+                "GET /snapshots/detail": extras.snapshots,
+                "POST /snapshots": extras.add_snapshot,
+                "GET /snapshots/{id}": extras.snapshot,
+                "DELETE /snapshots/{id}": extras.drop_snapshot,
+                "GET /types": extras.types,
+                "GET /types/{id}": extras.type,
+                "GET /limits": extras.limits,
+                "GET /os-quota-sets/{project}": extras.quotas,
+                "GET /os-availability-zone": extras.zones,
+                "GET /messages": extras.messages,
+                "GET /extensions": extras.extensions,
             }
         )
 
@@ -180,7 +181,8 @@ class Cinder(Service):
             record["os-vol-host-attr:host"] = "storage-1@loopback"
         return record
 
-    def _seen(self, call: Call, rows: Any) -> list[Any]:
+    def seen(self, call: Call, rows: Any) -> list[Any]:
+        """The rows that the caller may see and asked for."""
         every = call.admin and call.first("all_tenants") in ("1", "true", "True")
         found = [row for row in rows if every or row.project_id == call.who.project_id]
         for key in ("name", "status", "volume_id"):
@@ -190,7 +192,8 @@ class Cinder(Service):
         found.sort(key=lambda row: (row.created, row.id), reverse=True)
         return found
 
-    def _page(self, call: Call, key: str, rows: list[Any], show: Any) -> web.Response:
+    def page(self, call: Call, key: str, rows: list[Any], show: Any) -> web.Response:
+        """One page of the rows, with the link to the next."""
         marker, asked = call.first("marker"), call.first("limit")
         if asked is not None and not asked.isdigit():
             raise Fault(400, "limit param must be an integer")
@@ -208,17 +211,18 @@ class Cinder(Service):
 
     async def brief_list(self, call: Call) -> web.Response:
         """GET /volumes."""
-        rows = self._seen(call, self.store.volumes.values())
-        return self._page(
+        rows = self.seen(call, self.store.volumes.values())
+        return self.page(
             call, "volumes", rows, lambda v: {"id": v.id, "name": v.name, "links": self._links("volumes", v.id)}
         )
 
     async def detail_list(self, call: Call) -> web.Response:
         """GET /volumes/detail."""
-        rows = self._seen(call, self.store.volumes.values())
-        return self._page(call, "volumes", rows, lambda v: self.shown(v, call.admin))
+        rows = self.seen(call, self.store.volumes.values())
+        return self.page(call, "volumes", rows, lambda v: self.shown(v, call.admin))
 
-    def _volume(self, call: Call, id: str | None = None) -> Volume:
+    def volume(self, call: Call, id: str | None = None) -> Volume:
+        """The volume that the path names, or this one."""
         id = id if id is not None else call.names["id"]
         found = self.store.volumes.get(id)
         if found is None or not (call.admin or found.project_id == call.who.project_id):
@@ -227,13 +231,14 @@ class Cinder(Service):
 
     async def show(self, call: Call) -> web.Response:
         """GET /volumes/{id}."""
-        return reply(200, {"volume": self.shown(self._volume(call), call.admin)})
+        return reply(200, {"volume": self.shown(self.volume(call), call.admin)})
 
     async def metadata(self, call: Call) -> web.Response:
         """GET /volumes/{id}/metadata."""
-        return reply(200, {"metadata": self._volume(call).metadata})
+        return reply(200, {"metadata": self.volume(call).metadata})
 
-    def _spend(self, call: Call, what: str, used: int, more: int) -> None:
+    def spend(self, call: Call, what: str, used: int, more: int) -> None:
+        """Refuse what the quota does not leave."""
         most = self.quota[what]
         if 0 <= most < used + more:
             text = f"Maximum number of {what} allowed ({most}) exceeded for quota '{what}'."
@@ -246,8 +251,8 @@ class Cinder(Service):
             raise Fault(400, "Missing required element 'volume' in request body.")
         size = self._size(call, body)
         mine = [v for v in self.store.volumes.values() if v.project_id == call.who.project_id]
-        self._spend(call, "volumes", len(mine), 1)
-        self._spend(call, "gigabytes", sum(v.size for v in mine), size)
+        self.spend(call, "volumes", len(mine), 1)
+        self.spend(call, "gigabytes", sum(v.size for v in mine), size)
         volume = self.store.add(body.get("name") or "", call.who.project_id, call.who.user.id, size)
         volume.description = body.get("description")
         volume.metadata = {str(k): str(v) for k, v in (body.get("metadata") or {}).items()}
@@ -264,7 +269,7 @@ class Cinder(Service):
         if snapshot is not None and snapshot not in self.store.snapshots:
             raise Fault(404, f"Snapshot {snapshot} could not be found.")
         if body.get("source_volid") is not None:
-            self._volume(call, body["source_volid"])
+            self.volume(call, body["source_volid"])
         if image and image not in self.place.glance.images:
             raise Fault(400, "Invalid image identifier or unable to access requested image.")
         size = body.get("size")
@@ -285,7 +290,7 @@ class Cinder(Service):
 
     async def update(self, call: Call) -> web.Response:
         """PUT /volumes/{id}."""
-        volume = self._volume(call)
+        volume = self.volume(call)
         body = call.json().get("volume") or {}
         volume.name = body.get("name", volume.name)
         volume.description = body.get("description", volume.description)
@@ -295,7 +300,7 @@ class Cinder(Service):
 
     async def delete(self, call: Call) -> web.Response:
         """DELETE /volumes/{id}."""
-        volume = self._volume(call)
+        volume = self.volume(call)
         has_snapshots = any(s.volume_id == volume.id for s in self.store.snapshots.values())
         if volume.status not in ("available", "error", "error_extending", "error_deleting") or has_snapshots:
             raise Fault(400, "Invalid volume: Volume status must be available or error or error_restoring or "
@@ -307,7 +312,7 @@ class Cinder(Service):
 
     async def act(self, call: Call) -> web.Response:
         """POST /volumes/{id}/action."""
-        volume, body = self._volume(call), call.json()
+        volume, body = self.volume(call), call.json()
         name, given = next(iter(body.items()))
         if name == "os-extend":
             self._extend(call, volume, int(given.get("new_size", 0)))
@@ -335,124 +340,3 @@ class Cinder(Service):
             server = self.place.nova.servers.get(place.server_id)
             if server is not None:
                 self.place.nova.noted(server, "extend_volume", call.who, call.request_id)
-
-    # Snapshots
-
-    def _snapshot_row(self, found: VolumeSnapshot) -> dict[str, Any]:
-        return {
-            "id": found.id,
-            "name": found.name,
-            "description": found.description,
-            "volume_id": found.volume_id,
-            "status": found.status,
-            "size": found.size,
-            "created_at": naive(found.created),
-            "updated_at": naive(found.updated),
-            "metadata": found.metadata,
-            "os-extended-snapshot-attributes:project_id": found.project_id,
-            "os-extended-snapshot-attributes:progress": "100%" if found.status == "available" else "0%",
-        }
-
-    async def snapshots(self, call: Call) -> web.Response:
-        """GET /snapshots."""
-        rows = self._seen(call, self.store.snapshots.values())
-        return self._page(call, "snapshots", rows, self._snapshot_row)
-
-    def _snapshot(self, call: Call) -> VolumeSnapshot:
-        found = self.store.snapshots.get(call.names["id"])
-        if found is None or not (call.admin or found.project_id == call.who.project_id):
-            raise Fault(404, f"Snapshot {call.names['id']} could not be found.")
-        return found
-
-    async def snapshot(self, call: Call) -> web.Response:
-        """GET /snapshots/{id}."""
-        return reply(200, {"snapshot": self._snapshot_row(self._snapshot(call))})
-
-    async def add_snapshot(self, call: Call) -> web.Response:
-        """POST /snapshots."""
-        body = call.json().get("snapshot") or {}
-        volume = self._volume(call, str(body.get("volume_id")))
-        forced = body.get("force") in (True, "true", "True", "1") or call.minor >= 66
-        if volume.status != "available" and not (forced and volume.status == "in-use"):
-            raise Fault(400, f"Invalid volume: Volume {volume.id} status must be available, but current status is: "
-                             f"{volume.status}.")  # fmt: skip
-        mine = [s for s in self.store.snapshots.values() if s.project_id == call.who.project_id]
-        self._spend(call, "snapshots", len(mine), 1)
-        made = self.store.snapshot(volume, body.get("name") or "")
-        made.description, made.metadata = body.get("description"), body.get("metadata") or {}
-        row = {k: v for k, v in self._snapshot_row(made).items() if not k.startswith("os-")}
-        return reply(202, {"snapshot": row | {"updated_at": None}})
-
-    async def drop_snapshot(self, call: Call) -> web.Response:
-        """DELETE /snapshots/{id}."""
-        found = self._snapshot(call)
-        if found.status not in ("available", "error"):
-            raise Fault(400, "Invalid snapshot: Snapshot status must be available or error.")
-        self.store.drop_snapshot(found)
-        return reply(202)
-
-    # The rest
-
-    def _type(self) -> dict[str, Any]:
-        return {"id": self.type_id, "name": "__DEFAULT__", "is_public": True, "description": "Default Volume Type",
-                "extra_specs": {}, "os-volume-type-access:is_public": True}  # fmt: skip
-
-    async def types(self, call: Call) -> web.Response:
-        """GET /types."""
-        return reply(200, {"volume_types": [self._type()]})
-
-    async def type(self, call: Call) -> web.Response:
-        """GET /types/{id}."""
-        if call.names["id"] not in (self.type_id, "default", "__DEFAULT__"):
-            raise Fault(404, f"Volume type {call.names['id']} could not be found.")
-        return reply(200, {"volume_type": self._type()})
-
-    def _used(self, project: str) -> dict[str, int]:
-        mine = [v for v in self.store.volumes.values() if v.project_id == project]
-        snapshots = [s for s in self.store.snapshots.values() if s.project_id == project]
-        return {"volumes": len(mine), "gigabytes": sum(v.size for v in mine), "snapshots": len(snapshots)}
-
-    async def limits(self, call: Call) -> web.Response:
-        """GET /limits."""
-        used = self._used(call.who.project_id)
-        absolute = {
-            "maxTotalVolumes": self.quota["volumes"],
-            "maxTotalSnapshots": self.quota["snapshots"],
-            "maxTotalVolumeGigabytes": self.quota["gigabytes"],
-            "maxTotalBackups": self.quota["backups"],
-            "maxTotalBackupGigabytes": self.quota["backup_gigabytes"],
-            "totalVolumesUsed": used["volumes"],
-            "totalGigabytesUsed": used["gigabytes"],
-            "totalSnapshotsUsed": used["snapshots"],
-            "totalBackupsUsed": 0,
-            "totalBackupGigabytesUsed": 0,
-        }
-        return reply(200, {"limits": {"rate": [], "absolute": absolute}})
-
-    async def quotas(self, call: Call) -> web.Response:
-        """GET /os-quota-sets/{project}."""
-        project = call.names["project"]
-        used = self._used(project)
-        if str(call.first("usage")).lower() not in ("true", "1"):
-            return reply(200, {"quota_set": {**self.quota, "id": project}})
-        every = self.quota | {f"{k}___DEFAULT__": -1 for k in ("volumes", "gigabytes", "snapshots")}
-        rows = {k: {"limit": n, "in_use": used.get(k, 0), "reserved": 0} for k, n in every.items()}
-        return reply(200, {"quota_set": {**rows, "id": project}})
-
-    async def zones(self, call: Call) -> web.Response:
-        """GET /os-availability-zone."""
-        return reply(200, {"availabilityZoneInfo": [{"zoneName": "nova", "zoneState": {"available": True}}]})
-
-    async def messages(self, call: Call) -> web.Response:
-        """GET /messages."""
-        rows = [
-            {"id": v.id, "resource_uuid": v.id, "resource_type": "VOLUME", "message_level": "ERROR",
-             "user_message": v.message, "created_at": naive(v.updated)}
-            for v in self._seen(call, self.store.volumes.values())
-            if v.message
-        ]  # fmt: skip
-        return reply(200, {"messages": rows})
-
-    async def extensions(self, call: Call) -> web.Response:
-        """GET /extensions."""
-        return reply(200, {"extensions": []})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode
 
@@ -10,7 +9,9 @@ import msgspec
 from aiohttp import web
 
 from console.sim.call import Call, Fault, error_page, html, reply
-from console.sim.clock import Clock, parse, zulu
+from console.sim.clock import Clock
+from console.sim.glance_members import Members
+from console.sim.glance_query import encoded, in_order, matches
 from console.sim.records import Image
 from console.sim.region import Region
 from console.sim.service import Service
@@ -39,53 +40,6 @@ DENIED = (
     "the wrong credentials (e.g., bad password), or your browser does not understand how to supply the credentials "
     "required."
 )
-SORTS: dict[str, Callable[[Image], Any]] = {
-    "name": lambda i: i.name or "",
-    "status": lambda i: i.status,
-    "id": lambda i: i.id,
-    "created_at": lambda i: i.created,
-    "updated_at": lambda i: i.updated,
-    "size": lambda i: i.size or 0,
-    "disk_format": lambda i: i.disk_format or "",
-    "container_format": lambda i: i.container_format or "",
-}
-
-
-def shown(image: Image) -> dict[str, Any]:
-    """An image as Glance shows it."""
-    return {
-        **image.properties,
-        "name": image.name,
-        "disk_format": image.disk_format,
-        "container_format": image.container_format,
-        "visibility": image.visibility,
-        "size": image.size,
-        "virtual_size": image.virtual_size,
-        "status": image.status,
-        "checksum": image.checksum,
-        "protected": image.protected,
-        "min_ram": image.min_ram,
-        "min_disk": image.min_disk,
-        "owner": image.owner,
-        "os_hidden": image.hidden,
-        "os_hash_algo": "sha512" if image.hash_value else None,
-        "os_hash_value": image.hash_value,
-        "id": image.id,
-        "created_at": zulu(image.created),
-        "updated_at": zulu(image.updated),
-        "tags": image.tags,
-        "self": f"/v2/images/{image.id}",
-        "file": f"/v2/images/{image.id}/file",
-        "schema": "/v2/schemas/image",
-        **({"stores": "local"} if image.status == "active" else {}),
-    }
-
-
-def encoded(image: Image) -> bytes:
-    """The same, encoded, kept until the image changes."""
-    if image.encoded is None:
-        image.encoded = msgspec.json.encode(shown(image))
-    return image.encoded
 
 
 class Glance(Service):
@@ -96,6 +50,7 @@ class Glance(Service):
     def __init__(self, region: Region, clock: Clock, trouble: Trouble) -> None:
         super().__init__(clock, region.identity, trouble, region.name)
         self.store = region.glance
+        members = Members(self)
         routes = {
             "GET /v2/images": self.listing,
             "POST /v2/images": self.create,
@@ -106,11 +61,11 @@ class Glance(Service):
             "PUT /v2/images/{id}/tags/{tag}": self.add_tag,
             "DELETE /v2/images/{id}/tags/{tag}": self.drop_tag,
             "POST /v2/images/{id}/actions/{act}": self.act,
-            "GET /v2/images/{id}/members": self.members,
-            "POST /v2/images/{id}/members": self.add_member,
-            "GET /v2/images/{id}/members/{member}": self.member,
-            "PUT /v2/images/{id}/members/{member}": self.answer_member,
-            "DELETE /v2/images/{id}/members/{member}": self.drop_member,
+            "GET /v2/images/{id}/members": members.members,
+            "POST /v2/images/{id}/members": members.add_member,
+            "GET /v2/images/{id}/members/{member}": members.member,
+            "PUT /v2/images/{id}/members/{member}": members.answer_member,
+            "DELETE /v2/images/{id}/members/{member}": members.drop_member,
             "GET /v2/images/{id}/tasks": self.tasks,
             "GET /v2/schemas/image": self.schema,
             "GET /v2/schemas/images": self.schema,
@@ -160,22 +115,24 @@ class Glance(Service):
         member = image.members.get(project)
         return image.visibility == "shared" and member is not None and (asked or member["status"] == "accepted")
 
-    def _image(self, call: Call) -> Image:
+    def image(self, call: Call) -> Image:
+        """The image that the path names."""
         image = self.store.images.get(call.names["id"])
         if image is None or not self._seen(image, call):
             raise Fault(404, f"No image found with ID {call.names['id']}")
         return image
 
-    def _own(self, call: Call, what: str) -> Image:
-        image = self._image(call)
+    def own(self, call: Call, what: str) -> Image:
+        """The image that the path names, if it is the caller's own."""
+        image = self.image(call)
         if not (call.admin or image.owner == call.who.project_id):
             raise Fault(403, f"You are not authorized to complete {what} action.")
         return image
 
     async def listing(self, call: Call) -> web.Response:
         """GET /v2/images."""
-        rows = self._sorted(call, [i for i in self.store.images.values() if self._listed(i, call)])
-        rows = [image for image in rows if self._matches(image, call)]
+        rows = in_order(call, [i for i in self.store.images.values() if self._listed(i, call)])
+        rows = [image for image in rows if matches(image, call)]
         marker, limit = call.first("marker"), self._limit(call)
         if marker is not None:
             at = next((i for i, image in enumerate(rows) if image.id == marker), None)
@@ -215,59 +172,11 @@ class Glance(Service):
             return True
         return self._seen(image, call, asked=asked == "community")
 
-    def _matches(self, image: Image, call: Call) -> bool:
-        record = shown(image)
-        for key, value in call.query:
-            if key in ("limit", "marker", "sort", "sort_key", "sort_dir", "visibility", "os_hidden", "member_status"):
-                continue
-            if key == "tag":
-                fits = value in image.tags
-            elif key in ("size_min", "size_max"):
-                size = image.size or 0
-                fits = size >= int(value) if key == "size_min" else size <= int(value)
-            elif key in ("created_at", "updated_at"):
-                fits = self._in_time(image, key, value)
-            elif value.startswith("in:"):
-                fits = str(record.get(key)) in [part.strip('"') for part in value[3:].split(",")]
-            elif key == "protected":
-                fits = image.protected == (value.lower() == "true")
-            else:
-                fits = str(record.get(key)) == value
-            if not fits:
-                return False
-        return True
-
-    def _in_time(self, image: Image, key: str, value: str) -> bool:
-        way, _, text = value.partition(":") if value[:2].isalpha() else ("eq", "", value)
-        try:
-            wanted = parse(text)
-        except ValueError:
-            raise Fault(400, f"Invalid time value: {text}") from None
-        have = int(image.created if key == "created_at" else image.updated)
-        ways = {"gt": have > wanted, "gte": have >= wanted, "lt": have < wanted, "lte": have <= wanted,
-                "eq": have == wanted, "neq": have != wanted}  # fmt: skip
-        if way not in ways:
-            raise Fault(400, f"Unable to filter on an unknown operator {way}.")
-        return ways[way]
-
-    def _sorted(self, call: Call, rows: list[Image]) -> list[Image]:
-        pairs = [[*part.split(":"), "desc"][:2] for part in (call.first("sort") or "").split(",") if part]
-        if not pairs:
-            ways = call.all("sort_dir")
-            for index, key in enumerate(call.all("sort_key") or ["created_at"]):
-                pairs.append([key, ways[min(index, len(ways) - 1)] if ways else "desc"])
-        rows = sorted(rows, key=lambda i: i.id, reverse=True)
-        for key, way in reversed(pairs):
-            if key not in SORTS or way not in ("asc", "desc"):
-                raise Fault(400, f"Invalid sort key or direction: {key}:{way}")
-            rows = sorted(rows, key=SORTS[key], reverse=way == "desc")
-        return rows
-
     # One image
 
     async def show(self, call: Call) -> web.Response:
         """GET /v2/images/{id}."""
-        return reply(200, encoded(self._image(call)))
+        return reply(200, encoded(self.image(call)))
 
     async def create(self, call: Call) -> web.Response:
         """POST /v2/images."""
@@ -291,7 +200,7 @@ class Glance(Service):
 
     async def upload(self, call: Call) -> web.Response:
         """PUT /v2/images/{id}/file."""
-        image = self._own(call, "upload_image")
+        image = self.own(call, "upload_image")
         if image.status not in ("queued", "saving"):
             raise Fault(409, f"Image status transition from {image.status} to saving is not allowed")
         self.store.fill(image, len(call.body))
@@ -301,7 +210,7 @@ class Glance(Service):
         """PATCH /v2/images/{id}."""
         if call.request.content_type != PATCH:
             raise Fault(415, f"Unsupported media type: {call.request.content_type}", headers={"Accept-Patch": PATCH})
-        image = self._own(call, "modify_image")
+        image = self.own(call, "modify_image")
         try:
             changes = msgspec.json.decode(call.body, type=list[dict[str, Any]])
         except msgspec.DecodeError:
@@ -334,7 +243,7 @@ class Glance(Service):
 
     async def delete(self, call: Call) -> web.Response:
         """DELETE /v2/images/{id}."""
-        image = self._own(call, "delete_image")
+        image = self.own(call, "delete_image")
         if image.protected:
             raise Fault(403, f"Image {image.id} is protected and cannot be deleted.")
         self.store.drop(image.id)
@@ -344,7 +253,7 @@ class Glance(Service):
 
     async def act(self, call: Call) -> web.Response:
         """POST /v2/images/{id}/actions/{act}."""
-        image = self._own(call, call.names["act"])
+        image = self.own(call, call.names["act"])
         if not call.admin:
             raise Fault(403, f"You are not authorized to complete {call.names['act']} action.")
         states = {"deactivate": ("active", "deactivated"), "reactivate": ("deactivated", "active")}
@@ -359,7 +268,7 @@ class Glance(Service):
 
     async def add_tag(self, call: Call) -> web.Response:
         """PUT /v2/images/{id}/tags/{tag}."""
-        image = self._own(call, "modify_image")
+        image = self.own(call, "modify_image")
         if call.names["tag"] not in image.tags:
             image.tags.append(call.names["tag"])
         self.store.touch(image)
@@ -367,7 +276,7 @@ class Glance(Service):
 
     async def drop_tag(self, call: Call) -> web.Response:
         """DELETE /v2/images/{id}/tags/{tag}."""
-        image = self._own(call, "modify_image")
+        image = self.own(call, "modify_image")
         if call.names["tag"] not in image.tags:
             raise Fault(404, "The tag could not be found.")
         image.tags.remove(call.names["tag"])
@@ -376,65 +285,8 @@ class Glance(Service):
 
     async def tasks(self, call: Call) -> web.Response:
         """GET /v2/images/{id}/tasks: imports, of which there are none."""
-        self._image(call)
+        self.image(call)
         return reply(200, {"tasks": []})
-
-    # Members
-
-    def _shared(self, call: Call) -> Image:
-        image = self._image(call)
-        if image.visibility != "shared":
-            raise Fault(403, "Only shared images have members.")
-        return image
-
-    async def members(self, call: Call) -> web.Response:
-        """GET /v2/images/{id}/members."""
-        rows = self._shared(call).members
-        if not (call.admin or self._image(call).owner == call.who.project_id):
-            rows = {k: v for k, v in rows.items() if k == call.who.project_id}
-        return reply(200, {"members": list(rows.values()), "schema": "/v2/schemas/members"})
-
-    async def add_member(self, call: Call) -> web.Response:
-        """POST /v2/images/{id}/members."""
-        image = self._own(call, "add_member")
-        self._shared(call)
-        member = str(call.json().get("member") or "")
-        if not member:
-            raise Fault(400, "Expected a member to be added.")
-        if member in image.members:
-            raise Fault(409, f"Image member {member} already exists for image {image.id}")
-        now = zulu(self.clock.time())
-        image.members[member] = {"member_id": member, "image_id": image.id, "status": "pending", "created_at": now,
-                                 "updated_at": now, "schema": "/v2/schemas/member"}  # fmt: skip
-        return reply(200, image.members[member])
-
-    def _member(self, call: Call) -> dict[str, Any]:
-        found = self._shared(call).members.get(call.names["member"])
-        if found is None:
-            raise Fault(404, f"{call.names['member']} not found in the member list of the image {call.names['id']}.")
-        return found
-
-    async def member(self, call: Call) -> web.Response:
-        """GET /v2/images/{id}/members/{member}."""
-        return reply(200, self._member(call))
-
-    async def answer_member(self, call: Call) -> web.Response:
-        """PUT /v2/images/{id}/members/{member}."""
-        found = self._member(call)
-        if call.names["member"] != call.who.project_id and not call.admin:
-            raise Fault(403, "You are not authorized to complete modify_member action.")
-        status = call.json().get("status")
-        if status not in ("accepted", "rejected", "pending"):
-            raise Fault(400, f"Invalid status: {status}")
-        found["status"], found["updated_at"] = status, zulu(self.clock.time())
-        return reply(200, found)
-
-    async def drop_member(self, call: Call) -> web.Response:
-        """DELETE /v2/images/{id}/members/{member}."""
-        image = self._own(call, "delete_member")
-        self._member(call)
-        del image.members[call.names["member"]]
-        return reply(204)
 
     async def schema(self, call: Call) -> web.Response:
         """GET /v2/schemas/image."""
