@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from console.runbooks.journal import Journal
     from console.runbooks.keeper import Keeper
     from console.runbooks.ready import Ready
+    from console.runbooks.schedule import Scheduler
 
 __all__ = ["AccountsFound", "Batch", "Collection", "Console", "Found", "choose", "open", "wait_for_build", "wait_until"]
 
@@ -226,6 +227,15 @@ class Console:
         keeper = Keeper(self, self.journal, self.clock)
         self.spawn(keeper.keep(), "keeper")
         return keeper
+
+    @cached_property
+    def scheduler(self) -> "Scheduler":
+        """Begins the images that are planned, from the first time that this is asked for."""
+        from console.runbooks.schedule import Scheduler
+
+        scheduler = Scheduler(self, self.journal, self.clock)
+        self.spawn(scheduler.keep(), "schedules")
+        return scheduler
 
     # Remembering
 

@@ -16,8 +16,8 @@ from test_snapshot import Scene, estate, scene
 
 from console.actions.action import perform
 from console.errors import ActionRefused, ConfigError
-from console.runbooks.schedule import Scheduler, book_of
-from console.runbooks.schedule_book import PlanBook, Planned
+from console.runbooks.schedule import Scheduler
+from console.runbooks.schedule_book import PlanBook, Planned, book_in
 
 __all__ = ["estate", "scene"]
 
@@ -29,7 +29,7 @@ class Plans:
 
     def __init__(self, scene: Scene, keeper: Any) -> None:
         self.scene, self.keeper = scene, keeper
-        self.book = book_of(scene.ground)
+        self.book = book_in(scene.ground.paths.state)
         self.scheduler = Scheduler(scene.ground, scene.journal, scene.ground.clock)
 
     async def add(self, **given: Any) -> Planned:

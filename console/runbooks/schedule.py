@@ -15,7 +15,6 @@ import msgspec
 from console.actions.action import perform, verdict
 from console.actions.audit import Audit
 from console.actions.declared import Ask, Order, action
-from console.actions.ground import Ground
 from console.clouds.dialect import Accepted
 from console.core.clock import Clock
 from console.errors import ActionRefused, CloudError, ConfigError, ConsoleError, NotFound
@@ -26,16 +25,12 @@ from console.runbooks.journal import Journal
 from console.runbooks.marks import MARKED, UNMARKED
 from console.runbooks.rotation import surplus
 from console.runbooks.runbook import Facts, Run, Step, runbook
-from console.runbooks.schedule_book import PlanBook, Planned, new_id
+from console.runbooks.schedule_book import PlanBook, Planned, book_in, new_id
 from console.runbooks.schedule_times import Rhythm, checked, daily, due, weekly
 
 LOOK = 30.0  # seconds between two looks at the plans
+EARLY = dt.timedelta(minutes=5)  # that another scheduler's clock may be ahead of the cloud's
 RUN = "server.scheduled_image"
-
-
-def book_of(ground: Ground) -> PlanBook:
-    """The plans of the console's state folder."""
-    return PlanBook(ground.paths.state / "schedules.json")
 
 
 # What a plan's operation does
@@ -133,7 +128,7 @@ async def add(order: Order) -> Any:
         added=now,
         handled=now,
     )
-    await change(book_of(order.ground), plan)
+    await change(book_in(order.ground.paths.state), plan)
     coming = plan.next_run(now)
     order.tell("seen", f"plan {plan.id}, next {coming:%Y-%m-%d %H:%M} UTC" if coming else f"plan {plan.id}")
     return Accepted(id=plan.id)
@@ -182,7 +177,7 @@ class Scheduler:
 
     def __init__(self, ground: Any, journal: Journal, clock: Clock) -> None:
         self.ground, self.journal, self.clock = ground, journal, clock
-        self.book = book_of(ground)
+        self.book = book_in(ground.paths.state)
         self.problem = ""  # why the plans cannot be kept, in one sentence
 
     async def keep(self) -> None:
@@ -204,7 +199,7 @@ class Scheduler:
 
     async def _look(self, plan: Planned) -> None:
         if plan.run:
-            await self._note(plan)
+            await self.note(plan)
         elif not plan.paused:
             say = due(plan.rhythm, plan.terms, plan.handled, self._now(plan))
             if say.do != "wait":
@@ -256,6 +251,29 @@ class Scheduler:
         self.book.keep(msgspec.structs.replace(plan, handled=slot, run=begun[0]))
         return begun[0]
 
+    async def run_due(self, plan: Planned) -> str | None:
+        """Begin what is due of one plan by now, waiting for its server while its window is open; None: nothing is."""
+        while True:
+            row, busy = await self._at_rest(plan)
+            now = self._now(plan) + EARLY
+            with self.book.held() as ours:
+                plan = self.book.read().get(plan.id, plan)
+                say = due(plan.rhythm, plan.terms, plan.handled, now, busy)
+                if ours and say.do == "run" and say.slot is not None and row is not None:
+                    return await self.begin(plan, row, say.slot)
+                if ours and say.do == "miss" and say.slot is not None:
+                    self._miss(plan, say.slot, say.why)
+            left = say.again - now
+            if ours and (say.do == "miss" or (say.slot is None and left > plan.terms.spread)):
+                return None
+            await self.clock.sleep(min(LOOK, max(1.0, left.total_seconds())))
+
+    async def run_now(self, plan: Planned) -> str:
+        """Begin an image of the plan at once, due or not. Raises `ActionRefused` where the server forbids it."""
+        row = await self.ground.dialect(plan.place).server(plan.server)
+        with self.book.locked():
+            return await self.begin(plan, row, self._now(plan))
+
     def _miss(self, plan: Planned, slot: dt.datetime, why: str) -> None:
         audit: Audit = self.ground.audit
         target = {"kind": "server", "id": plan.server, "name": plan.name}
@@ -263,7 +281,7 @@ class Scheduler:
         missed = {"handled": slot, "missed": plan.missed + 1, "result": f"missed: {why}", "good": False}
         self.book.keep(msgspec.structs.replace(plan, ended=self._now(plan), **missed))
 
-    async def _note(self, plan: Planned) -> None:
+    async def note(self, plan: Planned) -> None:
         """Note on the plan what has become of its run."""
         run = await asyncio.to_thread(self.journal.run, plan.run)
         if run.open:

@@ -79,6 +79,11 @@ def new_id() -> str:
     return uuid.uuid4().hex[:8]
 
 
+def book_in(state: Path) -> "PlanBook":
+    """The plans of a state folder."""
+    return PlanBook(state / "schedules.json")
+
+
 class PlanBook:
     """All plans of one state folder."""
 
@@ -127,6 +132,14 @@ class PlanBook:
                 yield True
         finally:
             os.close(lock)
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the lock. Raises `ConfigError` where another process has it."""
+        with self.held() as ours:
+            if not ours:
+                raise ConfigError(f"{self.path} is being changed by another process.", hint="Try again.")
+            yield
 
     def keep(self, plan: Planned) -> None:
         """Write this plan in the place of the one of its id; only by who holds the lock. Raises `ConfigError`."""
