@@ -143,16 +143,21 @@ async def test_several_are_several_orders(ground: SmallGround) -> None:
     outcomes = await perform(ground, "server.create", name="many", count=3, wait=True, timeout=60, **GIVEN)
     assert [outcome.row.name for outcome in outcomes] == ["many-1", "many-2", "many-3"]
     assert len({outcome.order for outcome in outcomes}) == len(await servers(ground, "many")) == 3
+    before = ground.audit.lines()
     with pytest.raises(ActionRefused, match="3000 more servers, and the quota leaves"):
-        await one_of(ground, name="mass", count=3000)
+        await perform(ground, "server.create", name="mass", count=3000, **GIVEN)
+    assert ground.audit.lines() == before
 
 
-async def one_of(ground: SmallGround, **given: Any) -> Any:
-    """The first order of many, as a dry run; its error is raised."""
-    outcomes = await perform(ground, "server.create", dry_run=True, **given, **GIVEN)
-    if outcomes[0].error:
-        raise outcomes[0].error
-    return outcomes
+async def test_several_may_use_up_the_quota(ground: SmallGround, estate: Estate) -> None:
+    """What was made of an order so far is not counted against the rest of it."""
+    used = (await ground.dialect(ground.places[0]).limits()).absolute["instances"].used or 0
+    for _, place in estate.places:
+        place.nova.quota["instances"] = used + 2
+    outcomes = await perform(ground, "server.create", name="last", count=2, wait=True, timeout=60, at_once=1, **GIVEN)
+    assert [outcome.error for outcome in outcomes] == [None, None]
+    with pytest.raises(ActionRefused, match="1 more servers, and the quota leaves 0"):
+        await perform(ground, "server.create", name="one", **GIVEN)
 
 
 BAD: list[tuple[dict[str, Any], type[Exception], str]] = [

@@ -154,6 +154,8 @@ async def perform(
     gate = asyncio.Semaphore(max(1, at_once))
     terms = Terms(wait, timeout, progress, dry_run, why)
     orders = [_Performance(ground, found, place, row, told, terms, crowd, gate) for place, row, told in ways]
+    if found.creates and len(orders) > 1:  # what there is no room for together is not begun
+        await _Performance(ground, found, ways[0][0], None, dict(given), terms, crowd, gate).check()
     if len(orders) == 1 and (isinstance(target, Row | Place) or target is None):
         outcome = await orders[0].run()
         if outcome.error is not None:
@@ -201,7 +203,7 @@ def _ways(
     count = given.get("count")
     if not action.creates or not isinstance(count, int) or count <= 1:
         return [(place, row, dict(given))]
-    return [(place, row, {**given, "name": f"{given.get('name', '')}-{n}"}) for n in range(1, count + 1)]
+    return [(place, row, {**given, "count": 1, "name": f"{given.get('name', '')}-{n}"}) for n in range(1, count + 1)]
 
 
 def _target(ground: Ground, action: Action, target: Row | Place | None) -> tuple[Place, Row | None]:
@@ -243,7 +245,7 @@ class _Performance:
         """Through the gate; every failure that can be told ends in the outcome."""
         try:
             async with self.gate:
-                note = await self._check()
+                note = await self.check()
                 if self.terms.dry_run:
                     self.outcome.plan = plan(self.order) + (f" ({note})" if note else "")
                     return self.outcome
@@ -256,7 +258,7 @@ class _Performance:
         self.outcome.ended = dt.datetime.now(dt.UTC)
         return self.outcome
 
-    async def _check(self) -> str:
+    async def check(self) -> str:
         """Everything that can be known before the call; gives what is worth saying of it."""
         place, row = self.order.place, self.order.row
         found = _refusal_at(self.ground, self.action, row, place) if row is not None else self._closed(place)

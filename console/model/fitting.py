@@ -26,7 +26,7 @@ def against(server: Server, now: Flavor | None, wanted: Flavor) -> str:
         return f"{wanted.name} is switched off by the provider"
     if now is None:
         return ""
-    if now.id == wanted.id:
+    if same(now, wanted):
         return f"{server.name} has {wanted.name} already"
     if reason := _by_class(server, now, wanted):
         return reason
@@ -58,6 +58,14 @@ def class_of(flavor: Flavor) -> str:
     """The class by which a provider decides what a flavor may become."""
     specs = flavor.extra_specs or {}
     return specs.get("resize_policy_class") or specs.get("policy_class") or ""
+
+
+def same(one: Flavor, other: Flavor) -> bool:
+    """Whether both are the same: by id, or by name and figures where a server does not tell its flavor's id."""
+    if one.id == other.id:
+        return True
+    figures = [(flavor.name, flavor.vcpus, flavor.ram, flavor.disk) for flavor in (one, other)]
+    return one.id == one.name and figures[0] == figures[1]
 
 
 def shrinks(server: Server, now: Flavor | None, wanted: Flavor) -> bool:

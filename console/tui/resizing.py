@@ -31,7 +31,7 @@ def choices(
     now: list[Flavor | None] = [held(server, flavors) for server in servers] or [None]
     found = []
     for flavor in sorted(flavors, key=lambda f: (f.ram or 0, f.vcpus or 0, f.disk or 0, f.name)):
-        current = all(one is not None and one.id == flavor.id for one in now)
+        current = all(one is not None and fitting.same(one, flavor) for one in now)
         reason = "this is what it has" if current else _against(servers, now, flavor, limits or {})
         fits = not current and not reason
         cells = (cut_tail(flavor.name, 30), str(flavor.vcpus or "—"), megabytes(flavor.ram), gigabytes(flavor.disk))
