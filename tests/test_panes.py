@@ -3,19 +3,22 @@
 import dataclasses
 import itertools
 
+import msgspec
 import pytest
 from standin import BER, DAY, DFW, NOW, PLACES, WAW, ago, flavors, images, server, servers
 
 from console.core.filters import parse
-from console.model.server import Fault, Server
+from console.model.place import Key
+from console.model.server import Fault, FlavorReference, Reference, Server
 from console.tui.columns import EDGE, place_columns
-from console.tui.footer import Key, lines
+from console.tui.footer import Key as Press
+from console.tui.footer import lines
 from console.tui.index import Index, Sorting
 from console.tui.keys import COMMANDS, make_keymap
 from console.tui.lanes import Header, Lane, brief, story
 from console.tui.paint import age, byte_size, clock, cut_middle, gigabytes, megabytes, plain, width
 from console.tui.panes import FLAVORS, IMAGES, PANES
-from console.tui.server_pane import SERVERS, fault_words
+from console.tui.server_pane import SERVERS, fault_words, flavor_name, image_name
 from console.tui.shape import shape_of
 from console.tui.spec import Group, Scene, natural
 from console.tui.theme import ASCII, UNICODE
@@ -157,8 +160,6 @@ def test_images_and_flavors_of_several_regions_are_shown_once() -> None:
 
 def dataclass_copy(row: object) -> object:
     """The same flavor in another region."""
-    import msgspec
-
     return msgspec.structs.replace(row, key=msgspec.structs.replace(row.key, region="ord"))  # type: ignore[attr-defined,type-var]
 
 
@@ -184,7 +185,9 @@ def test_an_image_on_its_way_shows_its_progress() -> None:
     ],
 )
 def test_the_filters_language(text: str, names: set[str]) -> None:
-    index = Index(SERVERS, scene(images={f"image-{n}": n for n in ("golden-web-v14", "golden-api-v9")}))
+    golden = [(place, name) for place in PLACES for name in ("golden-web-v14", "golden-api-v9")]
+    told = {Key(str(place), place.region, "image", f"image-{name}"): name for place, name in golden}
+    index = Index(SERVERS, scene(names=told))
     index.filter = parse(text, SERVERS.fields)
     index.apply(servers())
     found = {index.rows[key].name for key in index.order}
@@ -192,6 +195,16 @@ def test_the_filters_language(text: str, names: set[str]) -> None:
         assert found >= {name for name in names if name.startswith("web")}
     else:
         assert found == names
+
+
+def test_a_flavor_and_an_image_have_the_name_that_their_own_cloud_gives_them() -> None:
+    row = msgspec.structs.replace(servers()[0], flavor=FlavorReference(id="1"), image=Reference("1"))
+    key = row.key
+    own = {Key(key.endpoint, key.region, kind, "1"): f"our {kind}" for kind in ("flavor", "image")}
+    others = {Key("elsewhere", key.region, kind, "1"): f"another {kind}" for kind in ("flavor", "image")}
+    for name in (flavor_name, image_name):
+        assert name(row, scene(names=own | others)).startswith("our ")
+        assert "another" not in name(row, scene(names=others))
 
 
 def test_rows_that_change_group_stay_until_they_may_move() -> None:
@@ -272,8 +285,8 @@ def width_of(text: str) -> int:
 
 
 def test_footer_keys_never_jump_and_words_leave_whole() -> None:
-    row = [Key("r", "reboot", rank=8), Key("f", "resize", False, 7), Key("D", "delete", rank=5)]
-    screen = [Key("/", "filter", rank=3), Key("space", "mark", rank=1), Key("?", "help", rank=4)]
+    row = [Press("r", "reboot", rank=8), Press("f", "resize", False, 7), Press("D", "delete", rank=5)]
+    screen = [Press("/", "filter", rank=3), Press("space", "mark", rank=1), Press("?", "help", rank=4)]
     lit = plain(lines(row, screen, 120))
     dark = plain(lines([key._replace(lit=False) for key in row], screen, 120))
     assert lit == dark
@@ -286,7 +299,7 @@ def test_footer_keys_never_jump_and_words_leave_whole() -> None:
 
 
 def test_what_a_row_asks_for_stands_first() -> None:
-    row = [Key("r", "reboot"), Key("C", "confirm", first=True)]
+    row = [Press("r", "reboot"), Press("C", "confirm", first=True)]
     assert plain(lines(row, [], 80)).split() == ["C", "confirm", "r", "reboot"]
 
 

@@ -14,6 +14,7 @@ from console.tui.image_pane import kind_words
 from console.tui.operations import Operation
 from console.tui.paint import Line, Span, age, byte_size, cut_middle, since, spans
 from console.tui.pickers import Choice
+from console.tui.server_pane import flavor_name
 
 NARROWEST = 68  # cells that a line of a dialog has at least
 NAMES = (("name", 40, False), ("", 12, True))  # the columns of a picker that has only names
@@ -105,11 +106,7 @@ def typed_for(action: Any, rows: Sequence[Row], production: bool) -> tuple[str, 
 def detail_of(row: Row | None, given: Mapping[str, Any], deck: Deck) -> str:
     value = given.get("flavor")
     if isinstance(value, Flavor) and isinstance(row, Server):
-        held = (
-            row.flavor.name
-            if row.flavor and row.flavor.name
-            else deck.flavors.get((row.flavor.id or "") if row.flavor else "", "")
-        )
+        held = flavor_name(row, deck.scene())
         return f"{held} {deck.glyphs.becomes} {value.name}" if held else value.name
     if isinstance(value, Flavor):
         return value.name

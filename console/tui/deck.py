@@ -12,6 +12,7 @@ import msgspec
 
 from console.errors import CloudError
 from console.model.image import Image
+from console.model.place import Key as RowKey
 from console.model.place import Place, Row
 from console.model.server import Server
 from console.replay import Replay
@@ -63,8 +64,7 @@ class Deck:
     def __init__(self, console: "Console", glyphs: Glyphs) -> None:
         self.console = console
         self.glyphs = glyphs
-        self.flavors: dict[str, str] = {}
-        self.images: dict[str, str] = {}
+        self.names: dict[RowKey, str] = {}
         self.used: dict[str, int] = {}
         self.stale: dict[Place, float | None] = {}
         self.labels: dict[Place, str] = {}
@@ -81,8 +81,7 @@ class Deck:
         return Scene(
             now=self.now(),
             glyphs=self.glyphs,
-            flavors=self.flavors,
-            images=self.images,
+            names=self.names,
             used=self.used,
             stale=self.stale,
             labels=self.labels,

@@ -119,8 +119,7 @@ class MainScreen(Frame):
             self.operations_saw(row)
         pane.take(batch)
         if pane.spec.name in BESIDE:
-            names = self.deck.images if pane.spec.name == "images" else self.deck.flavors
-            names.update({row.id: row.name for row in batch.changed if row.name})
+            self.deck.names.update({row.key: row.name for row in batch.changed if row.name})
             self._names_moved = True
             self._divide_side()
         elif pane.spec.name == "servers":

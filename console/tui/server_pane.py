@@ -3,6 +3,7 @@
 import re
 from typing import Any
 
+from console.model.place import Key
 from console.model.server import Server, deleted
 from console.model.status import Mood
 from console.text import cells
@@ -79,7 +80,8 @@ def flavor_name(server: Server, scene: Scene) -> str:
     """The name of a server's flavor; its id where no name is known; "" where the cloud did not tell."""
     if server.flavor is None:
         return ""
-    return server.flavor.name or scene.flavors.get(server.flavor.id or "") or server.flavor.id or ""
+    id = server.flavor.id or ""
+    return server.flavor.name or scene.names.get(_beside(server, "flavor", id)) or id
 
 
 def image_name(server: Server, scene: Scene) -> str:
@@ -87,7 +89,12 @@ def image_name(server: Server, scene: Scene) -> str:
     if server.boots_from_volume:
         return "volume"
     id = server.image_id
-    return "" if id is None else scene.images.get(id) or f"{id[:4]}…{id[-4:]}"
+    return "" if id is None else scene.names.get(_beside(server, "image", id)) or f"{id[:4]}…{id[-4:]}"
+
+
+def _beside(server: Server, kind: str, id: str) -> Key:
+    """What the server's own cloud calls so: other clouds have flavors and images of the same id."""
+    return Key(server.key.endpoint, server.key.region, kind, id)
 
 
 def server_age(server: Server, scene: Scene) -> str:

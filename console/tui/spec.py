@@ -49,8 +49,7 @@ class Scene:
 
     now: dt.datetime = field(default_factory=lambda: dt.datetime.now(dt.UTC))
     glyphs: Glyphs = UNICODE
-    flavors: Mapping[str, str] = field(default_factory=dict)
-    images: Mapping[str, str] = field(default_factory=dict)
+    names: Mapping[Key, str] = field(default_factory=dict)  # of flavors and images, which servers tell only by id
     used: Mapping[str, int] = field(default_factory=dict)  # how many servers have the flavor, by name
     stale: Mapping[Place, float | None] = field(default_factory=dict)  # seconds since its rows were vouched for
     labels: Mapping[Place, str] = field(default_factory=dict)
