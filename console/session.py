@@ -20,6 +20,7 @@ from console.core.collection import Collection, Found
 from console.core.fleet import Fleet
 from console.core.health import Health
 from console.core.lane import Account, Connect
+from console.core.resizes import Resizes
 from console.core.settings import Paths, Saved, Settings, load_saved, load_settings, save
 from console.core.store import Store
 from console.core.until import Until
@@ -100,6 +101,8 @@ class Console:
         self.ipgroups = Collection(IpGroup, fleet, store, clock)
         self.schedules = Collection(Schedule, fleet, store, clock)
         self.passwords: dict[str, Secret] = {}
+        self.resizes = Resizes(clock, settings, self.history)
+        self._resizing = store.watch(Server)
         self._remembered: list[Watch[Any]] = [store.watch(Server), store.watch(Image)]
         self._tasks: list[asyncio.Task[None]] = []
         self._errands: set[asyncio.Task[Any]] = set()
@@ -267,6 +270,7 @@ class Console:
         self.fleet.start(group)
         for watch in self._remembered:
             self._tasks.append(group.create_task(self._remember(watch), name="timeline"))
+        self._tasks.append(group.create_task(self._follow_resizes(), name="resizes"))
 
     def spawn(self, work: Coroutine[Any, Any, T], name: str) -> "asyncio.Task[T]":
         """Do this beside all else, as a task of the open console, which ends with it."""
@@ -285,7 +289,7 @@ class Console:
         for errand in self._errands:
             errand.cancel()
         self.fleet.stop()
-        for watch in self._remembered:
+        for watch in (*self._remembered, self._resizing):
             watch.close()
         for task in self._tasks:
             if not self.fleet.watched.is_set():
@@ -295,6 +299,11 @@ class Console:
         """Let go of the files."""
         if "timeline" in self.__dict__:
             await self.timeline.close()
+
+    async def _follow_resizes(self) -> None:
+        """Note when resizes begin to wait for an answer, from the moment at which anybody watches."""
+        await self.fleet.watched.wait()
+        await self.resizes.follow(self._resizing)
 
     async def _remember(self, watch: Watch[Any]) -> None:
         """Put what changes into the timeline, from the moment at which anybody watches."""

@@ -87,7 +87,7 @@ class Deck:
             labels=self.labels,
             production=self.production,
             stale_row=self.stale_row,
-            resize_left=self.resize_left,
+            resize_left=self.console.resizes.left,
             readiness=self.console.readiness,
             server_name=self.server_name,
         )
@@ -108,11 +108,8 @@ class Deck:
 
     def resize_left(self, server: Server) -> float | None:
         """Seconds until the cloud keeps this resize by itself; None where it does not, or nobody knows."""
-        cloud = self.console.settings.clouds.get(server.place.cloud)
-        window = cloud.confirms_after if cloud is not None else 0.0
-        if server.status != "VERIFY_RESIZE" or not window or server.updated is None:
-            return None
-        return window - (self.now() - server.updated).total_seconds()
+        left = self.console.resizes.left(server)
+        return None if left is None else left.seconds
 
     def stale_row(self, row: Row) -> bool:
         """Whether no way to this row answers."""

@@ -63,8 +63,11 @@ def _task(server: Server, scene: Scene) -> Cell:
         return Cell(server.task_state or "", "text", right=f"{progress}%" if 0 < progress < 100 else ticks)
     if server.status in ("VERIFY_RESIZE", "VERIFY_MOVE"):
         left = scene.resize_left(server)
-        if left is not None and left > 0:
-            return Cell("auto confirm", "text", right=clock(left), right_role="warn")
+        if left is not None and left.seconds > 0:
+            words = "auto confirm" if left.exact else "auto, at most"
+            return Cell(words, "text", right=clock(left.seconds), right_role="warn")
+        if left is not None:
+            return Cell("auto confirm", "text", right="due", right_role="warn")
         return Cell("keep or revert", "text", right=age(moved) if moved is not None and moved >= 0 else "")
     if server.word and server.status == "UNKNOWN" and server.word.upper() != "UNKNOWN":
         return Cell(server.word, "stale")
@@ -139,7 +142,8 @@ def server_cells(server: Server, scene: Scene) -> Cells:
 def _server_order(server: Server, scene: Scene) -> tuple[Any, ...]:
     mood = readiness.mood(server, scene)
     calm = mood in (Mood.WELL, Mood.RESTS)
-    return (Mood.WELL if calm else mood, scene.rank(server.place), str(server.place), natural(server.name), server.id)
+    urgency = -1 if scene.resize_left(server) is not None else Mood.WELL if calm else mood
+    return (urgency, scene.rank(server.place), str(server.place), natural(server.name), server.id)
 
 
 def _server_needs(server: Server, scene: Scene) -> tuple[tuple[str, int], ...]:

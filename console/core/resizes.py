@@ -1,0 +1,90 @@
+"""The clock of a resize that a cloud keeps by itself: when it began, and how long there is to say otherwise.
+
+Some clouds wait 24 hours, and the first generation tells no times at all. So the moment is the one at which this
+console saw the resize come to rest, or an earlier one did and wrote it down. Where none did, it began before it was
+first seen, and all that is known is how much time there is at most.
+"""
+
+import datetime as dt
+from collections.abc import Awaitable, Callable, Sequence
+from typing import NamedTuple
+
+from console.core.clock import Clock
+from console.core.settings import Settings
+from console.core.timeline import Change
+from console.core.watch import Watch
+from console.model.place import Key
+from console.model.server import Server
+from console.model.status import Mood, known, mood
+
+KEPT_AFTER = {"firstgen": 86400.0, "rackspace": 86400.0}  # seconds, by dialect; Nova itself tells nobody
+LONGEST = dt.timedelta(hours=1)  # from the last sign of motion, for its end to count as seen
+VERIFY = "VERIFY_RESIZE"
+
+History = Callable[[Key], Awaitable[Sequence[Change]]]
+
+
+class Left(NamedTuple):
+    """Seconds until the cloud keeps the new flavor; at most so many, where nobody saw the clock begin."""
+
+    seconds: float
+    exact: bool = True
+
+
+class _Began(NamedTuple):
+    at: dt.datetime
+    exact: bool
+
+
+class Resizes:
+    """When the resizes began that are still to be confirmed."""
+
+    def __init__(self, clock: Clock, settings: Settings, history: History) -> None:
+        self._clock, self._settings, self._history = clock, settings, history
+        self._began: dict[Key, _Began] = {}
+
+    def window(self, server: Server) -> float:
+        """After how many seconds its cloud keeps this resize; 0 where it never does, or nobody knows."""
+        if server.status != VERIFY:
+            return 0.0
+        return self._settings.cloud(server.place.cloud).confirms_after or KEPT_AFTER.get(server.dialect, 0.0)
+
+    def left(self, server: Server) -> Left | None:
+        """The time that is left; None where no clock runs."""
+        window = self.window(server)
+        began = self._began.get(server.key) if window else None
+        if server.updated is not None and (began is None or not began.exact):
+            began = _Began(server.updated, True)
+        if not window:
+            return None
+        if began is None:
+            return Left(window, False)
+        return Left(window - (self._clock.now() - began.at).total_seconds(), began.exact)
+
+    async def follow(self, watch: Watch[Server]) -> None:
+        """Note when resizes come to rest, for as long as the watch lasts."""
+        async for batch in watch:
+            for key in batch.gone:
+                self._began.pop(key, None)
+            for row in batch.changed:
+                if row.status != VERIFY:
+                    self._began.pop(row.key, None)
+                elif row.key not in self._began and self.window(row):
+                    self._began[row.key] = await self._first_seen(row, batch.before.get(row.key))
+
+    async def _first_seen(self, row: Server, before: Server | None) -> _Began:
+        now = self._clock.now()
+        if before is not None and before.status != VERIFY:
+            return _Began(now, True)
+        return began(await self._history(row.key)) or _Began(now, False)
+
+
+def began(changes: Sequence[Change]) -> _Began | None:
+    """When the last of these changes brought a server to rest after a resize, and whether that was seen happen."""
+    moved = [change for change in changes if "status" in change.fields]
+    if not moved or known(moved[-1].fields["status"][1]) != VERIFY:
+        return None
+    last, before = moved[-1], moved[-2] if len(moved) > 1 else None
+    was = last.fields["status"][0]
+    seen = was is not None and mood(known(was)) is Mood.MOVING
+    return _Began(last.at, seen and before is not None and last.at - before.at <= LONGEST)
