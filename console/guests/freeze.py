@@ -218,15 +218,20 @@ class Quiet:
     prefix: str = ""
     _lock: asyncssh.SSHClientProcess[str] | None = field(default=None, repr=False)
 
+    async def enter(self) -> None:
+        """Find out who we are there, and so how to become root."""
+        me = (await self._said("id -u", "login")).output.strip()
+        if not me.isdigit():
+            raise ProbeFailed(f"The guest's shell answers {clean(me)[:60]!r}, not who we are.", rung="freeze")
+        self.prefix = "" if me == "0" else "sudo -n "
+
     async def look(self) -> None:
         """Whether it can be done at all; raises `ProbeFailed` and changes nothing."""
-        me = (await self._said("id -u; pwd; cat /proc/self/mountinfo", "look")).output.splitlines()
-        if len(me) < 3 or not me[0].isdigit():
-            raise ProbeFailed(f"The guest's shell answers {clean(' '.join(me[:1]))!r}, not who we are.", rung="freeze")
-        self.prefix = "" if me[0] == "0" else "sudo -n "
-        table = mount_table("\n".join(me[2:]))
+        await self.enter()
+        home, _, lines = (await self._said("pwd; cat /proc/self/mountinfo", "look")).output.partition("\n")
+        table = mount_table(lines)
         for mount in self.wanted.mounts:
-            if reason := against(table, mount, ("/", "/bin/sh", "/usr/bin", me[1])):
+            if reason := against(table, mount, ("/", "/bin/sh", "/usr/bin", home)):
                 raise ProbeFailed(f"{reason[0].upper()}{reason[1:]}: it cannot be frozen.", rung="freeze")
         needs = ["setsid", *(["fsfreeze"] if self.wanted.mounts else [])]
         needs += ["mysql"] if "mysql" in self.wanted.databases else []
