@@ -22,9 +22,9 @@ OPTIONS = [word for name, value in SMALL.items() for word in (f"--{name}", str(v
 
 
 @contextmanager
-def serving(tmp_path: Path) -> Iterator[tuple["subprocess.Popen[str]", Path]]:
+def serving(tmp_path: Path, *more: str) -> Iterator[tuple["subprocess.Popen[str]", Path]]:
     """The command `demo --serve` in another process, and the path that it prints."""
-    command = [sys.executable, "-m", "console.cli.main", "demo", "--serve", *OPTIONS]
+    command = [sys.executable, "-m", "console.cli.main", "demo", "--serve", *OPTIONS, *more]
     process = subprocess.Popen(
         command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={"TMPDIR": str(tmp_path)}
     )
@@ -61,6 +61,17 @@ def test_it_serves_until_interrupted_and_leaves_nothing(tmp_path: Path, number: 
         assert process.wait(20) == 130
     assert not answers(url)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_old_clouds_are_served_for_those_who_ask(tmp_path: Path) -> None:
+    with serving(tmp_path, "--firstgen", "--rackspace") as (_, path):
+        entries = yaml.safe_load(path.read_text())["clouds"]
+        assert list(entries) == ["nimbus", "nimbus-admin", "legacy", "rackspace"]
+        assert (entries["legacy"]["auth_type"], entries["rackspace"]["auth_type"]) == (
+            "firstgen_apikey",
+            "rackspace_apikey",
+        )
+        assert answers(entries["rackspace"]["auth"]["auth_url"])
 
 
 def test_beside_something_else_it_ends_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -88,7 +88,7 @@ class NovadeckCloud:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Make the marker known by which a test sizes its cloud."""
-    text = "novadeck(servers=, clouds=, regions=, guests=, speed=, seed=): the embedded cloud of this test"
+    text = "novadeck(servers=, clouds=, regions=, guests=, speed=, seed=, firstgen=, rackspace=): this test's own cloud"
     config.addinivalue_line("markers", text)
 
 
