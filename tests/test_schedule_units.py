@@ -55,12 +55,12 @@ def test_systemd_elapses_when_we_do(cron: str) -> None:
 
 
 def test_odd_words_are_quoted() -> None:
-    plan = msgspec.structs.replace(planned(), name="web\x1b[2J 100%", zone="Europe/Berlin", spread=600, catch_up=False)
+    plan = msgspec.structs.replace(planned(), name="web\x1b[2J 100%", zone="Europe/Berlin", catch_up=False)
     command = ["/opt/my deck/bin/python", "-m", "console", "50%", "$HOME", 'a"b']
     text = systemd(plan, command)
     assert 'ExecStart="/opt/my deck/bin/python" -m console "50%%" "$$HOME" "a\\"b"' in text
     assert "100%% by" in text and "\x1b" not in text
-    assert "RandomizedDelaySec=600" in text and "Persistent=false" in text
+    assert "Persistent=false" in text
     lines = crontab(plan, command).splitlines()
     assert lines[1:] == ["CRON_TZ=Europe/Berlin", "0 3 * * * '/opt/my deck/bin/python' -m console 50\\% '$HOME' 'a\"b'"]
     assert "knows no CRON_TZ" in lines[0] and "\x1b" not in lines[0]

@@ -1,7 +1,8 @@
 """The keeper without a terminal: goes on with operations whose window was closed, alone or as a service.
 
 One of them is enough for a state folder, and the journal's lease sees to that. It opens the clouds of the operations
-that are open, and no others; what an operation asks it leaves to whoever looks: `novadeck ops list`.
+that are open and, where it is to stay, of the images that are planned, and no others; what an operation asks it leaves
+to whoever looks: `novadeck ops list`.
 """
 
 import asyncio
@@ -10,6 +11,7 @@ import signal
 import subprocess
 import sys
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
 from console.cli import reach
@@ -17,8 +19,10 @@ from console.cli.main import Exit
 from console.cli.parse import Given
 from console.cli.voice import say
 from console.core.settings import Paths
+from console.errors import ConfigError
 from console.runbooks.journal import Journal
 from console.runbooks.lease import BEAT, Holder, Lapse, read_holder, this_process
+from console.runbooks.schedule_book import book_in
 
 KEEPER = "keeper"  # the lease of the one headless keeper
 TURN = 1.0
@@ -57,7 +61,7 @@ async def _keep(given: Given) -> int:
     loop.add_signal_handler(signal.SIGHUP, lambda: None)  # it has no terminal to lose
     beating = asyncio.create_task(_beat(journal, me), name="beat")
     try:
-        while not ending.is_set() and (_clouds(journal) or not given.get("until_done")):
+        while not ending.is_set() and (_clouds(journal, given) or not given.get("until_done")):
             await _turn(given, journal, ending)
     finally:
         beating.cancel()
@@ -85,14 +89,29 @@ async def _beat(journal: Journal, me: Holder) -> None:
         await asyncio.to_thread(journal.beat, me)
 
 
-def _clouds(journal: Journal) -> list[str]:
-    """The clouds of the operations that are open."""
-    return list(dict.fromkeys(run.cloud for run in journal.runs()))
+def _clouds(journal: Journal, given: Given) -> list[str]:
+    """The clouds of the operations that are open, and of the plans where we stay to keep them."""
+    planned = [] if given.get("until_done") else _planned()
+    return list(dict.fromkeys([run.cloud for run in journal.runs()] + planned))
+
+
+def _planned() -> list[str]:
+    try:
+        return [plan.cloud for plan in book_in(Paths().state).read().values() if not plan.paused]
+    except ConfigError as error:
+        _say_once(str(error))
+        return []
+
+
+@cache
+def _say_once(text: str) -> None:
+    """What is asked for every second is said the first time."""
+    say(text)
 
 
 async def _turn(given: Given, journal: Journal, ending: asyncio.Event) -> None:
     """Keep on the clouds that are wanted now, until others are wanted, or none."""
-    clouds = _clouds(journal)
+    clouds = _clouds(journal, given)
     if not clouds:
         with suppress(TimeoutError):
             await asyncio.wait_for(ending.wait(), TURN)
@@ -100,10 +119,13 @@ async def _turn(given: Given, journal: Journal, ending: asyncio.Event) -> None:
     given.options["os_cloud"] = clouds
     async with reach.reach(given) as ops:
         assert ops.keeper is not None  # asking for it starts it
+        scheduler = None if given.get("until_done") else ops.scheduler
         while not ending.is_set():
             with suppress(TimeoutError):
                 await asyncio.wait_for(ending.wait(), TURN)
-            wanted = _clouds(journal)
+            if scheduler is not None and scheduler.problem:
+                _say_once(scheduler.problem)
+            wanted = _clouds(journal, given)
             if set(wanted) - set(clouds) or not wanted:
                 return
 

@@ -5,6 +5,7 @@ a keeper: a timer for systemd, or a line for cron.
 """
 
 import datetime as dt
+import os
 import sys
 from collections.abc import Sequence
 
@@ -21,6 +22,9 @@ from console.core.settings import Paths
 from console.errors import ActionRefused, ConfigError
 from console.runbooks.schedule_book import PlanBook, Planned, book_in
 from console.text import clean
+
+# Neither systemd nor cron hands on where this shell keeps its files.
+FOLDERS = ("OS_CLIENT_CONFIG_FILE", "XDG_CONFIG_HOME", "XDG_STATE_HOME")
 
 
 def book() -> PlanBook:
@@ -111,8 +115,9 @@ def lines(given: Given) -> int:
     from console.runbooks.schedule_units import crontab, systemd
 
     plan = _one(given.names[0])
-    start = [sys.executable, "-m", "console.cli.main", "--os-cloud", plan.cloud]
-    command = [*start, "schedule", "run", plan.id, "--due"]
+    there = [f"{name}={os.environ[name]}" for name in FOLDERS if os.environ.get(name)]
+    start = [*(["/usr/bin/env", *there] if there else []), sys.executable, "-m", "console.cli.main"]
+    command = [*start, "--os-cloud", plan.cloud, "schedule", "run", plan.id, "--due"]
     if given.get("for", "systemd") == "cron":
         print(crontab(plan, command), end="")
     else:

@@ -1,7 +1,7 @@
 """A plan for a host on which no keeper runs: the same rhythm as a systemd timer, or as a line for cron.
 
-Both call `novadeck schedule run ID --due`, which makes what is due and not made yet, so that a keeper beside them does
-no harm. What one of them cannot say is refused, rather than said nearly.
+Both call `novadeck schedule run ID --due`, which makes what is due and not made yet and waits for its server's turn, so
+that a keeper beside them does no harm. What one of them cannot say is refused, rather than said nearly.
 """
 
 import re
@@ -79,11 +79,10 @@ def systemd(plan: Planned, command: Sequence[str]) -> str:
     name = f"novadeck-{plan.id}"
     what = f"images of {clean(plan.name)} by novadeck's plan {plan.id}".replace("%", "%%")
     when = "".join(f"OnCalendar={line}\n" for line in calendar(plan))
-    spread = f"RandomizedDelaySec={plan.spread}\nFixedRandomDelay=true\n" if plan.spread else ""
     again = "true" if plan.catch_up else "false"
     return (
         f"# {name}.timer\n[Unit]\nDescription={what}\n\n"
-        f"[Timer]\n{when}{spread}Persistent={again}\n\n[Install]\nWantedBy=timers.target\n\n"
+        f"[Timer]\n{when}Persistent={again}\n\n[Install]\nWantedBy=timers.target\n\n"
         f"# {name}.service\n[Unit]\nDescription={what}\n\n"
         f"[Service]\nType=oneshot\nExecStart={' '.join(map(_word, command))}\n"
     )

@@ -173,8 +173,9 @@ async def note(run: Run) -> Facts:
     told = {"novadeck_grade": run.facts.get("grade", CRASH)} | ({} if ms is None else {"novadeck_frozen_ms": str(ms)})
     if "image.set" in run.dialect.verbs:
         await run.perform("image.set", image, property=told)
-    run.tell(f"{image.name} is {told['novadeck_grade']}" + (f", held for {ms} ms" if ms is not None else ""))
-    return {"image_name": image.name}
+    text = f"{image.name} is {told['novadeck_grade']}" + (f", its guest stood still for {ms} ms" if ms else "")
+    why = run.facts.get("loose") or run.facts.get("note")
+    return {"image_name": image.name, "end": f"{text}: {why}" if why else text}
 
 
 def rotates(run: Run, row: Server) -> bool:
