@@ -2,11 +2,12 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 bin := .venv/bin
 
-.PHONY: help demo test test-clients test-openstack clients bench screenshots clean
+.PHONY: help demo test chaos test-clients test-openstack clients bench screenshots clean
 
 help:
 	@echo "make demo             open the console on the embedded cloud (ARGS='--servers 500' ...)"
 	@echo "make test             style, types and tests"
+	@echo "make chaos            kill consoles 300 times in the middle of operations, and judge the world (half an hour)"
 	@echo "make test-openstack   the flow tests on a real OpenStack, brought up for it (KEEP=1: left up)"
 	@echo "make test-clients     openstackclient, openstacksdk, libcloud and tempest on the embedded cloud"
 	@echo "make bench            what it costs, beside its peers (takes minutes)"
@@ -21,6 +22,9 @@ test: .venv/.installed-test
 	$(bin)/ruff format --check .
 	$(bin)/mypy
 	$(bin)/pytest $(ARGS)
+
+chaos: .venv/.installed-test
+	cd tests && ../$(bin)/python chaos.py --kills 300 $(ARGS)
 
 test-openstack: .venv/.installed-test
 	@KEEP='$(KEEP)' tests/openstack/run.sh $(bin)/pytest tests/openstack -k 'not embedded' $(ARGS)  # that half is in make test
