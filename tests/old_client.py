@@ -82,10 +82,10 @@ async def to_midnight(estate: Estate) -> datetime:
 
 
 @asynccontextmanager
-async def firstgen(limited: bool = False) -> AsyncIterator[tuple[Estate, Old]]:
+async def firstgen(limited: bool = False, guests: int = 0) -> AsyncIterator[tuple[Estate, Old]]:
     """The first generation alone, with the old login; its clock stands, its rates are high unless they are tested."""
     async with (
-        Estate(clouds=0, guests=0, speed=0, firstgen=True, token_seconds=LONG) as estate,
+        Estate(clouds=0, guests=guests, speed=0, firstgen=True, token_seconds=LONG) as estate,
         aiohttp.ClientSession() as session,
     ):
         if not limited:

@@ -100,6 +100,9 @@ class Cloud:
         """What fills a region of this cloud; `number` sets it apart from the estate's other regions."""
         return Seed(place, place.machine, number, self.admin_project, self.user, self.project)
 
+    def first_guests(self, public_key: str) -> None:
+        """The guests that it begins with, beside those of its regions; they let this key in."""
+
     def _projects(self) -> tuple[Project, Project]:
         return self.identity.add_project("admin", "Administration"), self.identity.add_project("demo", "The fleet")
 

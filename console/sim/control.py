@@ -111,6 +111,8 @@ class Control:
 
     def from_inside(self, server: Server, again: bool) -> None:
         """A guest went down (or reboots) by itself."""
+        if self.account.from_inside(server, again):
+            return
         _, place = self.server(server.id)
         if again:
             place.guests.boot(server)

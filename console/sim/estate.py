@@ -93,6 +93,8 @@ class Estate:
                 seed.offer(cloud.by_port, public)
                 seed.populate(number, len(places), self.size)
         self._first_guests()
+        for cloud in self.clouds.values():
+            cloud.first_guests(public)
 
     def _first_guests(self) -> None:
         fleet = [s for _, place in self.places for s in list(place.nova.servers.values())[:20]]

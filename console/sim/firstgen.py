@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from console.sim.clock import Clock
+from console.sim.cloud import Ground
 from console.sim.firstgen_api import FirstGen
 from console.sim.firstgen_backup import Backups
+from console.sim.firstgen_guests import OldGuests
+from console.sim.firstgen_lives import Lives
 from console.sim.firstgen_rest import Offers, Schedules, Sharing
 from console.sim.firstgen_seed import fill
 from console.sim.firstgen_servers import OldServers
 from console.sim.firstgen_store import OldCloud
 from console.sim.identity import Identity
 from console.sim.records import Ids
-from console.sim.trouble import Trouble
 
 
-def firstgen_service(clock: Clock, ids: Ids, account: str, identity: Identity, trouble: Trouble) -> FirstGen:
+def firstgen_service(ground: Ground, ids: Ids, account: str, identity: Identity) -> FirstGen:
     """A v1.0 service with all its routes and the demo's servers."""
-    cloud = FirstGen(OldCloud(clock, ids, account), clock, identity, trouble)
+    store = OldCloud(ground.clock, ids, account)
+    lives = Lives(store, OldGuests(ground.guests, store))
+    cloud = FirstGen(lives, ground.clock, identity, ground.trouble)
     backups = Backups(cloud.lives)
     OldServers(cloud)
     Offers(cloud)

@@ -19,7 +19,6 @@ from console.sim import firstgen_xml as xml
 from console.sim.call import Call, Fault, nothing, reply
 from console.sim.clock import Clock
 from console.sim.firstgen_lives import Lives
-from console.sim.firstgen_store import OldCloud
 from console.sim.firstgen_views import OldViews
 from console.sim.identity import Identity
 from console.sim.rates import Rate, Rates
@@ -63,10 +62,10 @@ class FirstGen(Service):
 
     kind = "firstgen"
 
-    def __init__(self, store: OldCloud, clock: Clock, identity: Identity, trouble: Trouble) -> None:
+    def __init__(self, lives: Lives, clock: Clock, identity: Identity, trouble: Trouble) -> None:
         super().__init__(clock, identity, trouble)
-        self.store = store
-        self.lives = Lives(store)
+        self.store = store = lives.store
+        self.lives = lives
         self.views = OldViews(store, self.lives)
         self.rates = Rates(clock, [Rate(*row) for row in DEFAULT_RATES])
         self.cache_seconds = 0.0

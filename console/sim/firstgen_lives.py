@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from console.sim.firstgen_guests import OldGuests
 from console.sim.firstgen_store import OldCloud, OldImage, OldServer
 
 DAY = 86_400.0
@@ -19,26 +20,27 @@ Effect = Callable[["Lives", OldServer, Given], None]
 
 @dataclass(frozen=True, slots=True)
 class OldLife:
-    """Each status with how long it lasts, the status at the end, and what is done there."""
+    """Each status with how long it lasts, the status at the end, what is done there, and what the guest notices."""
 
     steps: tuple[tuple[str, float], ...]
     end: str = "ACTIVE"
     then: str = ""
+    guest: str = ""  # "boots": off, and on again at the end; "new": another disk
 
 
 LIVES = {
-    "build": OldLife((("BUILD", 3.0),), then="built"),
-    "rebuild": OldLife((("REBUILD", 3.0),), then="rebuilt"),
-    "reboot_soft": OldLife((("REBOOT", 1.5),)),
-    "reboot_hard": OldLife((("HARD_REBOOT", 2.0),)),
+    "build": OldLife((("BUILD", 3.0),), then="built", guest="new"),
+    "rebuild": OldLife((("REBUILD", 3.0),), then="rebuilt", guest="new"),
+    "reboot_soft": OldLife((("REBOOT", 1.5),), guest="boots"),
+    "reboot_hard": OldLife((("HARD_REBOOT", 2.0),), guest="boots"),
     "password": OldLife((("PASSWORD", 1.0),), then="password"),
     "resize": OldLife(
-        (("QUEUE_RESIZE", 0.6), ("PREP_RESIZE", 0.6), ("RESIZE", 2.0)), end="VERIFY_RESIZE", then="resized"
+        (("QUEUE_RESIZE", 0.6), ("PREP_RESIZE", 0.6), ("RESIZE", 2.0)), "VERIFY_RESIZE", "resized", "boots"
     ),
     "resize_failed": OldLife((("QUEUE_RESIZE", 0.6),)),
     "confirm": OldLife((), then="confirmed"),
-    "revert": OldLife((), then="reverted"),
-    "share_ip": OldLife((("SHARE_IP", 1.5),), then="shared"),
+    "revert": OldLife((), then="reverted", guest="boots"),
+    "share_ip": OldLife((("SHARE_IP", 1.5),), then="shared", guest="boots"),
     "share_ip_no_config": OldLife((("SHARE_IP_NO_CONFIG", 0.8),), then="shared"),
     "delete_ip": OldLife((("DELETE_IP", 0.8),), then="unshared"),
     "move": OldLife((("QUEUE_MOVE", 0.6), ("PREP_MOVE", 0.6), ("MOVE", 1.5)), end="VERIFY_MOVE"),
@@ -53,14 +55,17 @@ COUNTED = {"BUILD", "REBUILD", "QUEUE_RESIZE", "PREP_RESIZE", "RESIZE", "MOVE", 
 class Lives:
     """Runs the lives of one account's servers and images."""
 
-    def __init__(self, store: OldCloud) -> None:
+    def __init__(self, store: OldCloud, guests: OldGuests) -> None:
         self.store = store
+        self.guests = guests
         self.clock = store.clock
 
     def run(self, server: OldServer, name: str, **given: Any) -> None:
         """Begin a life; its first status is there when this returns."""
         server.motion += 1
         life = LIVES[name]
+        if life.guest:
+            self.guests.off(server)
         server.began = self.clock.time()
         server.ends = server.began + sum(wait for _, wait in life.steps) / (self.clock.speed or 1.0)
         self._take(server, life, 0, given, server.motion)
@@ -72,10 +77,19 @@ class Lives:
             self.become(server, life.end)
             if life.then:
                 EFFECTS[life.then](self, server, given)
+            self._wake(server, life)
             return
         status, wait = life.steps[index]
         self.become(server, status)
         self.clock.after(wait, lambda: self._take(server, life, index + 1, given, motion))
+
+    def _wake(self, server: OldServer, life: OldLife) -> None:
+        if server.status == "ERROR" or not life.guest:
+            return
+        if life.guest == "new":
+            self.guests.create(server)
+        else:
+            self.guests.boot(server)
 
     def become(self, server: OldServer, status: str) -> None:
         """Show this status from now on."""
@@ -101,6 +115,7 @@ class Lives:
         """The server is gone at once, and every image that was made from it."""
         server.motion += 1
         self.become(server, "DELETED")
+        self.guests.forget(server)
         server.deleted, server.group_id, server.schedule.enabled = True, None, False
         for image in [i for i in self.store.images.values() if i.server_id == server.id]:
             del self.store.images[image.id]
@@ -145,6 +160,7 @@ def _rebuilt(lives: Lives, server: OldServer, given: Given) -> None:
 
 def _password(lives: Lives, server: OldServer, given: Given) -> None:
     server.admin_pass = given["password"]
+    lives.guests.learn(server)
 
 
 def _resized(lives: Lives, server: OldServer, given: Given) -> None:

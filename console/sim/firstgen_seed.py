@@ -26,6 +26,7 @@ FLEET = (
     ("svn", 2, 8, "RESCUE", 3300),
 )
 RESIZED_AGO = 20 * HOUR
+FIRST_GUEST = "ftp"
 
 
 def name_of(ram: int) -> str:

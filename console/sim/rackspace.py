@@ -10,6 +10,8 @@ from typing import Any
 from console.sim.cloud import Cloud, Ground, Place
 from console.sim.firstgen import firstgen_service
 from console.sim.firstgen_api import FirstGen
+from console.sim.firstgen_guests import KEYS
+from console.sim.firstgen_seed import FIRST_GUEST
 from console.sim.identity import Project, User
 from console.sim.rackspace_identity import RackspaceIdentity
 from console.sim.rackspace_region import RackspacePlace, RackspaceSeed
@@ -37,7 +39,7 @@ class RackspaceCloud(Cloud):
         super().__init__(ground, self.called, list(REGIONS) if next_one else [], by_port=True)
         self.first: FirstGen | None = None
         if firstgen:
-            self.first = firstgen_service(ground.clock, self.ids, ACCOUNT, self.identity, ground.trouble)
+            self.first = firstgen_service(ground, self.ids, ACCOUNT, self.identity)
             self.first.cloud = self.name
 
     def _identity_service(self, ground: Ground) -> Service:
@@ -50,6 +52,14 @@ class RackspaceCloud(Cloud):
     def seed(self, place: Place, number: int) -> Seed:
         """What fills a region of the next generation."""
         return RackspaceSeed(place, place.machine, number, self.admin_project, self.user, self.project)
+
+    def first_guests(self, public_key: str) -> None:
+        """Every old server knows the key; one of them has a guest."""
+        if self.first is None:
+            return
+        for server in self.first.store.alive():
+            server.files[KEYS] = public_key.encode()
+        self.first.lives.guests.create(next(s for s in self.first.store.alive() if s.name == FIRST_GUEST))
 
     def _projects(self) -> tuple[Project, Project]:
         project = Project(ACCOUNT, ACCOUNT)

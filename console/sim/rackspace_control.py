@@ -10,6 +10,7 @@ from console.sim.firstgen_api import FirstGen
 from console.sim.firstgen_store import OldServer
 from console.sim.rackspace import RackspaceCloud
 from console.sim.rackspace_api import RackspaceNova
+from console.sim.records import Server
 
 Act = Callable[[list[str], dict[str, Any]], Awaitable[Any]]
 
@@ -57,6 +58,12 @@ class AccountControl:
             server.motion += 1
             self.first.lives.become(server, status)
         return server
+
+    def from_inside(self, body: Server, again: bool) -> bool:
+        """A guest of the first generation went down or reboots by itself; False where it is none of these."""
+        account = self.clouds.get(RackspaceCloud.called)
+        first = account.first if isinstance(account, RackspaceCloud) else None
+        return first is not None and first.lives.guests.from_inside(body, again)
 
     # Over HTTP
 
