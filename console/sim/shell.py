@@ -134,7 +134,7 @@ def _one(seat: Seat, words: list[str]) -> Said:
 
 
 # What belongs to the shell itself, and changes nothing here.
-_WORDS = ("{", "}", "trap", "exec", "export", "wait")
+_WORDS = ("trap", "exec", "export", "wait")
 _KNOWN = ("setsid", "fsfreeze", "sync", "sleep", "cloud-init", "systemctl")
 
 
@@ -225,7 +225,7 @@ def _all(seat: Seat, commands: list[tuple[str, list[str]]]) -> Said:
     out = err = power = ""
     code = 0
     for joint, words in commands:
-        if (joint == "&&" and code != 0) or (joint == "||" and code == 0):
+        if words in (["{"], ["}"]) or (joint == "&&" and code != 0) or (joint == "||" and code == 0):
             continue
         inner = words[:2] in (["sh", "-c"], ["bash", "-c"]) and bool(words[2:])
         said = run(seat, words[2]) if inner else _one(seat, words)
