@@ -1,6 +1,6 @@
-"""Drivers that nobody here wrote, for the first generation and for Rackspace's next one, through a server's whole life.
+"""Clients that nobody here wrote, for the first generation and for Rackspace's next one, through a server's whole life.
 
-The scripts run in libcloud's own interpreter and assert as they go; of the drivers' options only ex_force_* are set.
+The scripts run in the clients' own interpreter and assert as they go; of libcloud's options only ex_force_* are set.
 """
 
 import json
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-FLOWS = {"libcloud_firstgen_flow.py": 20, "libcloud_rackspace_flow.py": 20}
+FLOWS = {"libcloud_firstgen_flow.py": 20, "libcloud_rackspace_flow.py": 20, "sdk_rackspace_flow.py": 7}
 
 
 @pytest.mark.parametrize("flow", FLOWS)
