@@ -1,28 +1,45 @@
-"""Take the README's pictures: SVG files of the real app over the seeded embedded cloud, into this folder.
+"""Take the README's pictures: SVG and PNG files of the real app over the seeded embedded cloud, into this folder.
 
-    python screenshots/take.py [NAME...]
+    python screenshots/take.py [NAME...]            take these, or all
+    python screenshots/take.py --check [NAME...]    fail where one tells other words than the screen does now
 
-The app runs without a terminal, in the size that each picture names; keys are pressed as a user would press them.
+The app runs without a terminal, in the size, the colours and the glyphs of the terminal that each picture names; keys
+are pressed as a user would press them. Clouds stand still, unless a picture needs them to move, so that two runs differ
+in ages alone. A PNG is made where `rsvg-convert` is installed, smaller with ImageMagick.
 """
 
 import asyncio
+import html
 import os
 import re
+import shutil
+import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from rich.cells import cell_len
+
 import console
+from console.core.recording import record
 from console.core.settings import CloudSettings, Paths, Settings, SshSettings
+from console.replay import Replay
 from console.sim.estate import Estate
 from console.tui.app import NovadeckApp
-from console.tui.theme import ASCII, UNICODE, load_theme
+from console.tui.theme import ASCII, UNICODE, choose_theme, depth, theme_files, wants_ascii
 
 HERE = Path(__file__).parent
 CELL = 12.2  # the width of a cell in the SVG
+ZOOM = "0.6"  # of the PNG
+STILL, ALIVE = 0.0001, 1.0  # how fast the clouds live
+FULL = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8"}
+FEWER = {"TERM": "tmux-256color", "LANG": "C.UTF-8"}
+NO_COLOR = {**FULL, "NO_COLOR": "1"}
+LINUX = {"TERM": "linux", "LANG": "C.UTF-8"}
+VT100 = {"TERM": "vt100", "LANG": "C"}
 
 
 class Picture(NamedTuple):
@@ -30,54 +47,117 @@ class Picture(NamedTuple):
 
     width: int
     height: int
-    theme: str
+    theme: str = "nocturne"
     keys: Sequence[str | float] = ()
-    ascii: bool = False
+    terminal: Mapping[str, str] = FULL
+    speed: float = STILL
+    over: str = "clouds"  # clouds, nothing (no cloud is known), silence (none answers), loss (they fall silent), tape
 
 
+DOWN = ("j", "j")
 ON_WEB_1 = ("slash", *"name:^web-1", "enter")
 PICTURES = {
-    "servers-dark": Picture(160, 50, "nocturne", ("j", "j")),
-    "servers-light": Picture(160, 50, "vellum", ("j", "j")),
-    "servers-80x24": Picture(80, 24, "nocturne", ("j", "j", "f")),
-    "servers-mono-ascii": Picture(80, 24, "mono", ("j", "j"), True),
-    "servers-high-contrast": Picture(120, 36, "contrast", ("j", "j")),
-    "detail-dark": Picture(160, 42, "nocturne", (*ON_WEB_1, "t", 4.0, "enter", 1.5)),
-    "detail-light": Picture(160, 42, "vellum", (*ON_WEB_1, "t", 4.0, "enter", 1.5)),
-    "resize": Picture(160, 50, "nocturne", (*ON_WEB_1, "f", 1.0)),
-    "delete": Picture(160, 50, "nocturne", (*ON_WEB_1, "D")),
-    "operations": Picture(160, 50, "nocturne", (*ON_WEB_1, "f", 1.0, "enter", 0.5, "escape", 1.5)),
-    "palette": Picture(120, 36, "nocturne", ("colon", *"re")),
-    "help": Picture(120, 40, "nocturne", ("question_mark",)),
+    "servers-dark": Picture(160, 50, keys=DOWN),
+    "servers-light": Picture(160, 50, "vellum", DOWN),
+    "servers-80x24": Picture(80, 24, keys=(*DOWN, "f", 0.5)),
+    "servers-80x24-light": Picture(80, 24, "vellum", DOWN),
+    "servers-120x40": Picture(120, 40, keys=DOWN),
+    "servers-120x40-light": Picture(120, 40, "vellum", DOWN),
+    "servers-200x60": Picture(200, 60, keys=DOWN),
+    "servers-200x60-light": Picture(200, 60, "vellum", DOWN),
+    "servers-linux": Picture(80, 24, keys=DOWN, terminal=LINUX),
+    "servers-vt100": Picture(80, 24, keys=DOWN, terminal=VT100),
+    "servers-no-color": Picture(120, 40, keys=DOWN, terminal=NO_COLOR),
+    "servers-256-colours": Picture(120, 40, keys=DOWN, terminal=FEWER),
+    "detail-dark": Picture(160, 42, keys=(*ON_WEB_1, "t", 4.0, "enter", 1.5), speed=ALIVE),
+    "detail-light": Picture(160, 42, "vellum", (*ON_WEB_1, "t", 4.0, "enter", 1.5), speed=ALIVE),
+    "history": Picture(120, 36, keys=(*ON_WEB_1, "h", 1.5)),
+    "log-80x24": Picture(80, 24, keys=(*ON_WEB_1, "l", 1.5)),
+    "resize": Picture(160, 50, keys=(*ON_WEB_1, "f", 1.0)),
+    "delete": Picture(160, 50, keys=(*ON_WEB_1, "D", 0.5)),
+    "delete-80x24": Picture(80, 24, keys=(*ON_WEB_1, "D", 0.5)),
+    "operations": Picture(160, 50, keys=(*ON_WEB_1, "f", 1.0, "enter", 0.5, "escape", 1.5), speed=ALIVE),
+    "palette": Picture(120, 36, keys=("colon", *"re")),
+    "help": Picture(120, 40, keys=("question_mark",)),
+    "themes": Picture(120, 36, "moss", ("T",)),
+    "wide": Picture(200, 40, keys=("Z", "w")),
+    "marks": Picture(120, 36, keys=("slash", *"status:active", "enter", "*")),
+    "filtered-to-nothing": Picture(80, 24, keys=("slash", *"web!web", "enter")),
+    "first-run": Picture(100, 30, over="nothing"),
+    "loading": Picture(100, 30, over="silence"),
+    "disconnected": Picture(120, 36, keys=("ctrl+r", 3.0), over="loss"),
+    "replay": Picture(120, 36, keys=("a", 0.5, "greater_than_sign", "p", 1.5, "b", 0.5), speed=ALIVE, over="tape"),
+    "too-small": Picture(58, 14),
+}
+PICTURES |= {
+    f"theme-{name}": Picture(120, 30, name, DOWN)
+    for name in sorted(theme_files())
+    if name not in ("nocturne", "vellum", "mono", "ansi16")
 }
 
 
-async def take(name: str, picture: Picture, folder: Path) -> None:
-    """Take one picture."""
-    async with Estate(servers=28, clouds=2, regions=3, guests=4, speed=1.0, seed=1) as estate:
-        os.environ["OS_CLIENT_CONFIG_FILE"] = str(estate.write_clouds_yaml(folder))
-        names = list(estate.clouds)
+async def take(picture: Picture, folder: Path) -> str:
+    """Take one picture; gives its SVG."""
+    async with Estate(servers=28, clouds=2, regions=3, guests=4, speed=picture.speed, seed=1) as estate:
+        yaml = estate.write_clouds_yaml(folder)
+        os.environ["OS_CLIENT_CONFIG_FILE"] = str(yaml)
+        if picture.over == "nothing":  # and no folder of whoever takes the picture is in it
+            del os.environ["OS_CLIENT_CONFIG_FILE"]
+            os.environ["HOME"] = "/home/you"
+            os.chdir("/")
+        names = [] if picture.over == "nothing" else list(estate.clouds)
+        if picture.over == "silence":
+            estate.control.cause("hang", service="compute")
         ssh = SshSettings(key=str(folder / "id_demo"))
         clouds = {cloud: CloudSettings(production=cloud == names[0], ssh=ssh) for cloud in names}
-        opened: list[console.Console] = []
+        settings, paths = Settings(clouds=clouds), Paths(folder / "config", folder / "state", folder / "run")
+        if picture.over == "tape":
+            await make_tape(names, settings, paths, folder / "tape.gz")
+        return await shot(picture, names, settings, paths, estate, folder / "tape.gz")
 
-        @asynccontextmanager
-        async def open_console() -> AsyncIterator[console.Console]:
-            paths = Paths(folder / "config", folder / "state", folder / "run")
-            async with console.open(names, settings=Settings(clouds=clouds), paths=paths) as one:
-                opened.append(one)
-                yield one
 
-        app = NovadeckApp(open_console, load_theme(picture.theme), ASCII if picture.ascii else UNICODE)
-        async with app.run_test(size=(picture.width, picture.height)) as pilot:
-            await loaded(app, pilot)
-            for key in picture.keys:
-                await (pilot.pause(key) if isinstance(key, float) else pilot.press(key))
-            await pilot.pause(0.3)
-            app.main.tick()
-            await pilot.pause(0.2)
-            (HERE / f"{name}.svg").write_text(tidy(app.export_screenshot(title="novadeck")), encoding="utf-8")
-            app.leave()
+async def make_tape(names: Sequence[str], settings: Settings, paths: Paths, path: Path) -> None:
+    """A recording in which a server is renamed, switched off and built anew."""
+    async with console.open(names, settings=settings, paths=paths) as ops:
+        tape = asyncio.create_task(record(ops, path))
+        await asyncio.sleep(2.0)
+        server = await ops.servers.find("web-1")
+        await ops.perform("server.set", server, name="web-1-old")
+        await ops.perform("server.stop", server, wait=True, timeout=60)
+        await asyncio.sleep(1.0)
+        tape.cancel()
+        await asyncio.gather(tape, return_exceptions=True)
+
+
+async def shot(
+    picture: Picture, names: Sequence[str], settings: Settings, paths: Paths, estate: Estate, tape: Path
+) -> str:
+    """Run the app, press the keys, and export what it shows."""
+
+    @asynccontextmanager
+    async def open_console() -> AsyncIterator[console.Console]:
+        if picture.over == "tape":
+            yield Replay(tape, settings, paths)
+            return
+        async with console.open(names or None, settings=settings, paths=paths) as one:
+            yield one
+
+    theme = choose_theme(picture.theme, environment=picture.terminal)
+    glyphs = ASCII if wants_ascii(picture.terminal) else UNICODE
+    app = NovadeckApp(open_console, theme, glyphs, opening=names, colours=depth(picture.terminal))
+    async with app.run_test(size=(picture.width, picture.height)) as pilot:
+        await (loaded(app, pilot) if picture.over in ("clouds", "loss", "tape") else pilot.pause(1.5))
+        if picture.over == "loss":
+            for _, place in estate.places:
+                estate.control.dead(place.name)
+        for key in picture.keys:
+            await (pilot.pause(key) if isinstance(key, float) else pilot.press(key))
+        await pilot.pause(0.3)
+        app.main.tick()
+        await pilot.pause(0.2)
+        found = tidy(app.export_screenshot(title="novadeck"))
+        app.leave()
+    return found
 
 
 async def loaded(app: NovadeckApp, pilot: Any) -> None:
@@ -86,38 +166,67 @@ async def loaded(app: NovadeckApp, pilot: Any) -> None:
         await pilot.pause(0.05)
         if all(app.main.panes[name].table.index.order for name in ("servers", "images", "flavors")):
             break
-    await pilot.pause(1.5)
+    await pilot.pause(1.0)
+    app.main.tick()
+    await pilot.pause(0.1)
 
 
 def tidy(svg: str) -> str:
-    """Move text instead of padding it with blanks: some viewers drop blanks at the ends of a text."""
-    return re.sub(r"<text( [^>]*textLength[^>]*)>([^<]*)</text>", _moved, svg)
+    """Put each word group where it belongs: viewers drop blanks at the ends of a text, and stretch those inside."""
+    return re.sub(r"<text( [^>]*textLength[^>]*)>([^<]*)</text>", _placed, svg)
 
 
-def _moved(match: re.Match[str]) -> str:
-    attributes, text = match[1], match[2]
-    bare = re.sub(r"^(&#160;)+", "", text)
-    lead = (len(text) - len(bare)) // 6
-    bare, trail = re.subn(r"(&#160;)+$", "", bare)[0], len(bare)
-    cut = lead + (trail - len(bare)) // 6
-    if not bare:
-        return ""
-    attributes = _shift(attributes, "x", lead * CELL)
-    return f"<text{_shift(attributes, 'textLength', -cut * CELL)}>{bare}</text>"
+def _placed(match: re.Match[str]) -> str:
+    attributes, text = match[1], html.unescape(match[2]).replace("\xa0", " ")
+    left = float(re.search(r' x="([\d.]+)"', attributes)[1])  # type: ignore[index]  # Rich writes one
+    found = []
+    for group in re.finditer(r"\S+(?: \S+)*", text):
+        x, size = left + cell_len(text[: group.start()]) * CELL, cell_len(group.group()) * CELL
+        moved = re.sub(r' x="[\d.]+"', f' x="{x:.1f}"', attributes)
+        moved = re.sub(r' textLength="[\d.]+"', f' textLength="{size:.1f}"', moved)
+        found.append(f"<text{moved}>{html.escape(group.group()).replace(' ', '&#160;')}</text>")
+    return "".join(found)
 
 
-def _shift(attributes: str, name: str, by: float) -> str:
-    return re.sub(rf'( {name}=")([\d.]+)"', lambda m: f'{m[1]}{float(m[2]) + by:.1f}"', attributes, count=1)
+def words(svg: str) -> list[str]:
+    """What a picture tells, without figures, which move with the time."""
+    texts = re.findall(r"<text[^>]*>([^<]*)</text>", svg)
+    plain = html.unescape(" ".join(texts)).replace("\xa0", " ")
+    return re.sub(r"\d+", "0", plain).split()
 
 
-def main() -> None:
-    """Take those named, or all."""
-    wanted = sys.argv[1:] or list(PICTURES)
-    for name in wanted:
-        with tempfile.TemporaryDirectory() as folder:
-            asyncio.run(take(name, PICTURES[name], Path(folder)))
-        print(f"screenshots/{name}.svg")
+def taken(name: str) -> str:
+    """Take the picture of that name."""
+    with tempfile.TemporaryDirectory() as folder:
+        return asyncio.run(take(PICTURES[name], Path(folder)))
+
+
+def keep(name: str, svg: str) -> None:
+    """Keep it as SVG, and as PNG where that can be made."""
+    path = HERE / f"{name}.svg"
+    path.write_text(svg, encoding="utf-8")
+    png = path.with_suffix(".png")
+    if draw := shutil.which("rsvg-convert"):
+        subprocess.run([draw, "--zoom", ZOOM, path, "--output", png], check=True)
+    if draw and (reduce := shutil.which("convert")):  # a terminal has few colours, and a repository small files
+        subprocess.run([reduce, png, "-strip", "-colors", "128", f"PNG8:{png}"], check=True)
+
+
+def main() -> int:
+    """Take or check those named, or all; gives how many are out of date."""
+    given = sys.argv[1:]
+    check = "--check" in given
+    old = 0
+    for name in [name for name in given if name != "--check"] or PICTURES:
+        svg = taken(name)
+        if not check:
+            keep(name, svg)
+            print(f"screenshots/{name}.svg")
+        elif words(svg) != words((HERE / f"{name}.svg").read_text(encoding="utf-8")):
+            old += 1
+            print(f"screenshots/{name}.svg tells other words than the screen does now")
+    return old
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

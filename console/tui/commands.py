@@ -1,11 +1,14 @@
 """What the screen's own keys do. Actions on rows go through `acting.py`; both by the names that `keys.py` declares."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+from console.errors import ConfigError
 from console.model.place import Key, Row
 from console.model.server import Server
 from console.tui.acting import Acting
+from console.tui.bundle import write_bundle
 from console.tui.clipboard import copy
 from console.tui.dialogs import Topic
 from console.tui.helping import help_lines
@@ -13,6 +16,7 @@ from console.tui.keys import COMMANDS
 from console.tui.panes import PANES
 from console.tui.pickers import Pages, Palette
 from console.tui.replaying import Replaying
+from console.tui.runs import Runs
 from console.tui.screen import MainScreen
 from console.tui.viewing import Viewing, described
 
@@ -25,6 +29,7 @@ class Commands:
         self.acting = Acting(screen)
         self.viewing = Viewing(screen, self._reopen)
         self.replaying = Replaying(screen)
+        self.runs = Runs(screen)
         screen.note_view = self.viewing.note
         page = screen.page
         self._do: dict[str, Callable[[], Any]] = {
@@ -52,6 +57,7 @@ class Commands:
             "mark": self._mark,
             "mark_all": lambda: self._pane("mark_all"),
             "failures": self.acting.show_failures,
+            "operations": self.runs.pick,
             "last_view": self.viewing.last,
             "older_view": self.viewing.back,
             "newer_view": self.viewing.forth,
@@ -64,6 +70,7 @@ class Commands:
             "help": self._help,
             "secret": self.acting.show_secret,
             "theme": choose_theme,
+            "bundle": self._bundle,
             "link": lambda: screen.say(screen.link.told()),
             "redraw": lambda: screen.app.refresh(repaint=True, layout=True),
             "quit": self._quit,
@@ -154,6 +161,24 @@ class Commands:
 
     async def _copy_now(self, text: str) -> None:
         self.screen.say(await copy(text, self.screen.app.copy_to_clipboard))
+
+    def _bundle(self) -> None:
+        """Write an incident down, as the screen shows it now."""
+        if self.screen.deck is None:
+            self.screen.refuse("No cloud is open yet.")
+            return
+        lines = self.screen.text()
+        self.screen.run_worker(self._bundle_now(lines), name="bundle", exit_on_error=True)
+
+    async def _bundle_now(self, lines: str) -> None:
+        assert self.screen.deck is not None
+        console = self.screen.deck.console
+        try:
+            path = await write_bundle(console, console.paths.audit_file, console.paths.state / "incidents", lines)
+        except (OSError, ConfigError) as error:
+            self.screen.refuse(f"The incident cannot be written: {error}")
+        else:
+            self.screen.say(f"Written to {str(path).replace(str(Path.home()), '~')}, with names and without secrets.")
 
     def _refresh(self) -> None:
         if self.screen.deck is not None:

@@ -1,5 +1,6 @@
 """The first run, with no cloud at hand: what was looked for, and three ways on."""
 
+import textwrap
 from collections.abc import Sequence
 
 from textual import events
@@ -61,13 +62,17 @@ class FirstRun(Screen[tuple[str, str]]):
         self.sheet.show([spans(" " * 5, fit(line, room)) for line in lines])
 
     def _sentences(self) -> list[Line]:
-        problems = [spans(Span(problem, "warn")) for problem in (self.message, *self.problems) if problem]
+        room = max(20, self.app.size.width - 10)
+        problems = [
+            spans(Span(line, "warn"))
+            for problem in (self.message, *self.problems)
+            for line in textwrap.wrap(problem, room, subsequent_indent="  ")
+        ]
         looked = self.looked or ("clouds.yaml", "OS_CLOUD and the other OS_* variables")
         told = [
             spans(Span("No cloud could be opened." if problems else "There is no cloud to show yet.", "text")),
             *problems,
-            spans(Span(f"Looked for: {', '.join(looked[:4])}.", "muted")),
-            *(spans(Span(f"            {', '.join(looked[n : n + 4])}.", "muted")) for n in range(4, len(looked), 4)),
+            *(spans(Span(line, "muted")) for line in textwrap.wrap(f"Looked for: {', '.join(looked)}.", room)),
             spans(Span(self.hint or "A demo cloud runs on this machine alone, and leaves nothing behind.", "text")),
         ]
         return told

@@ -272,6 +272,11 @@ class Frame(Screen[None]):
             return [self.detail.row]
         return self.pane.table.targets()
 
+    def text(self) -> str:
+        """What the screen shows, as text."""
+        strips = self._compositor.render_strips(self.size)
+        return "\n".join(strip.text.rstrip() for strip in strips)
+
     def restyle(self) -> None:
         """Draw all again, with another theme."""
         for sheet in self.query(Sheet):

@@ -77,6 +77,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("mark", ("space",), "mark", "Mark the row: keys then act on all marked rows.", "Find", 1),
     Command("mark_all", ("*",), "mark all", "Mark every row that is shown; again takes the marks away.", "Find"),
     Command("failures", ("F",), "what failed", "What failed last, why, and enter to try it again.", "See"),
+    Command("operations", ("O",), "operations", "The operations under way: answer, end or take over one.", "See"),
     Command("last_view", ("-",), "last view", "The view of before, and again back.", "Find"),
     Command("older_view", ("[",), "back", "Back through the views that you came from.", "Find"),
     Command("newer_view", ("]",), "forth", "Forth again through the views.", "Find"),
@@ -91,6 +92,9 @@ COMMANDS: tuple[Command, ...] = (
     Command("help", ("?",), "help", "This page.", "Screen", 4),
     Command("secret", (), "last password", "Show the password that a cloud told last; it is kept nowhere.", "Screen"),
     Command("theme", ("T",), "theme", "Choose a theme, worn while the cursor stands on it.", "Screen"),
+    Command(
+        "bundle", ("I",), "incident", "Write what is known and was done into one file, without secrets.", "Screen"
+    ),
     Command("link", ("L",), "link", "Bytes per second to this terminal, and how fast it answers.", "Screen"),
     Command("redraw", ("ctrl+l",), "redraw", "Draw the whole screen again.", "Screen", palette=False),
     Command("quit", ("q", "ctrl+c"), "quit", "Close what is open; else quit.", "Screen"),

@@ -12,6 +12,8 @@ from console.tui.theme import Glyphs
 
 WINDOWS = {1.0: "a second", 60.0: "a minute", 3600.0: "an hour", 86400.0: "a day"}
 
+LEAST_REASON = 20  # cells of a trouble's reason that are shown at least
+
 
 @dataclass(frozen=True)
 class Lane:
@@ -201,6 +203,10 @@ class Header:
             quiet = [not lane.troubled for lane in lanes]
             texts = [(one, () if calm else two) for (one, two), calm in zip(texts, quiet, strict=True)]
             sizes = [max(width(one), width(two)) for one, two in texts]
+        if sum(sizes) + 3 * len(sizes) > room:  # a reason gives way before a place does
+            most = max(LEAST_REASON, room // len(lanes) - 3)
+            texts = [(one, fit(two, max(width(one), most), glyphs.cut)) for one, two in texts]
+            sizes = [max(width(one), width(two)) for one, two in texts]
         gap = 5 if sum(sizes) + 5 * len(sizes) <= room else 3
         chosen = _choose(lanes, [size + gap for size in sizes], room)
         one, two = spans("  ", Span(title, "strong", True)), spans("  ", Span(under, "muted"))
@@ -226,8 +232,10 @@ def _rest(lanes: Sequence[Lane], chosen: Sequence[int]) -> Line:
     if not others:
         return ()
     troubled = sum(lane.troubled for lane in others)
-    words = f"{troubled} in trouble" if troubled else "well"
-    return (Span(f"  + {len(others)} {words}", "warn" if troubled else "muted"),)
+    if not troubled:
+        return (Span(f"  + {len(others)} well", "muted"),)
+    some = f"{len(others)}, {troubled}" if troubled < len(others) else f"{troubled}"
+    return (Span(f"  + {some} in trouble", "warn"),)
 
 
 def _choose(lanes: Sequence[Lane], sizes: Sequence[int], room: int) -> list[int]:
