@@ -5,7 +5,7 @@
 
 The app runs without a terminal, in the size, the colours and the glyphs of the terminal that each picture names; keys
 are pressed as a user would press them. Clouds stand still, unless a picture needs them to move, so that two runs differ
-in ages alone. A PNG is made where `rsvg-convert` is installed, smaller with ImageMagick.
+in ages alone. A PNG is made where `rsvg-convert` is installed.
 """
 
 import asyncio
@@ -205,11 +205,8 @@ def keep(name: str, svg: str) -> None:
     """Keep it as SVG, and as PNG where that can be made."""
     path = HERE / f"{name}.svg"
     path.write_text(svg, encoding="utf-8")
-    png = path.with_suffix(".png")
     if draw := shutil.which("rsvg-convert"):
-        subprocess.run([draw, "--zoom", ZOOM, path, "--output", png], check=True)
-    if draw and (reduce := shutil.which("convert")):  # a terminal has few colours, and a repository small files
-        subprocess.run([reduce, png, "-strip", "-colors", "128", f"PNG8:{png}"], check=True)
+        subprocess.run([draw, "--zoom", ZOOM, path, "--output", path.with_suffix(".png")], check=True)
 
 
 def main() -> int:
