@@ -305,6 +305,19 @@ async def test_what_goes_wrong_shows(fails: str, order: tuple[str, Any] | None, 
         assert await sequence(estate, old, made["id"]) == seen
 
 
+async def test_a_build_that_hangs_and_a_reply_that_is_lost() -> None:
+    async with firstgen() as (estate, old):
+        estate.control.cause("build_hang", times=1)
+        stuck = await create(old)
+        estate.control.cause("lost_reply", times=1)
+        lost = await old.ask("POST", "/servers", {"server": NEW | {"name": "lost"}})
+        assert kind(lost) == (500, "cloudServersFault")
+        await estate.clock.advance(DAY)
+        assert await old.status(stuck["id"]) == "BUILD"
+        (made,) = [row for row in (await old.get("/servers/detail"))["servers"] if row["name"] == "lost"]
+        assert made["status"] == "ACTIVE"
+
+
 async def test_statuses_that_nobody_can_ask_for() -> None:
     async with firstgen() as (estate, old):
         account = estate.control.account

@@ -72,6 +72,8 @@ class OldServers:
         if address is not None:
             server.public = [address]
         self.lives.run(server, "build")
+        if self.cloud.trouble.takes("build_hang", self.cloud.cloud, self.cloud.region):
+            server.motion += 1  # and nothing follows
         if self.cloud.trouble.takes("lost_reply", self.cloud.cloud, self.cloud.region):
             raise Fault(500, "Fault!")
         return self.cloud.say(call, 202, {"server": self.cloud.views.server(server, with_password=True)})
