@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from console.runbooks.keeper import Keeper
     from console.runbooks.ready import Ready
     from console.runbooks.schedule import Scheduler
+    from console.runbooks.schedule_rows import AllSchedules
 
 __all__ = ["AccountsFound", "Batch", "Collection", "Console", "Found", "choose", "open", "wait_for_build", "wait_until"]
 
@@ -196,6 +197,14 @@ class Console:
         from console.actions.trail import Trail
 
         return Trail(self.audit, self.clock)
+
+    @cached_property
+    def plans(self) -> "AllSchedules":
+        """The schedules of images: those that the clouds keep, and those of this console's state folder."""
+        from console.runbooks.schedule_book import book_in
+        from console.runbooks.schedule_rows import AllSchedules
+
+        return AllSchedules(self.schedules.watch, book_in(self.paths.state), self.clock)
 
     # Checking what we built
 

@@ -87,6 +87,7 @@ async def deck(
     theme: str = "nocturne",
     glyphs: Glyphs = UNICODE,
     rules: Sequence[Rule] = (),
+    entries: Sequence[str] = (),
     **knobs: Any,
 ) -> AsyncIterator[Deck]:
     """The app over two clouds of the embedded estate, which live faster than real ones, under the user's rules."""
@@ -98,7 +99,7 @@ async def deck(
             str(estate.write_clouds_yaml(folder)),
         )
         ssh = SshSettings(key=str(folder / "id_demo"))
-        names = list(estate.clouds)
+        names = list(entries) or list(estate.clouds)
         clouds = {name: CloudSettings(production=name == names[0], ssh=ssh) for name in names}
 
         @asynccontextmanager

@@ -3,6 +3,7 @@
 What the keys do to a cloud is proven over the embedded cloud (`test_pilot.py`), never here.
 """
 
+import asyncio
 import datetime as dt
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
@@ -13,15 +14,18 @@ from typing import Any
 import msgspec
 
 from console.core.health import Health
+from console.core.resizes import Resizes
 from console.core.settings import CloudSettings, Saved, Settings
 from console.core.store import Listing, Store
 from console.errors import Unreachable
 from console.model.deed import Deed
 from console.model.flavor import Flavor
 from console.model.image import Image
+from console.model.ipgroup import IpGroup
 from console.model.keypair import KeyPair
 from console.model.place import Key, Place, Row
 from console.model.quota import Allowance
+from console.model.schedule import Schedule
 from console.model.server import Address, Fault, FlavorReference, Reference, Server
 from console.model.zone import Zone
 from console.runbooks.ready import Ready
@@ -185,6 +189,8 @@ class StandIn:
         self.flavors, self.keypairs = Collection(self.store, Flavor), Collection(self.store, KeyPair)
         self.allowances, self.zones = Collection(self.store, Allowance), Collection(self.store, Zone)
         self.deeds = Collection(self.store, Deed)
+        self.ipgroups, self.plans = Collection(self.store, IpGroup), Collection(self.store, Schedule)
+        self.resizes = Resizes(self.clock, self.settings, lambda key: asyncio.sleep(0, []))
         self.readiness = Ready(self, self.store, lambda kind: nullcontext())  # type: ignore[arg-type]
         self._saved = Saved()
         self.refusals: dict[tuple[str, str], str] = {}

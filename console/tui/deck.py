@@ -90,6 +90,7 @@ class Deck:
             resize_left=self.console.resizes.left,
             readiness=self.console.readiness,
             server_name=self.server_name,
+            server_of=self.server_of,
         )
 
     def now(self) -> dt.datetime:
@@ -125,6 +126,11 @@ class Deck:
         found = self.console.store.get(msgspec.structs.replace(image.key, kind="server", id=image.server_id))
         id = image.server_id
         return found.name if found is not None and found.name else f"{id[:4]}…{id[-4:]}"
+
+    def server_of(self, row: Row, id: str) -> Server | None:
+        """The server of that id at the cloud that a row is of."""
+        found = self.console.store.get(msgspec.structs.replace(row.key, kind="server", id=id))
+        return found if isinstance(found, Server) else None
 
     def demands(self, action: Any, target: Any, given: Mapping[str, Any]) -> Any:
         """What the user's own rules want to hear before this is done."""
@@ -179,7 +185,7 @@ class Deck:
 
     def actions(self) -> Mapping[str, Any]:
         """Everything that can be done, by name."""
-        from console.actions.action import ACTIONS
+        from console.runbooks import ACTIONS
 
         return ACTIONS
 

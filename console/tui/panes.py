@@ -13,6 +13,7 @@ from console.tui.columns import Column
 from console.tui.image_pane import IMAGES
 from console.tui.paint import gigabytes, megabytes
 from console.tui.room_panes import LIMITS, ZONES
+from console.tui.schedule_panes import IPGROUPS, SCHEDULES
 from console.tui.server_pane import SERVERS
 from console.tui.spec import Cell, Cells, Group, PaneSpec, Scene
 
@@ -100,4 +101,5 @@ KEYPAIRS = PaneSpec(
     },
 )
 
-PANES: dict[str, PaneSpec] = {spec.name: spec for spec in (SERVERS, IMAGES, FLAVORS, KEYPAIRS, LIMITS, ZONES, AUDIT)}
+_ALL = (SERVERS, IMAGES, FLAVORS, KEYPAIRS, LIMITS, ZONES, AUDIT, SCHEDULES, IPGROUPS)
+PANES: dict[str, PaneSpec] = {spec.name: spec for spec in _ALL}

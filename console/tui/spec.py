@@ -56,6 +56,7 @@ class Scene:
     production: Callable[[Place], bool] = lambda place: False
     stale_row: Callable[[Row], bool] | None = None
     server_name: Callable[[Any], str] = lambda image: image.server_id or ""  # of the server that an image is of
+    server_of: Callable[[Any, str], Any] = lambda row, id: None  # the server of that id at the row's cloud
     resize_left: Callable[[Any], Any] = lambda server: None  # seconds until a cloud keeps a resize itself, and if exact
     wide: bool = False
     readiness: "Mapping[Key, Readiness]" = field(default_factory=dict)
