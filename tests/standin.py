@@ -42,6 +42,11 @@ def ago(seconds: float) -> dt.datetime:
     return NOW - dt.timedelta(seconds=seconds)
 
 
+def key(kind: str, id: str) -> Key:
+    """All places lead to one cloud here, so that each server's image and flavor have their names."""
+    return Key("https://standin.example", "", kind, id)
+
+
 def server(
     name: str, status: str, place: Place, age: float, flavor: str, image: str, address: str = "", **more: Any
 ) -> Server:
@@ -51,7 +56,7 @@ def server(
     return Server(
         id=f"id-{name}",
         name=name,
-        key=Key(str(place), place.region, "server", f"id-{name}"),
+        key=key("server", f"id-{name}"),
         place=place,
         word=status,
         task_state=task,
@@ -121,7 +126,7 @@ def images() -> list[Image]:
         Image(
             id=f"image-{name}",
             name=name,
-            key=Key("prod/dfw", "dfw", "image", name),
+            key=key("image", f"image-{name}"),
             place=DFW,
             word=word,
             size=size,
@@ -151,7 +156,7 @@ def flavors() -> list[Flavor]:
         Flavor(
             id=f"flavor-{name}",
             name=name,
-            key=Key("prod/dfw", "dfw", "flavor", name),
+            key=key("flavor", f"flavor-{name}"),
             place=DFW,
             vcpus=vcpus,
             ram=ram,

@@ -5,7 +5,7 @@ import itertools
 
 import msgspec
 import pytest
-from standin import BER, DAY, DFW, NOW, PLACES, WAW, ago, flavors, images, server, servers
+from standin import BER, DAY, DFW, NOW, PLACES, WAW, ago, flavors, images, key, server, servers
 
 from console.core.filters import parse
 from console.model.place import Key
@@ -185,8 +185,7 @@ def test_an_image_on_its_way_shows_its_progress() -> None:
     ],
 )
 def test_the_filters_language(text: str, names: set[str]) -> None:
-    golden = [(place, name) for place in PLACES for name in ("golden-web-v14", "golden-api-v9")]
-    told = {Key(str(place), place.region, "image", f"image-{name}"): name for place, name in golden}
+    told = {key("image", f"image-{name}"): name for name in ("golden-web-v14", "golden-api-v9")}
     index = Index(SERVERS, scene(names=told))
     index.filter = parse(text, SERVERS.fields)
     index.apply(servers())
@@ -199,9 +198,8 @@ def test_the_filters_language(text: str, names: set[str]) -> None:
 
 def test_a_flavor_and_an_image_have_the_name_that_their_own_cloud_gives_them() -> None:
     row = msgspec.structs.replace(servers()[0], flavor=FlavorReference(id="1"), image=Reference("1"))
-    key = row.key
-    own = {Key(key.endpoint, key.region, kind, "1"): f"our {kind}" for kind in ("flavor", "image")}
-    others = {Key("elsewhere", key.region, kind, "1"): f"another {kind}" for kind in ("flavor", "image")}
+    own = {key(kind, "1"): f"our {kind}" for kind in ("flavor", "image")}
+    others = {Key("elsewhere", "", kind, "1"): f"another {kind}" for kind in ("flavor", "image")}
     for name in (flavor_name, image_name):
         assert name(row, scene(names=own | others)).startswith("our ")
         assert "another" not in name(row, scene(names=others))
