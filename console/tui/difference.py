@@ -8,6 +8,7 @@ width is disputed, and after the last column, the cursor is placed anew.
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from operator import is_not
 from typing import NamedTuple
 
@@ -15,6 +16,7 @@ from rich.cells import cell_len
 
 from console.tui.pen import EMPTY, PLAIN, Cell, Pen, change
 
+A_RUN = 16  # bytes that it takes about to go somewhere and change the pen
 GAP = 4  # equal cells between two runs that are written again rather than jumped over
 SHIFTED = 6  # lines that must have moved before it is looked for
 DISPUTED = 0x1F000  # from here on terminals of different age do not agree on widths
@@ -111,9 +113,9 @@ class Screen:
             return
         by, top, bottom = shift
         moved = _moved(self._shown[top : bottom + 1], by, self.width)
-        before = sum(map(_distance, self._wanted[top : bottom + 1], self._shown[top : bottom + 1]))
-        after = sum(map(_distance, self._wanted[top : bottom + 1], moved))
-        if after + 30 < before:
+        before = sum(map(_cost, self._wanted[top : bottom + 1], self._shown[top : bottom + 1]))
+        after = sum(map(_cost, self._wanted[top : bottom + 1], moved))
+        if after + A_RUN < before:
             words.scroll(top, bottom, by)
             self._shown[top : bottom + 1] = moved
 
@@ -141,8 +143,10 @@ def _cut(cells: Sequence[Cell], size: int) -> list[Cell]:
     return kept
 
 
-def _distance(one: Row, other: Row) -> int:
-    return sum(map(is_not, one, other))
+def _cost(wanted: Row, shown: Row) -> int:
+    """About how many bytes lead from one row to the other."""
+    differ = list(map(is_not, wanted, shown))
+    return sum(differ) + A_RUN * sum(now and not before for before, now in pairwise((False, *differ)))
 
 
 def _moved(rows: list[Row], by: int, width: int) -> list[Row]:

@@ -23,6 +23,7 @@ from console.tui.paint import Line, Span, age, cut_end, cut_middle, cut_tail, sp
 from console.tui.spec import Cell, Cells, Group, PaneSpec, Scene
 from console.tui.theme import Ink
 
+QUICK, SLOW = 1.0, 8.0  # seconds between two looks at a row whose ages run, and at one where they stand
 FRESH = 3.0  # seconds for which a row that changed its status is bold
 
 
@@ -62,6 +63,7 @@ class Table(Widget):
         self._painted: dict[Key, Painted] = {}
         self._strips: dict[tuple[Key, bool, bool], Strip] = {}
         self._fresh: dict[Key, float] = {}
+        self._looked: dict[Key, tuple[float, float]] = {}  # when a row is looked at again for the time alone
 
     @property
     def scene(self) -> Scene:
@@ -132,8 +134,15 @@ class Table(Widget):
         over = [key for key, until in self._fresh.items() if until <= now]
         for key in over:
             del self._fresh[key]
-        for key in self.visible_keys():
             self.repaint(key)
+        looked = {}
+        for key in self.visible_keys():
+            due, pause = self._looked.get(key, (now, QUICK))
+            if due <= now + QUICK / 2:
+                pause = QUICK if self.repaint(key) else min(SLOW, 2 * pause)
+                due = now + pause
+            looked[key] = due, pause
+        self._looked = looked
         self._repaint_titles()
 
     def visible_keys(self) -> list[Key]:
@@ -141,20 +150,21 @@ class Table(Widget):
         found = (self.index.at(line) for line in range(self.top, self.top + self.size.height))
         return [self.index.order[at] for at in found if isinstance(at, int) and not isinstance(at, Group)]
 
-    def repaint(self, key: Key) -> None:
-        """Draw the cells of one row that differ from what stands there."""
+    def repaint(self, key: Key) -> bool:
+        """Draw the cells of one row that differ from what stands there; whether any did."""
         position = self.index.position.get(key)
         before = self._painted.get(key)
         if position is None or before is None:
             self._drop(key)
-            return
+            return True
         now = self._paint(key)
         if now == before:
-            return
+            return False
         self._drop(key)
         y = self.index.line_of(position) - self.top
         if 0 <= y < self.size.height:
             self.refresh(*self._differing(before, now, y))
+        return True
 
     def _differing(self, before: Painted, now: Painted, y: int) -> list[Region]:
         if before.mood != now.mood or before.bold != now.bold or before.production != now.production:
