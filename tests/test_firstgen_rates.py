@@ -112,7 +112,7 @@ async def test_three_consoles_stay_below_all_rates_for_an_hour(tmp_path: Path) -
     assert held[429] > 0, "our own budget held nothing back"
     assert 0.8 * 600 <= sent["POST"] <= 610  # ten a minute between all three, and used; the last minute has begun
     assert 0.8 * 180 <= sent["changes"] <= 183
-    assert sent["GET"] > 600
+    assert sent["GET"] > 500
 
 
 async def test_where_others_eat_the_rates_the_lane_says_so_and_for_how_long(tmp_path: Path) -> None:
