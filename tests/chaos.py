@@ -233,6 +233,8 @@ class Chaos:
                 break
         await self._life(order, "", scenario)
         self._judge(scenario, name)
+        for server in self.named(name):  # or the quota would end it
+            await self.ground.dialect(self.ground.places[0]).delete_server(server.id)
 
     async def _life(self, order: dict[str, Any], gap: str, scenario: Scenario) -> bool:
         """One console, from its start to its end; whether it was killed as planned."""

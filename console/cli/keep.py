@@ -19,9 +19,9 @@ from console.cli.main import Exit
 from console.cli.parse import Given
 from console.cli.voice import say
 from console.core.settings import Paths
-from console.errors import ConfigError
+from console.errors import ConfigError, JournalError
 from console.runbooks.journal import Journal
-from console.runbooks.lease import BEAT, Holder, Lapse, read_holder, this_process
+from console.runbooks.lease import BEAT, Holder, Lapse, alive, read_holder, this_process
 from console.runbooks.schedule_book import book_in
 
 KEEPER = "keeper"  # the lease of the one headless keeper
@@ -149,6 +149,24 @@ def leave_keeper(paths: Paths) -> str:
         os.close(log)
     told = f"The operations go on without this terminal, kept by process {child.pid}: novadeck ops list shows them."
     return f"{told} {mortal()}".rstrip()
+
+
+def leave_behind(paths: Paths) -> None:
+    """As the screen ends: leave a keeper where operations are open that nobody else carries out; else nothing."""
+    journal = Journal(paths.journal_file)
+    try:
+        leases = [journal.lease(run.id) for run in journal.runs()]
+        told = leave_keeper(paths) if any(lease is None or _leaving(read_holder(lease[0])) for lease in leases) else ""
+    except JournalError as error:
+        told = str(error)
+    if told:
+        with suppress(OSError):  # the terminal may be gone
+            say(told)
+
+
+def _leaving(holder: Holder) -> bool:
+    """Whether this is ourselves, or nobody any more."""
+    return alive(holder) is False or (holder.pid == os.getpid() and alive(holder) is True)
 
 
 def mortal(etc: Path = Path("/etc/systemd"), linger: Path = Path("/var/lib/systemd/linger")) -> str:

@@ -201,17 +201,21 @@ async def of_outcomes(ops: "Console", outcomes: "Sequence[Outcome]", given: Give
         return reach.verdict(failed, 0, [outcome.error for outcome in outcomes if outcome.error])
     if not given.get("wait"):
         _print(ops.journal, ids, given.get("format", "table"))
-        await leave(ops)
+        leave(ops)
         return reach.verdict(failed, len(ids))
     code = await follow(ops, ids, given.get("format", "table"), given.get("timeout"))
     return code if not failed else int(Exit.SOME_FAILED)
 
 
-async def leave(ops: "Console") -> None:
-    """Let go of the operations, and leave a keeper behind that goes on with them."""
-    carried = ops.keeper.carrying or tuple(run.id for run in ops.journal.runs())
-    if carried:
+def leave(ops: "Console") -> None:
+    """Leave a keeper behind that goes on with what we are about to let go of."""
+    if any(_ours_to_leave(ops, run) for run in ops.journal.runs()):
         say(leave_keeper(ops.paths))
+
+
+def _ours_to_leave(ops: "Console", run: RunRecord) -> bool:
+    lease = ops.journal.lease(run.id)
+    return lease is None or lease[0] == ops.keeper.me.text or alive(read_holder(lease[0])) is False
 
 
 async def follow(ops: "Console", ids: Sequence[str], form: str, timeout: float | None = None) -> int:
@@ -229,7 +233,7 @@ async def follow(ops: "Console", ids: Sequence[str], form: str, timeout: float |
         _print(ops.journal, ids, form)
         runs = [ops.journal.run(id) for id in ids]
         return reach.verdict(sum(run.state != "done" for run in runs), sum(run.state == "done" for run in runs))
-    await leave(ops)
+    leave(ops)
     if not done:
         raise WaitTimeout(f"{', '.join(ids)} did not end within {timeout:g} s.", hint="novadeck ops list shows them.")
     return Exit.INTERRUPTED

@@ -7,6 +7,7 @@ on the terminal, and remembers the answer. With no cloud at all the screen itsel
 import gc
 import logging
 import os
+import signal
 import sys
 import tempfile
 from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -33,13 +34,38 @@ def run(given: Given) -> int:
     """Open the screen on the clouds of this user."""
     demand_terminal()
     paths = Paths()
+    with _leaving_a_keeper(paths):
+        request = _show_again(given, paths)
+    if request is not None:
+        return _demo(given)
+    return Exit.DONE
+
+
+def _show_again(given: Given, paths: Paths) -> "ExitRequest | None":
+    """The screen, again for as long as it asks for other settings."""
     request = _show(given, _wanted(given, paths), paths)
     while request is not None and request.what == "config":
         os.environ["OS_CLIENT_CONFIG_FILE"] = str(Path(request.value).expanduser())
         request = _show(given, _wanted(given, paths), paths)
-    if request is not None:
-        return _demo(given)
-    return Exit.DONE
+    return request
+
+
+@contextmanager
+def _leaving_a_keeper(paths: Paths) -> Iterator[None]:
+    """However the screen ends, operations that nobody else carries out go on without it."""
+    from console.cli.keep import leave_behind
+
+    def hung_up(number: int, frame: object) -> None:
+        """The window was closed: nothing is left to be drawn, and the keeper goes on from the journal."""
+        leave_behind(paths)
+        os._exit(128 + number)
+
+    before = signal.signal(signal.SIGHUP, hung_up)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGHUP, before)
+        leave_behind(paths)
 
 
 def demo(given: Given) -> int:

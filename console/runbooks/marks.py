@@ -10,9 +10,9 @@ from typing import Any, TypeVar
 
 from console.actions.action import find_action
 from console.errors import ActionRefused, Conflict, Forbidden, NotFound
-from console.model.server import Server
+from console.model.operation import mark_of as mark_of
+from console.model.operation import under as under
 from console.runbooks.runbook import MARK, Facts, Run, Step
-from console.text import clean
 
 T = TypeVar("T")
 
@@ -30,17 +30,6 @@ async def looked(run: Run, look: Callable[[], Awaitable[T | None]]) -> T | None:
 
 
 # The mark on a server
-
-
-def mark_of(server: Server) -> str:
-    """The id of the run that this server is under, or ""."""
-    return (server.metadata or {}).get(MARK, "").partition(" ")[0]
-
-
-def under(server: Server) -> str:
-    """The operation that this server is under, in words, or ""."""
-    id, _, who = (server.metadata or {}).get(MARK, "").partition(" ")
-    return f"{server.name} is under operation {clean(id)} ({clean(who)})" if id else ""
 
 
 async def mark(run: Run) -> Facts:

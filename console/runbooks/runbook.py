@@ -25,6 +25,7 @@ from console.actions.legal import RULES
 from console.actions.waits import Wait
 from console.clouds.dialect import Accepted, Dialect
 from console.errors import ActionRefused, CloudError, ConsoleError, Unreachable
+from console.model.operation import MARK as MARK
 from console.model.place import Place, Row
 from console.model.server import Server
 from console.text import Secret
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
 
 Facts = Mapping[str, Any]  # what JSON can hold; known to all later steps
 Do = Callable[["Run"], Awaitable[Facts | None]]
-MARK = "novadeck_op"  # the metadata key on everything that is under an operation, or was made by one
 
 
 class Known(Ground, Protocol):

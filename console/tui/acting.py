@@ -21,6 +21,7 @@ from console.tui.asking import detail_of, rung
 from console.tui.deck import Deck
 from console.tui.dialogs import Topic
 from console.tui.failures import Failures, Summary
+from console.tui.making import Making
 from console.tui.operations import Operation
 from console.tui.paint import EMPTY, Span, spans
 from console.tui.pickers import Pages
@@ -94,7 +95,7 @@ class Acting:
             await self._perform(deck, action, able, answers)
 
     async def _create(self, deck: Deck, action: Any) -> None:
-        told = await Questions(self.screen, deck).about_new(action)
+        told = await Making(Questions(self.screen, deck), action).ask()
         if told is not None:
             place, answers = told
             await self._perform(deck, action, [place], answers)
@@ -211,6 +212,8 @@ class Acting:
         self.screen.draw_operations()
 
     def _ended(self, operation: Operation, outcome: Any) -> None:
+        from console.runbooks import RUNBOOKS
+
         if outcome.error is not None:
             self._end(operation, outcome.error)
             return
@@ -222,6 +225,7 @@ class Acting:
             message = f"{fallen.name}: {fallen.text}" if fallen else "not ready"
         if isinstance(outcome.result, str):
             message = outcome.result
+            operation.hidden = outcome.action in RUNBOOKS  # the journal tells of it from here on
         if hasattr(outcome.result, "lines"):
             self._show_lines(outcome.action, outcome.name, outcome.result.lines())
         if outcome.admin_pass:

@@ -146,7 +146,8 @@ class NovadeckApp(SparingApp[ExitRequest | None]):
             problems = [str(problem) for problem in console.problems]
             self.first_run("", "", looked=tuple(getattr(console.accounts, "looked_for", ())), problems=problems)
             return
-        self.main.connect(Deck(console, self.glyphs))
+        self.main.connect(deck := Deck(console, self.glyphs))
+        self.commands_of_screen.runs.begin(deck)
         if isinstance(console, Replay):
             self.run_worker(console.play(Clock()), name="replay", exit_on_error=True)
         elif self._record is not None:

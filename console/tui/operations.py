@@ -43,6 +43,7 @@ class Operation:
     failed: bool = False
     message: str = ""
     hidden: bool = False
+    asks: str = ""  # what it waits to be told
 
     @property
     def running(self) -> bool:
@@ -148,6 +149,8 @@ def _most(shape: Shape) -> int:
 
 
 def _glyph(operation: Operation, glyphs: Glyphs) -> Span:
+    if operation.running and operation.asks:
+        return Span(glyphs.moving, "warn")
     if operation.running:
         return Span(glyphs.moving, "busy")
     return Span(glyphs.broken, "error") if operation.failed else Span(glyphs.done, "ok")
@@ -167,6 +170,7 @@ def operation_lines(
         right = spans(Span(f"+ {more}  " if more else "", "muted"), Span(took, "muted"), " " * 2)
         return [spread(spans(head, what, "  ", *_now(operation)), right, shape.width)]
     hint = Span(operation.message or operation.place, "error" if operation.failed else "muted")
+    hint = Span(operation.asks, "warn") if operation.running and operation.asks else hint
     first = spread(spans(head, what, Span(f"   {took}", "muted")), spans(hint, "  "), shape.width)
     return [first, fit(spans(" " * column, *steps_line(operation.steps, glyphs, now)), shape.width - 2, glyphs.cut)]
 
@@ -176,6 +180,8 @@ def _now(operation: Operation) -> Iterable[Span]:
         return (Span(operation.message, "error"),)
     if not operation.running:
         return (Span(operation.message or "done", "ok"),)
+    if operation.asks:
+        return (Span(operation.asks, "warn"),)
     if not operation.steps:
         return ()
     step = operation.steps[-1]

@@ -3,6 +3,7 @@
 import re
 from typing import Any
 
+from console.model.operation import mark_of
 from console.model.place import Key
 from console.model.server import Server, deleted
 from console.model.status import Mood
@@ -61,6 +62,8 @@ def _task(server: Server, scene: Scene) -> Cell:
     if mood is Mood.MOVING:
         progress = server.progress or 0
         return Cell(server.task_state or "", "text", right=f"{progress}%" if 0 < progress < 100 else ticks)
+    if run := mark_of(server):
+        return Cell(f"operation {run}", "text", right=ticks)
     if server.status in ("VERIFY_RESIZE", "VERIFY_MOVE"):
         left = scene.resize_left(server)
         if left is not None and left.seconds > 0:
@@ -153,6 +156,10 @@ def _server_needs(server: Server, scene: Scene) -> tuple[tuple[str, int], ...]:
         ("flavor", cells(flavor_name(server, scene))),
         ("image", cells(image_name(server, scene))),
         ("place", len(scene.label(server.place))),
+        ("host", cells(server.host or "-")),
+        ("zone", cells(server.zone or "")),
+        ("power", len(server.power or "")),
+        ("key", cells(server.key_name or "")),
     )
 
 
@@ -171,11 +178,11 @@ SERVERS = PaneSpec(
         Column("place", 10, cut="middle", grows=24, gives=6, least=98, places=True),
         Column("age", 5, align="right"),
         Column("id", 37, wide=True),
-        Column("host", 16, wide=True, cut="middle"),
-        Column("zone", 10, wide=True),
-        Column("power", 10, wide=True),
-        Column("key", 14, wide=True, cut="middle"),
-        Column("project", 33, wide=True),
+        Column("host", 16, wide=True, cut="middle", gives=5),
+        Column("zone", 10, wide=True, gives=5),
+        Column("power", 10, wide=True, gives=6),
+        Column("key", 14, wide=True, cut="middle", gives=4),
+        Column("project", 33, wide=True, cut="middle", gives=10),
     ),
     cells=server_cells,
     group=server_group,
