@@ -9,7 +9,7 @@ import struct
 import sys
 import termios
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -42,6 +42,32 @@ class Terminal:
         self.screen = pyte.Screen(width, height)
         self.stream = pyte.ByteStream(self.screen)
         self.raw = b""
+
+    @classmethod
+    @contextmanager
+    def of(cls, words: Sequence[str], width: int, height: int, **environment: str) -> Iterator["Terminal"]:
+        """A command in a terminal of that size, until the block ends."""
+        pid, fd = pty.fork()
+        if pid == 0:
+            kept = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "TMUX", "COLORTERM")}
+            told = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8"} | environment
+            os.execvpe(words[0], words, kept | told)
+        found = cls(pid, fd, width, height)
+        found.resize(width, height)
+        try:
+            yield found
+        finally:
+            os.close(fd)
+            try:
+                os.kill(pid, signal.SIGKILL)
+                os.waitpid(pid, 0)
+            except (ProcessLookupError, ChildProcessError):
+                pass
+
+    def resize(self, width: int, height: int) -> None:
+        """Make it another size."""
+        fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", height, width, 0, 0))
+        self.screen.resize(height, width)
 
     def read(self, seconds: float = 0.2) -> bool:
         """Take in what it writes; whether it may write more."""
@@ -84,22 +110,9 @@ class Terminal:
 @contextmanager
 def terminal(body: str, width: int = 100, height: int = 30, **environment: str) -> Iterator[Terminal]:
     """Run the app in a terminal of that size."""
-    pid, fd = pty.fork()
-    if pid == 0:
-        kept = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "TMUX", "COLORTERM")}
-        told = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8"} | environment
-        os.execve(sys.executable, [sys.executable, "-c", APP.format(tests=str(TESTS), body=body)], kept | told)
-    fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", height, width, 0, 0))
-    found = Terminal(pid, fd, width, height)
-    try:
+    words = [sys.executable, "-c", APP.format(tests=str(TESTS), body=body)]
+    with Terminal.of(words, width, height, **environment) as found:
         yield found
-    finally:
-        os.close(fd)
-        try:
-            os.kill(pid, signal.SIGKILL)
-            os.waitpid(pid, 0)
-        except (ProcessLookupError, ChildProcessError):
-            pass
 
 
 def test_it_paints_moves_and_is_left_in_order() -> None:

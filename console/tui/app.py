@@ -23,6 +23,7 @@ from console.tui.commands import Commands
 from console.tui.deck import Deck
 from console.tui.dialogs import AskText, Topic
 from console.tui.first import FirstRun
+from console.tui.hangup import Hangup
 from console.tui.link import Facts, Link
 from console.tui.paint import Span, spans
 from console.tui.screen import MainScreen
@@ -101,6 +102,8 @@ class NovadeckApp(SparingApp[ExitRequest | None]):
 
     def on_mount(self) -> None:
         """Paint first; then open the console."""
+        if not self.is_headless:
+            Hangup(lambda: any(one.running for one in self.main.operations.all), self.leave).listen()
         self.set_timer(0.05, self._begin)
 
     def _begin(self) -> None:

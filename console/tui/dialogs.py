@@ -112,6 +112,8 @@ class Dialog(ModalScreen[T], Generic[T]):
         """Every key is the dialog's."""
         event.stop()
         event.prevent_default()
+        if not self.is_current:  # pressed while it went away: another one would be closed in its place
+            return
         if event.key in ("escape", "ctrl+c"):
             self.dismiss(None)
         else:

@@ -26,6 +26,7 @@ from textual.screen import Screen as TextualScreen
 from textual.strip import Strip
 
 from console.tui.difference import Able, Screen
+from console.tui.modest import modest
 from console.tui.pen import Cells
 
 Answer = TypeVar("Answer")
@@ -270,9 +271,9 @@ class SparingApp(App[Answer]):
         super().__init__()
 
     def get_driver_class(self) -> type[Driver]:
-        """Textual's own driver for this system, watched."""
+        """Textual's own driver for this system, in words that the terminal knows, watched."""
         kind = super().get_driver_class()
-        return kind if self.writer is None else _watched(kind)
+        return modest(kind if self.writer is None else _watched(kind), os.environ.get("TERM", ""))
 
     def _display(self, screen: TextualScreen[Any], renderable: Any) -> None:  # private: the one way to the terminal
         if self.writer is None or not self._sparing(renderable):
