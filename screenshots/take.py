@@ -72,7 +72,7 @@ PICTURES = {
     "detail-dark": Picture(160, 42, keys=(*ON_WEB_1, "t", 4.0, "enter", 1.5), speed=ALIVE),
     "detail-light": Picture(160, 42, "vellum", (*ON_WEB_1, "t", 4.0, "enter", 1.5), speed=ALIVE),
     "history": Picture(120, 36, keys=(*ON_WEB_1, "h", 1.5)),
-    "log-80x24": Picture(80, 24, keys=(*ON_WEB_1, "l", 1.5)),
+    "log-80x24": Picture(80, 24, keys=(*ON_WEB_1, "l", 1.5), speed=ALIVE),
     "resize": Picture(160, 50, keys=(*ON_WEB_1, "f", 1.0)),
     "delete": Picture(160, 50, keys=(*ON_WEB_1, "D", 0.5)),
     "delete-80x24": Picture(80, 24, keys=(*ON_WEB_1, "D", 0.5)),

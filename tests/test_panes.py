@@ -16,7 +16,19 @@ from console.tui.footer import lines
 from console.tui.index import Index, Sorting
 from console.tui.keys import COMMANDS, make_keymap
 from console.tui.lanes import Header, Lane, brief, story
-from console.tui.paint import age, byte_size, clock, cut_middle, gigabytes, megabytes, plain, width
+from console.tui.paint import (
+    Span,
+    age,
+    byte_size,
+    clock,
+    cut_middle,
+    gigabytes,
+    megabytes,
+    plain,
+    spans,
+    width,
+    wrapped,
+)
 from console.tui.panes import FLAVORS, IMAGES, PANES
 from console.tui.server_pane import SERVERS, fault_words, flavor_name, image_name
 from console.tui.shape import shape_of
@@ -313,7 +325,7 @@ def test_lanes_keep_their_order_and_trouble_stays_where_not_all_fit() -> None:
     lanes = [Lane(f"cloud-{n}/region", f"c{n}", "well", n, age=2.0) for n in range(12)]
     lanes[9] = dataclasses.replace(lanes[9], state="down", reason="refused", again=26.0)
     for size in ((160, 55), (120, 40), (80, 24), (60, 16)):
-        header = Header().lines(lanes, shape_of(*size), UNICODE, time="14:02:11")
+        header = Header().lines(lanes, shape_of(*size), UNICODE, time=(Span("14:02:11", "text"),))
         text = "\n".join(plain(line) for line in header)
         assert all(width(line) <= size[0] for line in header)
         assert "c9" in text or "cloud-9" in text
@@ -378,3 +390,13 @@ def test_every_pane_declares_cells_for_its_columns() -> None:
     assert EDGE == 5
     assert BER.region == "ber"
     assert ago(1) < NOW
+
+
+def test_a_long_line_goes_on_below_and_no_wide_character_is_parted() -> None:
+    line = spans("  ", Span("abcdef", "muted"), Span("漢字漢字", "text"))
+    parts = wrapped(line, 7)
+    assert [plain(part) for part in parts] == ["  abcde", "f漢字漢", "字"]
+    assert plain(tuple(span for part in parts for span in part)) == plain(line)
+    assert wrapped(line, 80) == [line]
+    assert wrapped((), 5) == [()]
+    assert [plain(part) for part in wrapped((Span("abcdefghij", "text"),), 4, "  ")] == ["abcd", "  ef", "  gh", "  ij"]

@@ -68,7 +68,7 @@ async def picture(
     held = console or sample()
     app = NovadeckApp(lambda: opened(held), load_theme(theme), glyphs)
     async with app.run_test(size=size) as pilot:
-        for _ in range(100):
+        for _ in range(1500):
             await pilot.pause(0.02)
             if app.main.deck is not None and all(map(partial(told, held), app.main.panes.values())):
                 break

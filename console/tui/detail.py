@@ -1,6 +1,6 @@
 """The view of one row: tabs over what is known of it. It follows the row, and keeps what was on the screen in place."""
 
-from collections.abc import Awaitable, Callable, Container, Mapping
+from collections.abc import Awaitable, Callable, Container, Mapping, Sequence
 from typing import Any
 
 from textual.app import ComposeResult
@@ -11,7 +11,7 @@ from console.model.place import Key, Row
 from console.model.server import Server
 from console.tui import readiness, views
 from console.tui.lanes import badge
-from console.tui.paint import Line, Span, fit, spans, spread
+from console.tui.paint import Line, Span, fit, spans, spread, wrapped
 from console.tui.sheet import Sheet
 from console.tui.spec import Scene
 from console.tui.theme import Glyphs, Ink
@@ -167,7 +167,7 @@ class Detail(Vertical):
         if self.row is None:
             return
         self._crumbs()
-        self.sheet.show(self._lines(self.row))
+        self.sheet.show(self._shown(self._lines(self.row)))
         if self.tab == "Console log" and self.following:
             self.sheet.scroll_at(10**6)
 
@@ -205,6 +205,13 @@ class Detail(Vertical):
     def _flat(self) -> bool:
         return self.ink.theme.kind != "hex"
 
+    def _shown(self, lines: Sequence[Line]) -> list[Line]:
+        """The lines as they fit: what is read word by word goes on below, of all else the end is cut."""
+        room = max(20, (self.size.width or 80) - 2)
+        if self.tab in ("Console log", "Metadata", "Raw"):
+            return [part for line in lines for part in wrapped(line, room, "  ")]
+        return [fit(line, room, self.glyphs.cut) for line in lines]
+
     def _lines(self, row: Row) -> list[Line]:
         trouble = self.troubles.get((row.key, self.tab))
         if trouble and self.tab in ("Console log", "History"):
@@ -213,7 +220,7 @@ class Detail(Vertical):
             return head + (views.log_lines(kept) if kept and self.tab == "Console log" else [])
         if self.tab == "Console log":
             text = self.logs.get(row.key)
-            return [views.ASKING] if text is None else views.log_lines(text)
+            return [views.ASKING] if text is None else views.log_lines(text) or [views.NO_LOG]
         if self.tab == "History":
             records = self.records.get(row.key)
             return [views.ASKING] if records is None else views.history_lines(records, self.scene)

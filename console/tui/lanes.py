@@ -3,6 +3,7 @@
 Lanes keep their order, so that the eye learns where each place stands; where not all fit, those in trouble stay.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,6 +13,8 @@ from console.tui.theme import Glyphs
 
 WINDOWS = {1.0: "a second", 60.0: "a minute", 3600.0: "an hour", 86400.0: "a day"}
 
+REST = 12  # cells for "+ 7 well"
+_ADDRESS = re.compile(r"^[\w.\-\[\]:]+:\d+ ")
 LEAST_REASON = 20  # cells of a trouble's reason that are shown at least
 
 
@@ -63,7 +66,7 @@ def story(lane: Lane, dot: str = "·") -> Line:
     if lane.state in ("down", "refused"):
         again = "" if lane.again is None else f", again in {max(0, round(lane.again))}s"
         way = f" {dot} ctrl+r asks again" if lane.state == "refused" else ""
-        return (Span(join([*old, (lane.reason or lane.state) + again]) + way, "error"),)
+        return (Span(join([*old, (_reason(lane) or lane.state) + again]) + way, "error"),)
     if lane.state == "needs-secret":
         return (Span(lane.reason or "needs a password", "warn"),)
     if lane.state == "asking" and lane.age is None:
@@ -72,6 +75,11 @@ def story(lane: Lane, dot: str = "·") -> Line:
     for part in _figures(lane):
         found = spans(found, Span(f" {dot} " if width(found) else "", "muted"), part)
     return found
+
+
+def _reason(lane: Lane) -> str:
+    """Why a place does not answer, without the address before it: the lane's name says whose."""
+    return _ADDRESS.sub("", lane.reason).rstrip(".")
 
 
 def _figures(lane: Lane) -> list[Span]:
@@ -203,8 +211,9 @@ class Header:
             quiet = [not lane.troubled for lane in lanes]
             texts = [(one, () if calm else two) for (one, two), calm in zip(texts, quiet, strict=True)]
             sizes = [max(width(one), width(two)) for one, two in texts]
-        if sum(sizes) + 3 * len(sizes) > room:  # a reason gives way before a place does
-            most = max(LEAST_REASON, room // len(lanes) - 3)
+        needed = [size + 3 for size, lane in zip(sizes, lanes, strict=True) if lane.troubled]
+        if sum(needed) + REST > room:  # a reason gives way before a place in trouble does
+            most = max(LEAST_REASON, (room - REST) // max(1, len(needed)) - 3)
             texts = [(one, fit(two, max(width(one), most), glyphs.cut)) for one, two in texts]
             sizes = [max(width(one), width(two)) for one, two in texts]
         gap = 5 if sum(sizes) + 5 * len(sizes) <= room else 3
@@ -242,7 +251,7 @@ def _choose(lanes: Sequence[Lane], sizes: Sequence[int], room: int) -> list[int]
     """Which lanes are shown: all if they fit, else those in trouble first; always in their order."""
     if sum(sizes) <= room:
         return list(range(len(lanes)))
-    room -= 12
+    room -= REST
     chosen: list[int] = []
     for number in sorted(range(len(lanes)), key=lambda n: (not lanes[n].troubled, n)):
         if sizes[number] <= room:

@@ -117,6 +117,28 @@ def to_strip(line: Iterable[Span], ink: Ink, total: int, ground: str = "backgrou
     return Strip(made).adjust_cell_length(total, style).simplify()
 
 
+def wrapped(line: Line, size: int, lead: str = "") -> list[Line]:
+    """A line as several of at most so many cells, later ones with a lead; no wide character is ever parted."""
+    if width(line) <= size:
+        return [line]
+    found: list[Line] = []
+    part: list[Span] = []
+    left = size
+    for span in line:
+        text = span.text
+        while text:
+            piece = text
+            while cell_len(piece) > left:
+                piece = piece[: max(0, min(len(piece) - 1, left))]
+            if piece:
+                part.append(span._replace(text=piece))
+                text, left = text[len(piece) :], left - cell_len(piece)
+            if text:
+                found.append(tuple(part))
+                part, left = [Span(lead)] if lead else [], size - len(lead)
+    return [*found, tuple(part)] if part else found
+
+
 def plain(line: Iterable[Span]) -> str:
     """The line's text alone."""
     return "".join(span.text for span in line)

@@ -133,10 +133,14 @@ def change_lines(changes: list[dict[str, Any]], glyphs: Glyphs) -> list[Line]:
             if name not in ("word", "updated"):
                 old, new = (_short(values[which], glyphs) for which in ("old", "new"))
                 moved = Span(f"{old} {glyphs.becomes} {new}", "text")
-                found.append(spans(" " * 6, Span(f"{name:<14}", "muted"), moved))
+                found.append(spans(" " * 6, Span(f"{name:<18}", "muted"), moved))
         found.append(EMPTY)
     return found
 
 
 def _short(value: Any, glyphs: Glyphs) -> str:
-    return glyphs.none if value in (None, "", [], {}) else str(value)
+    if value in (None, "", [], {}):
+        return glyphs.none
+    if isinstance(value, dict):
+        return ", ".join(f"{name}={_short(inner, glyphs)}" for name, inner in value.items())
+    return ", ".join(str(one) for one in value) if isinstance(value, list) else str(value)

@@ -21,6 +21,7 @@ from console.tui.server_pane import flavor_name, image_name
 from console.tui.spec import Scene
 
 Facts = list[tuple[str, Any]]
+NO_LOG: Line = (Span("  Its console has told nothing yet.", "muted"),)
 ASKING: Line = (Span("  asking …", "muted"),)
 
 
