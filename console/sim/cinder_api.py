@@ -7,7 +7,6 @@ from typing import Any
 from aiohttp import web
 
 from console.sim.call import Call, Fault, error_page, reply
-from console.sim.cinder_extras import CinderExtras
 from console.sim.cinder_store import Attachment, Volume
 from console.sim.clock import Clock, naive
 from console.sim.region import Region
@@ -31,7 +30,6 @@ class Cinder(Service):
         self.place = region
         self.store = region.cinder
         self.quota = dict(QUOTA)
-        extras = CinderExtras(self, region.ids.uuid())
         self.router.table(
             {
                 "GET /volumes": self.brief_list,
@@ -42,18 +40,6 @@ class Cinder(Service):
                 "DELETE /volumes/{id}": self.delete,
                 "POST /volumes/{id}/action": self.act,
                 "GET /volumes/{id}/metadata": self.metadata,
-                "GET /snapshots": extras.snapshots,
-                "GET /snapshots/detail": extras.snapshots,
-                "POST /snapshots": extras.add_snapshot,
-                "GET /snapshots/{id}": extras.snapshot,
-                "DELETE /snapshots/{id}": extras.drop_snapshot,
-                "GET /types": extras.types,
-                "GET /types/{id}": extras.type,
-                "GET /limits": extras.limits,
-                "GET /os-quota-sets/{project}": extras.quotas,
-                "GET /os-availability-zone": extras.zones,
-                "GET /messages": extras.messages,
-                "GET /extensions": extras.extensions,
             }
         )
 

@@ -2,23 +2,37 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from aiohttp import web
 
 from console.sim.call import Call, Fault, reply
+from console.sim.cinder_api import Cinder
 from console.sim.cinder_store import VolumeSnapshot
 from console.sim.clock import naive
-
-if TYPE_CHECKING:
-    from console.sim.cinder_api import Cinder
 
 
 class CinderExtras:
     """Those routes of one region's block storage."""
 
-    def __init__(self, cinder: Cinder, type_id: str) -> None:
-        self.cinder, self.type_id = cinder, type_id
+    def __init__(self, cinder: Cinder) -> None:
+        self.cinder, self.type_id = cinder, cinder.place.ids.uuid()
+        cinder.router.table(
+            {
+                "GET /snapshots": self.snapshots,
+                "GET /snapshots/detail": self.snapshots,
+                "POST /snapshots": self.add_snapshot,
+                "GET /snapshots/{id}": self.snapshot,
+                "DELETE /snapshots/{id}": self.drop_snapshot,
+                "GET /types": self.types,
+                "GET /types/{id}": self.type,
+                "GET /limits": self.limits,
+                "GET /os-quota-sets/{project}": self.quotas,
+                "GET /os-availability-zone": self.zones,
+                "GET /messages": self.messages,
+                "GET /extensions": self.extensions,
+            }
+        )
 
     def _snapshot_row(self, found: VolumeSnapshot) -> dict[str, Any]:
         return {

@@ -8,9 +8,11 @@ from hashlib import md5
 from typing import Any
 
 from console.sim.cinder_api import Cinder
+from console.sim.cinder_extras import CinderExtras
 from console.sim.clock import Clock
 from console.sim.front import Front
 from console.sim.glance_api import Glance
+from console.sim.glance_members import Members
 from console.sim.guest import GuestHouse
 from console.sim.identity import Identity, Project, User
 from console.sim.keystone_api import Keystone
@@ -56,9 +58,12 @@ class Place(Region):
         self.machine = Machine(self)
         self.compute: Nova = self._compute(clock, trouble)
         self.volume = Cinder(self, clock, trouble)
+        CinderExtras(self.volume)
+        image = Glance(self, clock, trouble)
+        Members(image)
         self.services: dict[str, Service] = {
             "compute": self.compute,
-            "image": Glance(self, clock, trouble),
+            "image": image,
             "network": Neutron(self, clock, trouble),
             "block-storage": self.volume,
         }

@@ -10,7 +10,6 @@ from aiohttp import web
 
 from console.sim.call import Call, Fault, error_page, html, reply
 from console.sim.clock import Clock
-from console.sim.glance_members import Members
 from console.sim.glance_query import encoded, in_order, matches
 from console.sim.records import Image
 from console.sim.region import Region
@@ -50,7 +49,6 @@ class Glance(Service):
     def __init__(self, region: Region, clock: Clock, trouble: Trouble) -> None:
         super().__init__(clock, region.identity, trouble, region.name)
         self.store = region.glance
-        members = Members(self)
         routes = {
             "GET /v2/images": self.listing,
             "POST /v2/images": self.create,
@@ -61,11 +59,6 @@ class Glance(Service):
             "PUT /v2/images/{id}/tags/{tag}": self.add_tag,
             "DELETE /v2/images/{id}/tags/{tag}": self.drop_tag,
             "POST /v2/images/{id}/actions/{act}": self.act,
-            "GET /v2/images/{id}/members": members.members,
-            "POST /v2/images/{id}/members": members.add_member,
-            "GET /v2/images/{id}/members/{member}": members.member,
-            "PUT /v2/images/{id}/members/{member}": members.answer_member,
-            "DELETE /v2/images/{id}/members/{member}": members.drop_member,
             "GET /v2/images/{id}/tasks": self.tasks,
             "GET /v2/schemas/image": self.schema,
             "GET /v2/schemas/images": self.schema,

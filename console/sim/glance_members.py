@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from aiohttp import web
 
 from console.sim.call import Call, Fault, reply
 from console.sim.clock import zulu
+from console.sim.glance_api import Glance
 from console.sim.records import Image
-
-if TYPE_CHECKING:
-    from console.sim.glance_api import Glance
 
 
 class Members:
@@ -19,6 +17,15 @@ class Members:
 
     def __init__(self, glance: Glance) -> None:
         self.glance = glance
+        glance.router.table(
+            {
+                "GET /v2/images/{id}/members": self.members,
+                "POST /v2/images/{id}/members": self.add_member,
+                "GET /v2/images/{id}/members/{member}": self.member,
+                "PUT /v2/images/{id}/members/{member}": self.answer_member,
+                "DELETE /v2/images/{id}/members/{member}": self.drop_member,
+            }
+        )
 
     def _shared(self, call: Call) -> Image:
         image = self.glance.image(call)

@@ -69,7 +69,7 @@ class Machine:
             self.finish(server, job, turn.result, turn.message)
 
     def seconds(self, server: Server, wait: float | str) -> float:
-        """How long a wait is for this server; `lab_build_seconds`, `lab_copy_seconds` and `lab_snapshot_seconds` say more."""
+        """How long a wait is for this server, which its metadata may stretch (`lab_build_seconds` and its kin)."""
         if not isinstance(wait, str):
             return wait
         plain = {"build": 1.2, "copy": 0.4, "snapshot": 1.0}[wait]
