@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from old_client import Old, firstgen, to_midnight
 
-from console.sim.firstgen_backup import DAILY, DAYS
+from console.sim.clock import DAYS
+from console.sim.firstgen_backup import DAILY
 from console.sim.firstgen_lives import DAY
 
 WEB_A, WEB_B, MYSQL, FTP, CMS = 1234, 1235, 1236, 1237, 1238

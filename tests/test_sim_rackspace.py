@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 from old_client import Old, account_of, firstgen, log_in, rackspace, to_midnight
 
+from console.sim.clock import DAYS
 from console.sim.estate import Estate
 from console.sim.rackspace_api import RackspaceNova
 from console.sim.rackspace_region import CONFIRMED_AFTER
-from console.sim.rackspace_schedule import DAYS, MARK
+from console.sim.rackspace_schedule import MARK
 
 DAY = 86_400.0
 

@@ -11,10 +11,11 @@ import heapq
 import itertools
 import time
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import formatdate
 
 Due = Callable[[], None]
+DAYS = ("MONDAY", "TUESDAY", "WEDNESDAY", "THURSDAY", "FRIDAY", "SATURDAY", "SUNDAY")
 
 
 class Clock:
@@ -90,6 +91,14 @@ class Clock:
         while self._queue and self._queue[0][0] <= self.time():
             heapq.heappop(self._queue)[2]()
         self._arm()
+
+
+def next_time(now: datetime, hour: int, minute: int, day: str | None = None) -> datetime:
+    """When it is next that hour and minute (UTC), on any day or on this day of the week."""
+    moment = now.replace(hour=hour, minute=minute, second=0, microsecond=0)
+    if day is not None:
+        moment += timedelta(days=(DAYS.index(day) - moment.weekday()) % 7)
+    return moment if moment > now else moment + timedelta(days=1 if day is None else 7)
 
 
 def zulu(moment: float) -> str:

@@ -113,10 +113,9 @@ class FirstGen(Service):
 
     def _count(self, call: Call) -> None:
         asked = call.path + ("?" + call.request.query_string if call.request.query_string else "")
-        until = self.rates.spend(self.store.account, call.request.method, asked)
-        if until is not None:
-            wait = str(max(1, int(until - self.clock.time() + 0.999)))
-            headers = {"Reply-After": formatdate(until, usegmt=True), "Retry-After": wait}
+        wait = self.rates.spend(self.store.account, call.request.method, asked)
+        if wait is not None:
+            headers = {"Reply-After": formatdate(self.clock.time() + wait, usegmt=True), "Retry-After": str(wait)}
             raise Fault(413, "Rate limit exceeded: too many requests. Try again later.", headers=headers)
 
     def _take_in(self, call: Call) -> None:

@@ -2,18 +2,18 @@
 
 The windows are hours of the cloud's own calendar (GMT), so they come at their time at any speed, and at once where a
 test moves the clock.  What the guide leaves open is chosen here: the image begins within the first hour of its window,
-a weekly one at the same hour of its day, and one that cannot be made (a resize is going on) is left out.
+a weekly one an hour later on its day, and one that cannot be made (a resize is going on) is left out.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
+from console.sim.clock import DAYS, next_time
 from console.sim.firstgen_lives import Lives
 from console.sim.firstgen_store import OldServer, Schedule
 
-DAYS = ("MONDAY", "TUESDAY", "WEDNESDAY", "THURSDAY", "FRIDAY", "SATURDAY", "SUNDAY")
 WEEKLY = ("DISABLED", *DAYS)
 DAILY = ("DISABLED", *(f"H_{hour:02}00_{(hour + 2) % 24:02}00" for hour in range(0, 24, 2)))
 SPREAD = 60
@@ -46,13 +46,9 @@ class Backups:
 
 
 def _next_daily(now: datetime, schedule: Schedule, id: int) -> datetime:
-    hour = int(schedule.daily[2:4])
-    moment = now.replace(hour=hour, minute=id % SPREAD, second=0, microsecond=0)
-    return moment if moment > now else moment + timedelta(days=1)
+    return next_time(now, int(schedule.daily[2:4]), id % SPREAD)
 
 
 def _next_weekly(now: datetime, schedule: Schedule, id: int) -> datetime:
     hour = int(schedule.daily[2:4]) + 1 if schedule.daily != "DISABLED" else 0
-    moment = now.astimezone(UTC).replace(hour=hour, minute=id % SPREAD, second=0, microsecond=0)
-    moment += timedelta(days=(DAYS.index(schedule.weekly) - moment.weekday()) % 7)
-    return moment if moment > now else moment + timedelta(days=7)
+    return next_time(now, hour, id % SPREAD, schedule.weekly)

@@ -78,10 +78,10 @@ class RackspaceNova(Nova):
         return await self._routed(call)
 
     def _count(self, call: Call) -> None:
-        until = self.rates.spend(self.account, call.request.method, call.path)
-        if until is not None:
-            wait = str(max(1, int(until - self.clock.time() + 0.999)))
-            raise Fault(413, "OverLimit Retry...", headers={"Retry-After": wait, "Via": "1.1 Repose (Repose/2.12)"})
+        wait = self.rates.spend(self.account, call.request.method, call.path)
+        if wait is not None:
+            headers = {"Retry-After": str(wait), "Via": "1.1 Repose (Repose/2.12)"}
+            raise Fault(413, "OverLimit Retry...", headers=headers)
 
     def fault_reply(self, call: Call, fault: Fault) -> web.Response:
         if fault.status == 413 and "Via" in fault.headers:

@@ -7,18 +7,17 @@ only images with the service's own mark count for the retention; who removes the
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from aiohttp import web
 
 from console.sim.call import Call, Fault, reply
-from console.sim.clock import Clock
+from console.sim.clock import DAYS, Clock, next_time
 from console.sim.job import Job
 from console.sim.nova_api import Nova
 from console.sim.records import Server
 
-DAYS = ("MONDAY", "TUESDAY", "WEDNESDAY", "THURSDAY", "FRIDAY", "SATURDAY", "SUNDAY")
 MARK = {"org.openstack__1__created_by": "scheduled_images_service"}
 MOST = 65_535
 TRIES, HOUR = 3, 3600.0
@@ -37,10 +36,7 @@ class ImageSchedule:
 
     def after(self, now: datetime, number: int) -> datetime:
         """When the next image is due; the service chooses the hour, and this one goes by the server's number."""
-        moment = now.replace(hour=number % 24, minute=number * 7 % 60, second=0, microsecond=0)
-        if self.day is not None:
-            moment += timedelta(days=(DAYS.index(self.day) - moment.weekday()) % 7)
-        return moment if moment > now else moment + timedelta(days=7 if self.day else 1)
+        return next_time(now, number % 24, number * 7 % 60, self.day)
 
 
 class ImageSchedules:

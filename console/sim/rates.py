@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from math import ceil
 
 from console.sim.clock import Clock
 
@@ -44,13 +45,13 @@ class Rates:
         self.table = table
         self._spent: dict[tuple[str, str, str], Spent] = {}
 
-    def spend(self, account: str, verb: str, path: str) -> float | None:
-        """Count a request; where a limit forbids it, nothing is counted and the time to come again is given."""
+    def spend(self, account: str, verb: str, path: str) -> int | None:
+        """Count a request; where a limit forbids it, nothing is counted and the seconds to wait are given."""
         meeting = [rate for rate in self.table if rate.meets(verb, path)]
         for rate in meeting:
             spent = self._now(account, rate)
             if spent.used >= rate.value:
-                return spent.until
+                return max(1, ceil(spent.until - self.clock.time()))
         for rate in meeting:
             spent = self._now(account, rate)
             spent.used += 1
