@@ -17,9 +17,10 @@ from ground import Cloud
 from shell import Said as Answer
 from witness import Json
 
-from console.actions import ACTIONS
+from console.actions.dialects import lacking
 from console.cli.commands import every
 from console.cli.main import main
+from console.runbooks import ACTIONS, RUNBOOKS
 
 WAIT = ("--wait", "--timeout", "300")
 FOLLOWED = ["asked", "accepted", "ended"]
@@ -135,7 +136,8 @@ GUESTS = ("server.hostkeys", "server.run", "server.shell")  # what is done insid
 READS = ("server.check", "server.console_log", "server.remote_console", "server.history", "server.explain")
 ELSEWHERE = {
     *READS, *GUESTS, "server.create", "server.delete", "server.force_delete", "image.delete", "keypair.create",
-    "keypair.delete",
+    "keypair.delete", "image.set", "server.schedule", "server.plan_images", *RUNBOOKS,
+    *(name for name, action in ACTIONS.items() if lacking("openstack", action.needs)),  # other dialects' own
 }  # fmt: skip
 
 # What the lab's driver (of Nova's own fakes) cannot do, in its own words.
