@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from console.core.settings import Paths, load_settings
 from console.sim.estate import Estate
 
 ROOT = Path(__file__).parents[1]
@@ -53,6 +54,21 @@ async def test_the_commands_run_in_their_order(environment: dict[str, str]) -> N
         allowed = (0, 1) if "server check" in command else (0,)
         assert code in allowed, (command, code, err)
         assert out or "find" in command, command
+
+
+def test_the_settings_are_what_the_program_reads(tmp_path: Path) -> None:
+    (block,) = re.findall(r"```toml\n(.*?)```", README, re.S)
+    (tmp_path / "config.toml").write_text(block)
+    settings = load_settings(Paths(tmp_path, tmp_path, tmp_path), {})
+    assert settings.columns["servers"][0].path == "metadata.role"
+    assert settings.notify.desktop == "osc9"
+
+
+def test_what_the_comparison_points_at_is_there() -> None:
+    table = README[README.index("## Beside others") : README.index("## The command line")]
+    named = re.findall(r"`(test_\w+\.py)`", table)
+    assert len(named) > 20
+    assert [name for name in named if not (ROOT / "tests" / name).is_file()] == []
 
 
 async def test_the_example_runs(environment: dict[str, str]) -> None:

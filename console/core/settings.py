@@ -155,6 +155,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     theme: str = ""
     ascii: bool = False
+    mouse: bool = True  # false leaves it to the terminal
     lean: bool | None = None  # for thin links; by itself where nothing is said
     differences: bool = True  # send the terminal only what differs; false leaves the writing to Textual
     columns: dict[str, list[OwnColumn]] = {}  # by pane

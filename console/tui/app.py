@@ -272,7 +272,7 @@ def run(
     )
     memory.expect_rows()
     app.main.first_load_over = memory.settle
-    answer = app.run(mouse=True)
+    answer = app.run(mouse=bool(getattr(settings, "mouse", True)))
     if app.failure is not None:
         raise app.failure
     if app.return_code:
