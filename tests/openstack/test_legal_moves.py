@@ -44,7 +44,8 @@ def test_the_matrix_is_as_large_as_promised() -> None:
     assert set(KEPT["set"]) == set(STATES)
     inside = {f"server.{word}" for word in ("check", "run", "shell", "hostkeys", "explain", "clone", "schedule")}
     elsewhere = {name for name, action in ACTIONS.items() if lacking("openstack", action.needs)}
-    assert set(RULES) - set(VERBS) <= inside | elsewhere | set(RUNBOOKS)  # none of these is one order to Nova; what is one must be asked here
+    # None of these is one order to Nova; what is one must be asked here.
+    assert set(RULES) - set(VERBS) <= inside | elsewhere | set(RUNBOOKS)
     for kept in KEPT["set"].values():
         assert set(kept["answers"][ADMIN]) >= ADMIN_VERBS
 
