@@ -20,12 +20,12 @@ from console.cli import usage
 from console.cli.commands import every
 from console.clouds.dialect import Accepted
 from console.core.settings import Rule
-from console.core.store import Listing
 from console.errors import ActionRefused, ConsoleError
 from console.model.flavor import Flavor
 from console.model.image import Image
 from console.model.ipgroup import IpGroup
 from console.model.place import Key, Origin, Place
+from console.model.schedule import Schedule
 from console.model.server import Address, Server
 from console.runbooks import RUNBOOKS
 from console.tui.commands import Commands
@@ -148,6 +148,9 @@ class TakesAll:
     def now(self) -> dt.datetime:
         return dt.datetime.now(dt.UTC)
 
+    async def servers(self, **given: Any) -> Any:
+        yield [its_neighbour()]
+
     async def ip_groups(self) -> Any:
         yield [IpGroup(id="7", name="pair", key=Key("e", "", "ipgroup", "7"), place=PLACE, servers=["s", "o"])]
 
@@ -155,7 +158,7 @@ class TakesAll:
         async def answer(*given: Any, **more: Any) -> Any:
             self.asked.append(name)
             found = {"server": self.row, "instance_actions": [], "networks": [], "remote_console": "http://c",
-                     "console_log": "", "image": GIVEN["image"]}  # fmt: skip
+                     "console_log": "", "image": GIVEN["image"], "schedule": Schedule(id="s")}  # fmt: skip
             return found.get(name, Accepted("req-1", "made"))
 
         return answer
@@ -219,7 +222,6 @@ def ground_of(folder: Path, **dialect: Any) -> tuple[SmallGround, TakesAll]:
     ground = SmallGround(folder)
     found = TakesAll(**dialect)
     ground.dialects[PLACE] = found  # type: ignore[assignment]
-    ground.store.apply(Listing(PLACE, Server, [its_neighbour()], 0.0, True))
     return ground, found
 
 

@@ -155,15 +155,15 @@ async def test_schedules_of_both_kinds(tmp_path: Path) -> None:
         with pytest.raises(ActionRefused, match="Neither"):
             await perform(ground, "server.backup_schedule", old)
         await perform(ground, "server.backup_schedule", old, daily="h_0400_0600")
-        shown = (await perform(ground, "server.schedule", old)).result
+        shown = (await perform(ground, "server.schedule", old)).result.schedule
         assert (shown.enabled, shown.daily, shown.weekly) == (True, "H_0400_0600", "")
         await perform(ground, "server.backup_schedule_off", old)
-        assert not (await perform(ground, "server.schedule", old)).result.enabled
+        assert not (await perform(ground, "server.schedule", old)).result.schedule.enabled
         await perform(ground, "server.image_schedule", rack, keep=3, day="monday")
-        shown = (await perform(ground, "server.schedule", rack)).result
+        shown = (await perform(ground, "server.schedule", rack)).result.schedule
         assert (shown.weekly, shown.keeps) == ("MONDAY", 3)
         await perform(ground, "server.image_schedule_off", rack)
-        assert not (await perform(ground, "server.schedule", rack)).result.enabled
+        assert not (await perform(ground, "server.schedule", rack)).result.schedule.enabled
 
 
 async def test_only_an_image_of_a_schedule_can_be_kept_from_it(tmp_path: Path) -> None:

@@ -4,6 +4,10 @@ They are two things with two verbs, since neither can do what the other does: a 
 without end, or daily or weekly without an hour and with a number to keep.
 """
 
+import datetime as dt
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
 from console.actions.declared import Ask, Order, action
 from console.clouds.dialect import Accepted
 from console.errors import ActionRefused
@@ -11,10 +15,42 @@ from console.model.image import Image
 from console.model.schedule import DAYS, OFF, WINDOWS, Schedule
 
 
+@dataclass(frozen=True)
+class Shown:
+    """A schedule, and its next run by the cloud's own time."""
+
+    schedule: Schedule
+    next_run: dt.datetime | None
+    columns: ClassVar[tuple[str, ...]] = ("what", "enabled", "daily", "weekly", "keeps", "next_run")
+
+    def plain(self) -> dict[str, Any]:
+        """As an object for programs."""
+        told = self.schedule
+        return {
+            "what": told.what,
+            "enabled": told.enabled,
+            "daily": told.daily or None,
+            "weekly": told.weekly or None,
+            "keeps": told.keeps,
+            "next_run": self.next_run,
+        }
+
+    def cells(self) -> list[list[Any]]:
+        """As rows of a table, under `columns`."""
+        return [list(self.plain().values())]
+
+    def lines(self) -> list[str]:
+        """As lines to read."""
+        return [
+            f"{name.replace('_', ' '):<10}{'—' if value is None else value}" for name, value in self.plain().items()
+        ]
+
+
 @action("server.schedule", title="schedule", command="server schedule show", needs="schedule.list", reads=True)
-async def show(order: Order) -> Schedule:
+async def show(order: Order) -> "Shown":
     """Show which images the cloud makes of the server by itself."""
-    return await order.dialect.schedule(order.row.id)
+    found = await order.dialect.schedule(order.row.id)
+    return Shown(found, found.next_run(order.dialect.now()))
 
 
 async def look_at_backups(order: Order) -> str:

@@ -66,13 +66,23 @@ async def fits(order: Order) -> str:
     """Refuse a flavor that the server cannot have, or that the quota has no room for; gives what will change."""
     wanted: Flavor = order.given["flavor"]
     known = [row for row in order.ground.store.rows(Flavor).values() if order.place in order.ground.store.ways(row.key)]
-    now = fitting.held(order.row, known)
+    now = fitting.held(order.row, known) or await _held(order)
     if reason := fitting.against(order.row, now, wanted):
         way = "Image it and build a new one." if "shrink" in reason else ""
         raise ActionRefused(f"{order.action.title} {order.name}: {reason}.", hint=way)
     left = limits.check(await limits.limits(order), **fitting.needed(now, wanted))
     changes = [f"{what} {before} > {after}" for what, before, after in fitting.changes(now, wanted)]
     return "; ".join([*changes, *([left] if left else [])])
+
+
+async def _held(order: Order) -> Flavor | None:
+    """The flavor of a server whose record tells its id alone, where nobody has listed flavors yet."""
+    if order.row.flavor_id is None:
+        return None
+    try:
+        return await order.dialect.flavor(order.row.flavor_id)
+    except CloudError:
+        return None  # a flavor that was deleted: the cloud itself decides
 
 
 @action(

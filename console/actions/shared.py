@@ -40,7 +40,7 @@ async def look_at_share(order: Order) -> str:
         )
     if address in public(row):
         raise ActionRefused(f"{row.name} has {clean(address)} already.")
-    owners = [one for one in _servers(order) if address in public(one)]
+    owners = [one for one in await _servers(order) if address in public(one)]
     if not owners:
         raise ActionRefused(f"No server of {order.place} has the public address {clean(address)}.")
     if all(one.ip_group != row.ip_group for one in owners):
@@ -72,7 +72,7 @@ async def look_at_unshare(order: Order) -> str:
     row, address = order.row, order.given["address"]
     if address not in public(row):
         raise ActionRefused(f"{row.name} does not have {clean(address)}.", hint=f"It has {', '.join(public(row))}.")
-    others = [one.name for one in _servers(order) if one.id != row.id and address in public(one)]
+    others = [one.name for one in await _servers(order) if one.id != row.id and address in public(one)]
     if not others:
         raise ActionRefused(f"{clean(address)} is {row.name}'s own, and shared with nobody.")
     return f"stays with {', '.join(others)}"
@@ -99,7 +99,7 @@ async def look_at_launch(order: Order) -> str:
     group = await group_of(order)
     if "address" in order.given:
         address = check_address(order.given["address"])
-        members = [one for one in _servers(order) if one.ip_group == group.id]
+        members = [one for one in await _servers(order) if one.ip_group == group.id]
         if not any(address in public(one) for one in members):
             raise ActionRefused(f"No server of {group.name} has the public address {clean(address)}.")
         return f"with {address} as its only public address"
@@ -184,7 +184,7 @@ async def create_group(order: Order) -> Accepted:
 
 async def look_at_group_end(order: Order) -> str:
     """Refuse to take a group away whose servers share an address now."""
-    members = [one for one in _servers(order) if one.ip_group == order.row.id]
+    members = [one for one in await _servers(order) if one.ip_group == order.row.id]
     for address in {address for one in members for address in public(one)}:
         sharers = [one.name for one in members if address in public(one)]
         if len(sharers) > 1:
@@ -229,11 +229,10 @@ async def group_of(order: Order) -> IpGroup:
 
 async def first_member(order: Order) -> Server:
     """The server that was named."""
+    return row_of(Server, order.given["server"], await _servers(order), order.place)
+
+
+async def _servers(order: Order) -> list[Server]:
+    """The servers of the order's place, as they are now."""
     pages = order.dialect.servers()
-    return row_of(Server, order.given["server"], [row async for page in pages for row in page], order.place)
-
-
-def _servers(order: Order) -> list[Server]:
-    """The servers of the order's place, as they are known."""
-    store = order.ground.store
-    return [row for row in store.rows(Server).values() if order.place in store.ways(row.key)]
+    return [row async for page in pages for row in page]

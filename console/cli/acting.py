@@ -139,6 +139,8 @@ def _demand_yes(action: "Action", given: Given) -> None:
 def confirm(action: "Action", rows: Sequence[Row], given: Given) -> None:
     """Ask, where it destroys and a person is there. Raises `ActionRefused` when the answer is no."""
     choosing.tell_shared_hosts(rows)
+    for told in action.warns(rows) if action.warns is not None else ():
+        say(told)
     if choosing.in_bulk(given):
         return choosing.agree(action, rows, given)
     if given.get("yes") or not destroys(action) or not someone_there():

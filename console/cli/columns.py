@@ -14,6 +14,7 @@ from console.cli.parse import UsageError, nearest
 from console.core.news import addresses
 from console.model.flavor import Flavor
 from console.model.image import Image
+from console.model.ipgroup import IpGroup
 from console.model.keypair import KeyPair
 from console.model.place import Row
 from console.model.server import Server
@@ -107,7 +108,18 @@ KEYPAIR = (
     Column("public_key", lambda k: k.public_key, long=True),
     Column("place", lambda k: str(k.place)),
 )
-FIXED_COLUMNS: dict[type[Row], tuple[Column, ...]] = {Image: IMAGE, Flavor: FLAVOR, KeyPair: KEYPAIR}
+IPGROUP = (
+    Column("id", lambda g: g.id, cut=False),
+    Column("name", lambda g: g.name),
+    Column("servers", lambda g: g.servers),
+    Column("place", lambda g: str(g.place)),
+)
+FIXED_COLUMNS: dict[type[Row], tuple[Column, ...]] = {
+    Image: IMAGE,
+    Flavor: FLAVOR,
+    KeyPair: KEYPAIR,
+    IpGroup: IPGROUP,
+}
 
 
 def chosen(columns: Sequence[Column], wanted: Sequence[str], *, long: bool) -> tuple[Column, ...]:

@@ -141,6 +141,7 @@ FIXED: tuple[Command, ...] = (
     Command(("image", "show"), "listing:show_images", "show all that is known of images", "NAME...", FORMAT),
     Command(("flavor", "list"), "listing:flavors", "list flavors", options=LISTED),
     Command(("flavor", "show"), "listing:show_flavors", "show all that is known of flavors", "NAME...", FORMAT),
+    Command(("ipgroup", "list"), "listing:ipgroups", "list the groups of servers that share addresses", options=LISTED),
     Command(("keypair", "list"), "listing:keypairs", "list key pairs", options=LISTED),
     Command(("keypair", "show"), "listing:show_keypairs", "show key pairs with their public keys", "NAME...", FORMAT),
     Command(

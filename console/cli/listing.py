@@ -21,6 +21,7 @@ from console.core.news import fields
 from console.errors import ConsoleError, NotFound
 from console.model.flavor import Flavor
 from console.model.image import Image
+from console.model.ipgroup import IpGroup
 from console.model.keypair import KeyPair
 from console.model.place import Row
 from console.model.server import Server
@@ -46,6 +47,11 @@ def images(given: Given) -> int:
 def flavors(given: Given) -> int:
     """List flavors."""
     return reach.run(_listed(given, "flavors", FIXED_COLUMNS[Flavor]))
+
+
+def ipgroups(given: Given) -> int:
+    """List shared IP groups."""
+    return reach.run(_listed(given, "ipgroups", FIXED_COLUMNS[IpGroup]))
 
 
 def keypairs(given: Given) -> int:
