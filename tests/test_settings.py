@@ -51,7 +51,7 @@ def test_what_the_file_says(paths: Paths) -> None:
     assert settings.theme == "dark"
     assert settings.keys == {"server.reboot": "ctrl+b"}
     assert settings.cloud("prod").production and settings.cloud("prod").read_only
-    assert (settings.cloud("prod").ssh.user, settings.cloud("prod").ssh.port) == ("debian", 22)
+    assert (settings.cloud("prod").ssh.user, settings.cloud("prod").ssh.port) == ("debian", 0)
     assert settings.cloud("other") == CloudSettings()
 
 

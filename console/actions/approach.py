@@ -70,7 +70,7 @@ def _ways(ground: Ground, place: Place, server: Server, image: Image | None) -> 
 
 def _of(ways: Sequence[Any], name: str) -> Any:
     """What the settings say of ssh's user, port, key or jump hosts; None where they leave it to ssh's own."""
-    return next((said for way in ways if (said := getattr(way, name)) not in ("", 22)), None)
+    return next((said for way in ways if (said := getattr(way, name))), None)
 
 
 def _route(server: Server, image: Image | None, given: Mapping[str, Any], ways: Sequence[Any]) -> "Route":

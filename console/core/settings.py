@@ -72,7 +72,7 @@ class SshWay(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The way into the guests of one network, or of one image."""
 
     user: str = ""
-    port: int = 22
+    port: int = 0  # 0: as ~/.ssh/config says, else 22
     jump: str = ""  # user@host:port, several with commas, the nearest first; or none
     key: str = ""  # a file
 

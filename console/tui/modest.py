@@ -73,11 +73,12 @@ def modest(kind: type[Driver], term: str) -> type[Driver]:
     words = words_of(term)
     if words is None:
         return kind
+    told = words.told
 
     class Modest(kind):  # type: ignore[valid-type,misc]
         """A driver that leaves out what its terminal does not know."""
 
         def write(self, data: str) -> Any:
-            return super().write(words.told(data))
+            return super().write(told(data))
 
     return Modest
