@@ -56,7 +56,7 @@ class Old:
 
 def account_of(estate: Estate) -> RackspaceCloud:
     """The estate's Rackspace-like cloud."""
-    return estate.control.account.account
+    return estate.control.account.cloud
 
 
 def first_of(estate: Estate) -> FirstGen:

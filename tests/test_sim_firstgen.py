@@ -407,3 +407,6 @@ async def test_the_control_port_rules_it_too() -> None:
         assert (await old.ask("GET", "/shared_ip_groups")).status == 501
         wrong = await control.ask("POST", "/rates", {"verb": "PATCH", "uri": "*", "value": 1}, X_Novadeck_Control="1")
         assert wrong.status == 400
+        for life in ("resize", "nonsense"):
+            wrong = await control.ask("POST", f"/firstgen/{WEB_A}", {"life": life}, X_Novadeck_Control="1")
+            assert wrong.status == 400, life

@@ -7,6 +7,7 @@ from typing import Any
 
 from console.sim.cloud import Cloud
 from console.sim.firstgen_api import FirstGen
+from console.sim.firstgen_lives import LIVES
 from console.sim.firstgen_store import OldServer
 from console.sim.rackspace import RackspaceCloud
 from console.sim.rackspace_api import RackspaceNova
@@ -22,8 +23,8 @@ class AccountControl:
         self.clouds = clouds
 
     @property
-    def account(self) -> RackspaceCloud:
-        """The account; KeyError where the estate has none."""
+    def cloud(self) -> RackspaceCloud:
+        """The account's cloud; KeyError where the estate has none."""
         found = self.clouds[RackspaceCloud.called]
         assert isinstance(found, RackspaceCloud)
         return found
@@ -31,13 +32,13 @@ class AccountControl:
     @property
     def first(self) -> FirstGen:
         """Its first generation; KeyError where there is none."""
-        if self.account.first is None:
+        if self.cloud.first is None:
             raise KeyError("firstgen")
-        return self.account.first
+        return self.cloud.first
 
     def rate(self, verb: str, uri: str, value: int, region: str = "") -> None:
         """Another rate limit: of a region of the next generation, or of the first generation."""
-        compute = self.account.regions[region].compute if region else self.first
+        compute = self.cloud.regions[region].compute if region else self.first
         assert isinstance(compute, FirstGen | RackspaceNova)
         compute.rates.allow(verb, uri, value)
 
@@ -52,6 +53,8 @@ class AccountControl:
     def put(self, server_id: int, status: str = "", life: str = "") -> OldServer:
         """Put a first-generation server into any status, or begin a life that nobody can ask for, such as move."""
         server = self.first.store.servers[server_id]
+        if life and LIVES[life].then:
+            raise ValueError(f"{life} is for those who ask the cloud itself")
         if life:
             self.first.lives.run(server, life)
         if status:
