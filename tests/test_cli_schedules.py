@@ -62,8 +62,7 @@ def test_a_plan_is_paused_and_goes_on_from_now(book: PlanBook, capsys: pytest.Ca
     assert book.read()["bb01"].paused
     assert said(capsys, "schedule", "resume", "bb")[0] == 0
     again = book.read()["bb01"]
-    assert not again.paused and again.handled > dt.datetime(2027, 1, 1, tzinfo=dt.UTC) - dt.timedelta(days=3650)
-    assert again.handled != planned().handled
+    assert not again.paused and again.handled != planned().handled  # what was missed meanwhile stays missed
 
 
 def test_a_plan_is_forgotten(book: PlanBook, capsys: pytest.CaptureFixture[str]) -> None:
@@ -87,14 +86,16 @@ def test_a_damaged_book_is_one_sentence(book: PlanBook, capsys: pytest.CaptureFi
     assert code == 1 and "is damaged" in err and "Traceback" not in err
 
 
-def test_the_keeper_makes_what_is_planned_and_a_second_one_does_not(tmp_path: Path, book: PlanBook) -> None:
+def test_the_keeper_makes_what_is_planned_and_a_second_one_does_not(
+    book: PlanBook, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The service that a host runs: it opens the plan's cloud by itself, makes the image, and ends when told to."""
     novadeck = str(Path(sys.executable).with_name("novadeck"))
     words = [novadeck, "demo", "--serve", "--servers", "6", "--guests", "4", "--speed", "20"]
     served = subprocess.Popen(words, stdout=subprocess.PIPE, text=True, stderr=subprocess.DEVNULL)
     assert served.stdout is not None
-    os.environ["OS_CLIENT_CONFIG_FILE"] = served.stdout.readline().strip()
-    keepers = []
+    monkeypatch.setenv("OS_CLIENT_CONFIG_FILE", served.stdout.readline().strip())
+    keepers: list[subprocess.Popen[str]] = []
     try:
         where = [novadeck, "--os-cloud", "nimbus"]
         listed = subprocess.run([*where, "server", "list", "-f", "json"], capture_output=True, text=True, check=True)
@@ -120,6 +121,5 @@ def test_the_keeper_makes_what_is_planned_and_a_second_one_does_not(tmp_path: Pa
             process.send_signal(signal.SIGTERM if process is not served else signal.SIGINT)
         errors = [process.communicate(timeout=30)[1] for process in keepers]
         served.communicate(timeout=30)
-        del os.environ["OS_CLIENT_CONFIG_FILE"]
     assert [process.returncode for process in keepers] == [0, 0], errors
     assert sum("keeps already" in error for error in errors) == 1

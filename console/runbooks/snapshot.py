@@ -108,6 +108,7 @@ async def hold(run: Run) -> Facts:
         connection = await run.leaving.enter_async_context(login(run))
         quiet = Quiet(connection, wanted(run, f"{run.id}{secrets.token_hex(2)}"))
         await quiet.look()
+        run.here["row"] = await run.server()  # read now: from here on every moment counts
         run.tell("holding the guest still")
         await quiet.freeze()
     except ProbeFailed as error:
@@ -132,7 +133,7 @@ async def let_go_of_before(run: Run) -> None:
 
 async def order_image(run: Run) -> Facts:
     """Order the image, with our marks on it from the first moment."""
-    row = await run.server()
+    row: Server = run.here.pop("row", None) or await run.server()
     given: dict[str, Any] = {"name": run.given["name"]}
     given["metadata"] = {**(run.given.get("metadata") or {}), **marks(run)}
     if rotates(run, row):
