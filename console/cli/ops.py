@@ -132,7 +132,7 @@ COLUMNS = (
 
 def _of_step(step: StepRecord) -> list[Any]:
     end = step.ended or dt.datetime.now(dt.UTC)
-    return [step.name, step.state, round((end - step.began).total_seconds(), 1), step.note]
+    return [step.name, step.state, round(max(0.0, (end - step.began).total_seconds()), 1), step.note]
 
 
 # Saying

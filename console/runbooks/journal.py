@@ -234,7 +234,8 @@ class Journal:
         if not self.path.exists():
             return []
         with self._open() as file:
-            return file.execute(asked, given).fetchall()
+            begun = file.execute("PRAGMA user_version").fetchone()[0]  # 0 while another process makes the file
+            return file.execute(asked, given).fetchall() if begun else []
 
     @contextmanager
     def _change(self) -> Iterator[sqlite3.Connection]:
