@@ -92,6 +92,7 @@ async def test_a_server_in_xml_is_the_same_server() -> None:
         made = await old.ask("POST", "/servers.xml", body, Content_Type=XML)
         assert made.status == 202 and 'status="BUILD"' in made.text and "adminPass=" in made.text
         assert '<meta key="Label">Web &amp; more</meta>' in made.text
+        assert made.text.index("<metadata>") < made.text.index("<addresses>"), "the published schema's order"
         (server,) = [s for s in (await old.get("/servers/detail"))["servers"] if s["name"] == "from xml"]
         assert (server["imageId"], server["flavorId"], server["sharedIpGroupId"]) == (1, 1, 1234)
         assert server["addresses"]["public"] == ["127.67.0.2"] and server["metadata"] == {"Label": "Web & more"}

@@ -33,8 +33,8 @@ class OldViews:
             "flavorId": server.flavor.id,
             "hostId": self.store.host_id(server),
             "status": server.status,
+            "metadata": server.metadata,  # before the addresses: the schema of the XML form wants this order
             "addresses": addresses(server),
-            "metadata": server.metadata,
         }
         progress = self.lives.progress(server)
         if progress is not None:
