@@ -19,10 +19,14 @@ async def running(
     """The app over this console, once all rows are there."""
     app = NovadeckApp(lambda: opened(console), load_theme(theme), **more)
     async with app.run_test(size=size) as pilot:
-        while len(app.main.panes["servers"].table.index.rows) < len(console.store.rows(Server)):
+        for _ in range(1500):
+            if len(app.main.panes["servers"].table.index.rows) == len(console.store.rows(Server)) or app.failure:
+                break
             await pilot.pause(0.02)
         yield app, pilot
         app.leave()
+    if app.failure is not None:
+        raise app.failure
 
 
 def screen_text(app: Any) -> str:
