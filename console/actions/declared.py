@@ -50,6 +50,7 @@ class Ask:
     called: str = ""  # the command line's word for it, where that is another one
     rest: bool = False  # what stands behind -- on the command line
     clears: bool = False  # "" is an answer too: it takes away what is there
+    offered: bool = False  # a dialog asks for it, though it may be left out
 
     @property
     def flag(self) -> str:

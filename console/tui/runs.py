@@ -77,7 +77,7 @@ class Runs:
         while True:
             try:
                 await self.turn(console)
-                problem = console.keeper.problem
+                problem = console.keeper.problem or console.scheduler.problem
             except JournalError as error:
                 problem = str(error)
             if problem and problem != told:
