@@ -7,6 +7,7 @@ Markup is no business of this module: a face shows text as text.
 
 import re
 import unicodedata
+from functools import lru_cache
 from typing import Any
 
 # C0 and DEL have pictures of their own; C1, direction marks and other invisible ones do not.
@@ -69,8 +70,11 @@ def is_plain(body: bytes) -> bool:
 
 def cells(text: str) -> int:
     """How many terminal cells the text takes; wide East Asian characters count two."""
-    if text.isascii():
-        return len(text)
+    return len(text) if text.isascii() else _wide_cells(text)
+
+
+@lru_cache(10_000)
+def _wide_cells(text: str) -> int:
     return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
 
 

@@ -5,6 +5,7 @@ their raw word, since a console that stops at a new word is worse than one that 
 """
 
 import enum
+from functools import lru_cache
 
 
 class Mood(enum.IntEnum):
@@ -39,6 +40,7 @@ POWER_STATES: dict[int, str] = {
 }
 
 
+@lru_cache(1000)  # asked several times for each row that changes
 def known(status: str | None) -> str:
     """The status word as the console knows it: upper case, or UNKNOWN for a word that it does not know."""
     word = (status or "UNKNOWN").upper()

@@ -51,7 +51,7 @@ class MainScreen(Frame):
         self._followed: dict[str, Worker[None]] = {}
         self._ticks = 0
         self._names_moved = False
-        self._servers_moved = False
+        self._flavors_moved = False
 
     def on_mount(self) -> None:
         """The one clock of the screen."""
@@ -117,13 +117,14 @@ class MainScreen(Frame):
         assert self.deck is not None
         for row in batch.changed:
             self.operations_saw(row)
+        if pane.spec.name == "servers" and not self._flavors_moved:
+            self._flavors_moved = bool(batch.gone) or self._other_flavors(pane, batch.changed)
         pane.take(batch)
         if pane.spec.name in BESIDE:
             self.deck.names.update({row.key: row.name for row in batch.changed if row.name})
             self._names_moved = True
             self._divide_side()
         elif pane.spec.name == "servers":
-            self._servers_moved = True
             self.detail.saw(batch)
             self.notices.changed(batch)
         self._mark_loaded(pane)
@@ -234,8 +235,8 @@ class MainScreen(Frame):
     def _tick_tables(self) -> None:
         assert self.deck is not None
         now, moment = self.deck.now(), time.monotonic()
-        if self._servers_moved:
-            self._servers_moved = False
+        if self._flavors_moved or self._names_moved:
+            self._flavors_moved = False
             self._count_flavors()
         ages = [age for age in self.deck.stale.values() if age is not None]
         for pane in self.panes.values():
@@ -248,6 +249,11 @@ class MainScreen(Frame):
                 pane.table.renamed()
             pane.table.tick(moment)
         self._names_moved = False
+
+    def _other_flavors(self, pane: ResourcePane, changed: Sequence[Any]) -> bool:
+        """Whether a server is new, or of another flavor than it was: few of those that change are."""
+        known: Mapping[Key, Any] = pane.table.index.rows
+        return any((before := known.get(row.key)) is None or before.flavor != row.flavor for row in changed)
 
     def _count_flavors(self) -> None:
         assert self.deck is not None

@@ -33,16 +33,19 @@ def fault_words(message: str) -> str:
     return words[:1].lower() + words[1:] if words[1:2].islower() else words
 
 
+_GROUPS = {
+    Mood.BROKEN: Group.NEEDS_YOU,
+    Mood.ASKS: Group.NEEDS_YOU,
+    Mood.MOVING: Group.IN_MOTION,
+    Mood.UNKNOWN: Group.LAST_KNOWN,
+}
+
+
 def server_group(server: Server, scene: Scene) -> Group:
     """Which group a server stands in."""
     if scene.is_stale(server):
         return Group.LAST_KNOWN
-    return {
-        Mood.BROKEN: Group.NEEDS_YOU,
-        Mood.ASKS: Group.NEEDS_YOU,
-        Mood.MOVING: Group.IN_MOTION,
-        Mood.UNKNOWN: Group.LAST_KNOWN,
-    }.get(readiness.mood(server, scene), Group.CALM)
+    return _GROUPS.get(readiness.mood(server, scene), Group.CALM)
 
 
 def server_mood(server: Server, scene: Scene) -> tuple[str, str]:

@@ -8,6 +8,7 @@ import enum
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from console.model.place import Key, Place, Row
@@ -108,6 +109,7 @@ class PaneSpec:
 _DIGITS = re.compile(r"\d+")
 
 
+@lru_cache(50_000)
 def natural(name: str) -> str:
     """A sort key under which web-2 stands before web-10."""
     return _DIGITS.sub(lambda match: match.group().zfill(9), name)
