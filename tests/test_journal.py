@@ -104,7 +104,7 @@ def test_a_full_disk_refuses_the_run_and_is_forgotten_when_there_is_room(journal
     journal.add(a_run())
     with (
         full_disk(),
-        pytest.raises(JournalError, match="cannot be used: .* nothing is sent that is not written"),
+        pytest.raises(JournalError, match=r"cannot be used: .* nothing is sent that is not written"),
     ):
         journal.add(a_run("second99"))
     assert [run.id for run in journal.runs()] == ["abcd1234"]

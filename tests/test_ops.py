@@ -1,0 +1,183 @@
+"""Operations by command: a hung-up terminal leaves one keeper, a killed one is taken over, questions are answered."""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from small_keeper import when
+
+from console.cli.keep import KEEPER, leave_behind, mortal
+from console.core.settings import Paths
+from console.runbooks.journal import Journal
+from console.runbooks.lease import LEASE, alive, read_holder
+from console.sim.estate import Estate
+
+HOLD = ("--flavor", "m1.medium", "--guard", "--hold", "--wait", "--yes")
+
+
+class Home(NamedTuple):
+    """A user's folders, on an embedded cloud."""
+
+    estate: Estate
+    paths: Paths
+    environment: dict[str, str]
+    server: str
+
+    @property
+    def journal(self) -> Journal:
+        return Journal(self.paths.journal_file)
+
+    async def start(self, *words: str) -> Process:
+        """A command that is not waited for."""
+        return await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "console.cli.main", *words,
+            stdin=DEVNULL, stdout=PIPE, stderr=PIPE, env=self.environment,
+        )  # fmt: skip
+
+    async def run(self, *words: str) -> tuple[int | None, str, str]:
+        """A command to its end: exit code, stdout, stderr."""
+        process = await self.start(*words)
+        out, err = await process.communicate()
+        return process.returncode, out.decode(), err.decode()
+
+    def holder(self, what: str) -> int:
+        """The pid that holds a lease and lives; 0 where there is none."""
+        lease = self.journal.lease(what)
+        holder = read_holder(lease[0]) if lease is not None else None
+        return holder.pid if holder is not None and alive(holder) else 0
+
+    def keepers(self) -> list[int]:
+        """The keepers of this home that live."""
+        found = []
+        for folder in Path("/proc").glob("[0-9]*"):
+            try:
+                mine = str(self.paths.state) in (folder / "environ").read_text(errors="replace")
+                words = (folder / "cmdline").read_text().split("\0")
+            except OSError:
+                continue
+            if "keep" in words and mine:
+                found.append(int(folder.name))
+        return found
+
+
+@pytest.fixture
+async def home(tmp_path: Path) -> AsyncIterator[Home]:
+    async with Estate(servers=12, clouds=1, regions=1, guests=24, speed=10) as estate:
+        clouds_yaml = estate.write_clouds_yaml(tmp_path)
+        name = next(iter(estate.clouds))
+        paths = Paths(tmp_path / "config" / "novadeck", tmp_path / "state" / "novadeck", tmp_path / "run")
+        paths.config.mkdir(parents=True)
+        paths.config_file.write_text(f'[clouds.{name}.ssh]\nkey = "{tmp_path / "id_demo"}"\n')
+        clean = {key: value for key, value in os.environ.items() if not key.startswith("OS_")}
+        own = {
+            "XDG_CONFIG_HOME": str(tmp_path / "config"), "XDG_STATE_HOME": str(tmp_path / "state"),
+            "OS_CLIENT_CONFIG_FILE": str(clouds_yaml), "OS_CLOUD": name, "NOVADECK_OF_TEST": str(paths.state),
+        }  # fmt: skip
+        fit = [
+            server
+            for _, place in estate.places
+            for server in place.nova.alive()
+            if server.id in estate.guests.guests and server.vm_state == "active" and not server.task_state
+        ]
+        found = Home(estate, paths, clean | own, next(s.id for s in fit if s.flavor.disk <= 40 and not s.locked))
+        try:
+            yield found
+        finally:
+            for pid in found.keepers():
+                os.kill(pid, signal.SIGKILL)
+
+
+async def soon(there: Callable[[], Any], what: str) -> None:
+    try:
+        async with asyncio.timeout(40):
+            await when(lambda: bool(there()))
+    except TimeoutError:
+        raise AssertionError(f"never: {what}") from None
+
+
+async def asking(home: Home) -> str:
+    """The id of the one operation, once it asks."""
+    await soon(lambda: [run.state for run in home.journal.runs()] == ["asking"], "it asks")
+    return home.journal.runs()[0].id
+
+
+async def test_a_closed_window_leaves_exactly_one_keeper_and_that_one_ends(home: Home) -> None:
+    first = await home.start("server", "resize", home.server, *HOLD)
+    id = await asking(home)
+    first.send_signal(signal.SIGHUP)
+    _, told = await first.communicate()
+    assert "go on without this terminal" in told.decode()
+    await soon(lambda: home.holder(id) and home.holder(id) == home.holder(KEEPER), "the headless keeper has it")
+    code, _, said = await home.run("keep")
+    assert (code, said) == (0, f"process {home.holder(KEEPER)} on {os.uname().nodename} keeps already.\n")
+    assert home.keepers() == [home.holder(KEEPER)]
+    await soon(lambda: home.journal.run(id).state == "asking", "it asks again")
+    assert (await home.run("ops", "answer", id, "perhaps"))[
+        2
+    ].strip() == "novadeck: 'perhaps' is none of confirm, revert."
+    assert (await home.run("ops", "answer", id, "confirm"))[0] == 0
+    await soon(lambda: not home.journal.runs(), "it ends")
+    await soon(lambda: not home.keepers(), "the keeper goes when nothing is open")
+    code, out, _ = await home.run("ops", "show", id, "-f", "json")
+    shown = json.loads(out)
+    assert (shown["state"], shown["facts"]["end"]) == ("done", "confirmed: it has m1.medium")
+    assert [step["name"] for step in shown["steps"]][-3:] == ["confirm", "kept", "unmark"]
+
+
+async def test_a_killed_console_is_taken_over_by_the_second_within_the_lease(home: Home) -> None:
+    first = await home.start("server", "resize", home.server, *HOLD)
+    id = await asking(home)
+    second = await home.start("ops", "resume", id)
+    _, out, _ = await home.run("ops", "list", "-f", "json")
+    (seen,) = json.loads(out)
+    assert seen["keeper"].startswith(f"process {first.pid} on") and "Keep it so? (confirm, revert)" in seen["told"]
+    assert home.holder(id) == first.pid  # the second one watches
+    loop = asyncio.get_running_loop()
+    first.kill()
+    await first.wait()
+    killed = loop.time()
+    await soon(lambda: home.holder(id) == second.pid, "the second one has it")
+    assert loop.time() - killed < LEASE
+    assert (await home.run("ops", "answer", id, "revert"))[0] == 0
+    out, err = await second.communicate()
+    assert second.returncode == 1 and "It is taken back as asked.; reverted:" in out.decode(), err
+    assert not home.keepers()
+
+
+async def test_an_abort_puts_the_world_in_order_also_where_nobody_kept_it(home: Home) -> None:
+    first = await home.start("server", "resize", home.server, *HOLD)
+    id = await asking(home)
+    first.kill()
+    await first.wait()
+    code, _, said = await home.run("ops", "abort", id)
+    assert code == 0 and f"Nobody carries {id} out now: novadeck ops resume {id}" in said
+    code, out, _ = await home.run("ops", "resume")
+    assert code == 1 and "aborted" in out and "reverted: it has" in out
+    assert (await home.run("ops", "resume"))[2].strip() == "No operation is open."
+    assert (await home.run("ops", "abort", "nothing"))[0] == 1
+
+
+def test_without_an_operation_nothing_is_left_behind(tmp_path: Path) -> None:
+    leave_behind(Paths(tmp_path, tmp_path, tmp_path))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_where_the_system_ends_processes_it_says_how_to_keep_them(tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.setenv("USER", "ann")
+    etc, linger = tmp_path / "etc", tmp_path / "linger"
+    (etc / "logind.conf.d").mkdir(parents=True)
+    linger.mkdir()
+    assert mortal(etc, linger) == ""
+    (etc / "logind.conf").write_text("[Login]\n#KillUserProcesses=yes\nKillUserProcesses=no\n")
+    assert mortal(etc, linger) == ""
+    (etc / "logind.conf.d" / "own.conf").write_text("[Login]\nKillUserProcesses=yes\n")
+    assert "loginctl enable-linger" in mortal(etc, linger)
+    (linger / "ann").touch()
+    assert mortal(etc, linger) == ""
