@@ -30,6 +30,8 @@ ADDRESS = "127.0.0.1"
 class Sshd:
     """OpenSSH's own server on a free port, with its host keys and one user key that may log in."""
 
+    listen = ADDRESS
+
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.port = free_port()
@@ -54,7 +56,7 @@ class Sshd:
         config = self.folder / "sshd_config"
         lines = [
             *options,  # of what is said twice, the first counts
-            f"ListenAddress {ADDRESS}:{self.port}",
+            f"ListenAddress {self.listen}:{self.port}",
             f"HostKey {self.folder / 'host'}",
             f"AuthorizedKeysFile {self.folder / 'authorized'}",
             "StrictModes no",
