@@ -17,6 +17,7 @@ from console.actions import (
     schedules,
     servers,
     shared,
+    vip,
 )
 from console.actions.declared import ACTIONS
 
@@ -35,4 +36,5 @@ __all__ = [
     "schedules",
     "servers",
     "shared",
+    "vip",
 ]

@@ -12,7 +12,7 @@ _FIRST = "The first generation"
 _NEXT = "Rackspace's next generation"
 _NO_STATE = "has no such state"
 _SHARED = "shares addresses through its networks service, between servers of one zone"
-_VIP = "Here an address is shared by a port that the servers' ports let in, or moves as a floating IP"
+_VIP = "Here an address is shared by a port of its own (server vip add), or moves as a floating IP"
 _RUNS = "Nova keeps no schedules: one runs only while a program of ours does"
 _GONE = "Today's OpenStack has no shared IP groups"
 
@@ -37,6 +37,7 @@ LACKING: Mapping[str, Mapping[str, str]] = {
         **_all("attach_volume detach_volume", f"{_FIRST} has no volumes"),
         **_all("add_security_group remove_security_group", f"{_FIRST} has no security groups"),
         **_all("keypair.create keypair.delete", f"{_FIRST} has no key pairs: a new server's password is told once"),
+        **_all("vip move_ip", f"{_FIRST} shares addresses within a group instead"),
         **_all("image.keep", f"{_FIRST} takes no image away but with its server"),
     },
     "rackspace": {
@@ -47,6 +48,7 @@ LACKING: Mapping[str, Mapping[str, str]] = {
         **_all("backup backup_schedule", f"{_NEXT} has scheduled images instead"),
         **_all("share_ip unshare_ip", f"{_NEXT} {_SHARED}"),
         **_all("create_in_group ipgroup.create ipgroup.delete", f"{_NEXT} has no shared IP groups: it {_SHARED}"),
+        **_all("vip move_ip", f"{_NEXT} has no floating IPs, and {_SHARED}"),
         **_all("update_password", f"{_NEXT} takes a name and a password one by one"),
     },
     "openstack": {

@@ -1,13 +1,14 @@
 """One account of one OpenStack in one region: its services found, their versions settled, their verbs together."""
 
 import datetime as dt
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from console.clouds.absent import Absent
 from console.clouds.accounts import Account, log_in
 from console.clouds.dialect import Accepted, Filters
 from console.clouds.login import Access
+from console.clouds.openstack.addresses import Addresses
 from console.clouds.openstack.catalog import (
     Address,
     Endpoint,
@@ -36,6 +37,12 @@ from console.wire.transport import Transport
 
 _TYPES = {"compute": ("compute",), "image": ("image",), "network": ("network",)}
 _PROJECT_IN_PATH = Version(2, 18)  # up to the one before, an endpoint must name the project
+_NO_PROXIES = (2, 44)  # from here on Nova hands floating IPs to nobody
+_ADDRESSES: Mapping[str, Callable[..., Awaitable[Accepted]]] = {
+    "server.add_vip": Addresses.share,
+    "server.remove_vip": Addresses.unshare,
+    "server.move_ip": Addresses.move,
+}
 _READ = tuple(
     "server.list server.changes server.get flavor.list keypair.list limits server.console_log server.history".split()
 )
@@ -45,7 +52,7 @@ _INTERNAL = "internal"  # the zone of Nova's own services, which takes no server
 _VERBS = {
     "compute": _COMPUTE_VERBS,
     "image": frozenset(("image.list", "image.get", "image.delete", "image.set")),
-    "network": frozenset(("network.list", "port.list", "quota.list")),
+    "network": frozenset(("network.list", "port.list", "quota.list", "server.vip", "server.move_ip")),
 }
 
 
@@ -79,7 +86,18 @@ class OpenStack(Orders, Absent):
         self._glance = glance
         self._neutron = neutron
         offered = {"compute": nova, "image": glance, "network": neutron}
+        self._proxied = neutron is None and not nova.service.knows(*_NO_PROXIES)
         self.verbs = self.offered() | {verb for kind, there in offered.items() if there for verb in _VERBS[kind]}
+        if self._proxied:
+            self.verbs |= {"server.move_ip"}
+
+    async def act(self, verb: str, id: str, **given: Any) -> Accepted:
+        """As `Orders.act`, and what the network service does to a server's addresses."""
+        if verb == "server.move_ip" and self._proxied:
+            return await super().act("server.add_floating_ip", id, **given)
+        if verb in _ADDRESSES:
+            return await _ADDRESSES[verb](Addresses(self.neutron), id, **given)
+        return await super().act(verb, id, **given)
 
     @property
     def glance(self) -> Imaging:

@@ -41,6 +41,20 @@ class Neutron:
         """The ports of one server, cleaned."""
         return await self._all("ports", {"device_id": server_id})
 
+    async def ports_with(self, address: str) -> list[dict[str, Any]]:
+        """The ports that have this address, cleaned."""
+        found = await self._all("ports", {"fixed_ips": f"ip_address={address}"})
+        return [port for port in found if address in [one.get("ip_address") for one in port.get("fixed_ips") or ()]]
+
+    async def floating_ips(self, address: str) -> list[dict[str, Any]]:
+        """The floating IPs of this address, cleaned: one or none."""
+        found = await self._all("floatingips", {"floating_ip_address": address})
+        return [one for one in found if one.get("floating_ip_address") == address]
+
+    async def subnets(self) -> list[dict[str, Any]]:
+        """The subnets that the project may see, cleaned."""
+        return await self._all("subnets", {})
+
     async def rules(self, groups: Sequence[str]) -> list[dict[str, Any]]:
         """What these security groups let in, cleaned."""
         found = [

@@ -84,6 +84,7 @@ ORDERS: dict[str, Order] = {
     "server.force_delete": Order("forceDelete"),
     "server.restore": Order("restore"),
     "server.add_security_group": Order("addSecurityGroup", {"name": "name"}),
+    "server.add_floating_ip": Order("addFloatingIp", {"address": "address"}),
     "server.remove_security_group": Order("removeSecurityGroup", {"name": "name"}),
 }
 # What is no action, and since when there is such a thing.
