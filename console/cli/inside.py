@@ -98,9 +98,8 @@ def _print(outcomes: "Sequence[Outcome]", form: str) -> None:
     rows = []
     for one in found:
         lines = one.get("output", "").rstrip("\n").split("\n") if one.get("output") else [one.get("error", "")]
-        whole = [one.get("output", "")] if form == "csv" else lines
-        for place, line in enumerate(whole):
-            head = [one["name"], one["code"]] if not place or form == "value" else ["", None]
+        for place, line in enumerate(lines):
+            head = [one["name"], one["code"]] if not place or form in ("csv", "value") else ["", None]
             rows.append([*head, line])
     write(Sheet(("name", "code", "output"), rows), form)
 
