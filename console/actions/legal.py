@@ -98,6 +98,7 @@ RULES |= {
     **dict.fromkeys(("server.share_ip", "server.unshare_ip", "server.name_password"), Rule(_states("active"))),
     **dict.fromkeys(("server.backup_schedule", "server.backup_schedule_off"), Rule(_states("active"))),
     **dict.fromkeys(("server.image_schedule", "server.image_schedule_off", "server.schedule"), _OPEN),
+    "server.plan_images": _OPEN,
     **dict.fromkeys(("server.add_vip", "server.remove_vip", "server.move_ip"), _OPEN),
 }
 _FIRSTGEN: dict[str, Rule] = {

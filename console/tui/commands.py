@@ -204,7 +204,7 @@ class Commands:
         found = []
         rows = screen.targets()
         for action in screen.deck.actions().values() if screen.deck else ():
-            if action.on is not screen.kind:
+            if action.on is not screen.kind or not action.command:  # the latter are begun by plans, not by people
                 continue
             verdict = screen.deck.verdict(action.name, rows[0]) if screen.deck and rows and not action.creates else ""
             found.append((action.name, action.title, keymap.key(action.name), verdict or action.help))

@@ -280,7 +280,7 @@ class Questions:
 
 
 def _asked(action: Any) -> list[Any]:
-    """The asks that have a dialog: those that must have one, else what may be told, unless it is asked about or reads."""
+    """The asks that have a dialog: those that must, else what may be told, unless it is asked about or reads."""
     required = [ask for ask in action.asks if ask.required or ask.offered]
     at_once = action.confirm or action.reads or action.name == "server.shell"  # its route is in the settings
     return required or [ask for ask in action.asks if not at_once and ask.kind in _TYPED]
