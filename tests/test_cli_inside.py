@@ -54,7 +54,8 @@ def test_a_command_in_each_form(shell: Shell, way: tuple[str, ...], names: list[
     ]
     rows = list(csv.reader(io.StringIO(shell.run("server", "run", *names, *way, "-f", "csv", *command))))
     assert rows[1:] == [[name, "3", line] for name in names for line in ("one", "two")]
-    assert shell.json("server", "run", names[0], *way, "--", WORKS)["output"] == "one\n"
+    alone = json.loads(shell.ok("server", "run", names[0], *way, "-f", "json", "--", WORKS))
+    assert (alone["output"], alone["code"]) == ("one\n", 0)
 
 
 def test_it_stops_after_the_first_that_fails_if_asked(shell: Shell, way: tuple[str, ...], names: list[str]) -> None:
