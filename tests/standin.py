@@ -15,7 +15,7 @@ import msgspec
 
 from console.core.health import Health
 from console.core.resizes import Resizes
-from console.core.settings import CloudSettings, Saved, Settings
+from console.core.settings import CloudSettings, Paths, Saved, Settings
 from console.core.store import Listing, Store
 from console.errors import Unreachable
 from console.model.deed import Deed
@@ -186,7 +186,7 @@ class StandIn:
         self.clock = MovedClock(NOW)
         self.store = Store(self.clock)
         self.places, self.problems, self.read_only = places, (), False
-        self.paths = SimpleNamespace(config=Path("/nowhere"), state=Path("/nowhere"))
+        self.paths = Paths(*[Path("/dev/null/nowhere")] * 3)
         self.settings = Settings(clouds={"prod": CloudSettings(production=True)}, theme="nocturne")
         self.accounts = SimpleNamespace(looked_for=("./clouds.yaml",), names=())
         self.fleet = SimpleNamespace(retry=lambda place: None, refresh=lambda: None, dialect=self.dialect)
