@@ -28,6 +28,10 @@ _MOST_ODD = 32  # differing records of a page, above which splitting it whole is
 _LONGEST_HEAD = 200  # bytes before a page's first record
 
 
+class Plain(list[bytes]):
+    """Records of a page that was looked through: none of them needs cleaning."""
+
+
 class Reader(Generic[R]):
     """Makes a row of one record: decoded, cleaned, and signed with where it came from."""
 
@@ -44,14 +48,12 @@ class Reader(Generic[R]):
         """The row, or None for what has no id and so is none."""
         return next(iter(self.many((record,))), None)
 
-    def many(self, records: Iterable[bytes], plain: bool = False) -> Iterator[R]:
-        """The rows of many records, those left out that are none; written as one loop because it runs the most.
-
-        `plain` says that the page they are of was looked through: none of them needs cleaning.
-        """
+    def many(self, records: Iterable[bytes]) -> Iterator[R]:
+        """The rows of many records, those left out that are none; written as one loop because it runs the most."""
         decode, naive = self._decode, self._naive
         endpoint, region, kind, place = self._origin.endpoint, self._region, self._kind, self._origin.place
         dialect = self._origin.dialect
+        plain = isinstance(records, Plain)
         for record in records:
             try:
                 row = decode(record) if plain or is_plain(record) else self._carefully(record)
@@ -104,9 +106,6 @@ def _tree(record: bytes) -> Any:
         return None
 
 
-Read = Callable[[Iterable[bytes], bool], Iterable[R]]  # rows of records, and whether these are known to be clean
-
-
 class _Order(Generic[R]):
     """One listing as it stood: its records and their rows, side by side."""
 
@@ -129,7 +128,7 @@ class _Order(Generic[R]):
 class Memo(Generic[R]):
     """The rows of one kind at one service as they were last told."""
 
-    def __init__(self, key: str, read: Read[R], place: str = "") -> None:
+    def __init__(self, key: str, read: Callable[[Iterable[bytes]], Iterable[R]], place: str = "") -> None:
         self.key = key  # the collection's name in a page: "servers"
         self.place = place
         self.read = read
@@ -148,7 +147,7 @@ class Memo(Generic[R]):
         A thing asked for alone has a few fields more than in a listing, so that the two never agree to the byte;
         there the fields decide. Between two of a kind any byte does, since a person may look at the record itself.
         """
-        row = next(iter(self.read((record,), False)), None)
+        row = next(iter(self.read((record,))), None)
         if row is None:
             return None
         known = self.rows.get(row.id)
@@ -158,9 +157,9 @@ class Memo(Generic[R]):
         (self._alone.add if alone else self._alone.discard)(row.id)
         return row
 
-    def first(self, records: Sequence[bytes], plain: bool) -> tuple[Sequence[bytes], list[R]]:
+    def first(self, records: Sequence[bytes]) -> tuple[Sequence[bytes], list[R]]:
         """The rows of records of which none can be known yet, beside those records that are rows."""
-        rows = list(self.read(records, plain))
+        rows = list(self.read(records))
         self.rows.update([(row.id, row) for row in rows])
         return records if len(rows) == len(records) else [row.record for row in rows], rows
 
@@ -279,7 +278,7 @@ class Turn(Generic[R]):
         old = self._old
         if not self._memo.rows or self._first:
             self._first = True
-            told, rows = self._memo.first(records, is_plain(reply.body))
+            told, rows = self._memo.first(Plain(records) if is_plain(reply.body) else records)
             self._new.records += told
             self._new.rows += rows
             self._learn(reply.body, records)
