@@ -105,7 +105,7 @@ def section(figures: Sequence[Figure]) -> str:
 
 def write_readme(folder: Path) -> None:
     """Put the section between its markers."""
-    known = {field for field in Figure.__dataclass_fields__}
+    known = set(Figure.__dataclass_fields__)
     figures = [
         Figure(**{name: value for name, value in one.items() if name in known})
         for file in sorted(folder.glob("*.json"))

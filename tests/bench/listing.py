@@ -1,26 +1,29 @@
 """What a listing costs in this process: ours beside aiohttp with msgspec on the same pages, and a poll's turn.
 
-    python tests/bench/listing.py [servers] [rounds]
+    python tests/bench/listing.py [servers] [rounds] [folder for the figures]
 
 A server in another process gives out pages whose bodies were made beforehand, so that its work is not ours. All kinds
 take turns in each round; the figures are medians of this process's CPU time. Wall time is left out: machines are busy.
 """
 
 import asyncio
+import datetime as dt
 import gc
 import json
 import multiprocessing
 import statistics
 import sys
 import time
-import uuid
 from collections.abc import Awaitable, Callable
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 
 import aiohttp
 import msgspec
 from aiohttp import web
+from figures import Figure, keep
+from pages import bodies, record
 
 from console.clouds.openstack.nova import Nova
 from console.clouds.openstack.service import Service, Version
@@ -29,70 +32,8 @@ from console.model.place import Origin, Place
 from console.wire.auth import Auth, Token
 from console.wire.transport import Transport
 
-PAGE = 1000
-
-
-def record(number: int, status: str = "ACTIVE") -> dict[str, Any]:
-    """A server's record of about three kilobytes, with the fields that a 2.96 cloud sends."""
-    id = str(uuid.uuid5(uuid.NAMESPACE_OID, f"server {number}"))
-    link = f"http://127.0.0.1:8774/v2.1/servers/{id}"
-    address = {"version": 4, "addr": f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}"}
-    address |= {"OS-EXT-IPS:type": "fixed", "OS-EXT-IPS-MAC:mac_addr": "fa:16:3e:00:00:01"}
-    return {
-        "id": id,
-        "name": f"web-{number:05d}",
-        "status": status,
-        "tenant_id": "0b16d211cf494e2d891ba4e2e8fb8372",
-        "user_id": "52eb8df017bb404c8dc0f09f14269a83",
-        "metadata": {"role": "web", "team": "shop", "note": "x" * 900, "more": "y" * 500},
-        "hostId": "74d23cd180606c4fa9ae231142144c411dab6b7d5553bd82e2710141",
-        "image": {"id": str(uuid.uuid5(uuid.NAMESPACE_OID, "image")), "links": [{"rel": "bookmark", "href": link}]},
-        "flavor": {"vcpus": 1, "ram": 512, "disk": 1, "ephemeral": 0, "swap": 0, "original_name": "m1.tiny"}
-        | {"extra_specs": {"hw:cpu_policy": "shared"}},
-        "created": "2026-11-20T23:33:09Z",
-        "updated": "2026-11-20T23:33:13Z",
-        "addresses": {"private": [address], "public": [address | {"OS-EXT-IPS:type": "floating"}]},
-        "accessIPv4": "",
-        "accessIPv6": "",
-        "links": [{"rel": "self", "href": link}, {"rel": "bookmark", "href": link}],
-        "OS-DCF:diskConfig": "MANUAL",
-        "progress": 0,
-        "OS-EXT-AZ:availability_zone": "nova",
-        "config_drive": "",
-        "key_name": "operator",
-        "OS-SRV-USG:launched_at": "2026-11-20T23:33:13.000000",
-        "OS-SRV-USG:terminated_at": None,
-        "security_groups": [{"name": "default"}, {"name": "web"}],
-        "OS-EXT-STS:task_state": None,
-        "OS-EXT-STS:vm_state": "active",
-        "OS-EXT-STS:power_state": 1,
-        "os-extended-volumes:volumes_attached": [],
-        "locked": False,
-        "locked_reason": None,
-        "description": None,
-        "tags": ["blue"],
-        "trusted_image_certificates": None,
-        "host_status": "UP",
-        "OS-EXT-SRV-ATTR:hostname": f"web-{number:05d}",
-        "OS-EXT-SRV-ATTR:host": "compute-1",
-        "OS-EXT-SRV-ATTR:hypervisor_hostname": "compute-1",
-        "pinned_availability_zone": None,
-    }
-
-
-def bodies(records: list[dict[str, Any]]) -> dict[str, bytes]:
-    """Pages by their marker ("" for the first), as Nova writes them."""
-    found = {}
-    marker = ""
-    for start in range(0, len(records), PAGE):
-        part = records[start : start + PAGE]
-        page: dict[str, Any] = {"servers": part}
-        if start + PAGE < len(records):
-            href = f"http://127.0.0.1:8774/v2.1/servers/detail?marker={part[-1]['id']}"
-            page["servers_links"] = [{"rel": "next", "href": href}]
-        found[marker] = json.dumps(page).encode()
-        marker = part[-1]["id"]
-    return found
+READ, PLAIN = "reading the bytes (aiohttp)", "aiohttp + msgspec, the same fields"
+NEW, SAME = "our listing, all new", "our poll, nothing changed"
 
 
 def serve(pipe: Connection, count: int) -> None:
@@ -113,8 +54,12 @@ def serve(pipe: Connection, count: int) -> None:
         changed = [dict(r, updated=f"2026-11-21T00:00:{turns['n'] % 60:02d}Z") for r in records[:20]]
         return web.Response(body=json.dumps({"servers": changed}).encode(), content_type="application/json")
 
+    async def none(request: web.Request) -> web.Response:
+        return web.Response(body=b'{"servers": []}', content_type="application/json")
+
     async def main() -> None:
         app = web.Application()
+        app.router.add_get("/none/v2.1/servers/detail", none)
         app.router.add_get("/delta/v2.1/servers/detail", delta)
         app.router.add_get("/{estate}/v2.1/servers/detail", give)
         runner = web.AppRunner(app, access_log=None)
@@ -152,8 +97,8 @@ async def _token() -> Token:
     return Token({"X-Auth-Token": "bench"}, 1e9)
 
 
-async def measure(base: str, count: int, rounds: int) -> dict[str, tuple[float, int]]:
-    """Median CPU milliseconds of each way, and how many rows it gave."""
+async def measure(base: str, count: int, rounds: int) -> dict[str, tuple[list[float], int]]:
+    """CPU milliseconds of each way, and how many rows it gave."""
     decode = msgspec.json.Decoder(Page).decode
     transport = Transport(place="bench")
     client = aiohttp.ClientSession(read_bufsize=1 << 20, headers={"X-Auth-Token": "bench"})
@@ -202,22 +147,21 @@ async def measure(base: str, count: int, rounds: int) -> dict[str, tuple[float, 
     async def back() -> int:
         return await estate("same")
 
-    import datetime as dt
-
-    async def changes() -> int:
-        steady.service.endpoint = f"{base}/delta/v2.1"
+    async def changes(name: str) -> int:
+        steady.service.endpoint = f"{base}/{name}/v2.1"
         return await all_of(steady, changes_since=dt.datetime(2026, 11, 20, tzinfo=dt.UTC))
 
     ways: dict[str, Callable[[], Awaitable[int]]] = {
-        "reading the bytes (aiohttp)": only_read,
-        "aiohttp + msgspec, the same fields": plain,
-        "our listing, all new": lambda: all_of(nova("same")),
-        "our poll, nothing changed": back,
+        READ: only_read,
+        PLAIN: plain,
+        NEW: lambda: all_of(nova("same")),
+        SAME: back,
         "our poll, 20 changed": lambda: estate("moved"),
         "(and back)": back,
         "our poll, 1 new and 3 gone": lambda: estate("shifted"),
         "(and back again)": back,
-        "our changes-since, 20 changed": changes,
+        "our changes-since, 20 changed": lambda: changes("delta"),
+        "our changes-since, none changed": lambda: changes("none"),
     }
     spent: dict[str, list[float]] = {name: [] for name in ways}
     rows: dict[str, int] = {}
@@ -230,7 +174,7 @@ async def measure(base: str, count: int, rounds: int) -> dict[str, tuple[float, 
                 spent[name].append((time.process_time() - start) * 1000)
     await client.close()
     await transport.close()
-    return {name: (statistics.median(times), rows[name]) for name, times in spent.items()}
+    return {name: (times, rows[name]) for name, times in spent.items()}
 
 
 def main() -> None:
@@ -245,13 +189,19 @@ def main() -> None:
     finally:
         here.send("end")
         server.join()
-    read = found["reading the bytes (aiohttp)"][0]
-    for name, (cpu, rows) in found.items():
+    read = statistics.median(found[READ][0])
+    for name, (times, rows) in found.items():
+        cpu = statistics.median(times)
         print(f"{name:38s} {cpu:9.2f} ms CPU   {cpu / read:6.2f} x reading   {rows:6d}")
-    listing = found["our listing, all new"][0] / found["aiohttp + msgspec, the same fields"][0]
-    turn = found["our poll, nothing changed"][0] / read
-    print(f"listing: {listing:.2f} x aiohttp + msgspec (promised: 1.5)")
-    print(f"poll of what has not changed: {turn:.2f} x reading (promised: 1.6)")
+    changed = found["our changes-since, 20 changed"][0], found["our changes-since, none changed"][0]
+    figures = [
+        Figure(f"listing {count:,} servers, in process", found[NEW][0], "ms", None, PLAIN, found[PLAIN][0], ratio=1.5),
+        Figure(f"a poll of {count:,} unchanged servers", found[SAME][0], "ms", None, READ, found[READ][0], ratio=1.6),
+        Figure("a question for changes, 20 changed", changed[0], "ms", 1.0),
+        Figure("a question for changes, none changed", changed[1], "ms", 0.5),
+    ]
+    if len(sys.argv) > 3:
+        keep(Path(sys.argv[3]), "1 listing", figures)
 
 
 if __name__ == "__main__":

@@ -76,7 +76,7 @@ def seen_theirs(data: bytes) -> bool:
 
 
 def keys(one: Driven, seen: Callable[[bytes], bool], times: int, most: float = 5.0) -> list[float]:
-    """Milliseconds from a key to its frame, seen from outside, at odd moments; the cursor goes down and stays inside."""
+    """Milliseconds from a key to its frame, seen from outside, at odd moments; the cursor stays on the screen."""
     chance, found = random.Random(1), []
     for number in range(times):
         if number % 25 == 0:

@@ -1,8 +1,8 @@
 """The real screen over the real console on a cloud of made pages, with changes poured into its store from within.
 
 `python tests/bench/screen_app.py '{"url": ..., "rate": 1000, "where": "all", "poll": false}'`: F2 begins and ends
-the changes, F3 changes one visible cell. `where` is "all" rows or "visible" ones; `poll` asks for the complete list each
-second in the screen's own loop.
+the changes, F3 changes one visible cell. `where` is "all" rows or "visible" ones; `poll` asks for the complete list
+each second in the screen's own loop.
 """
 
 import asyncio
