@@ -156,6 +156,8 @@ async def test_an_abort_puts_the_world_in_order_also_where_nobody_kept_it(home: 
     id = await asking(home)
     first.kill()
     await first.wait()
+    _, _, said = await home.run("server", "reboot", home.server)  # as another operator would
+    assert f"is under operation {id} (guarded resize by" in said
     code, _, said = await home.run("ops", "abort", id)
     assert code == 0 and f"Nobody carries {id} out now: novadeck ops resume {id}" in said
     code, out, _ = await home.run("ops", "resume")

@@ -18,7 +18,9 @@ from console.cli.parse import Given, UsageError
 from console.cli.report import done, shown
 from console.cli.voice import asked, asked_secret, complain, say, someone_there
 from console.errors import ActionRefused
+from console.model.operation import under
 from console.model.place import Place, Row
+from console.model.server import Server
 
 if TYPE_CHECKING:
     from console.actions.declared import Action, Outcome, Step
@@ -139,6 +141,7 @@ def _demand_yes(action: "Action", given: Given) -> None:
 def confirm(action: "Action", rows: Sequence[Row], given: Given) -> None:
     """Ask, where it destroys and a person is there. Raises `ActionRefused` when the answer is no."""
     choosing.tell_shared_hosts(rows)
+    _mind_operations(rows, given)
     for told in action.warns(rows) if action.warns is not None else ():
         say(told)
     if choosing.in_bulk(given):
@@ -155,6 +158,16 @@ def confirm(action: "Action", rows: Sequence[Row], given: Given) -> None:
     else:
         agreed = asked(f"{question} [y/N]").casefold() in ("y", "yes")
     if not agreed:
+        raise ActionRefused("Nothing was done.")
+
+
+def _mind_operations(rows: Sequence[Row], given: Given) -> None:
+    """Say which are under an operation, perhaps of somebody else, and ask. Raises `ActionRefused`."""
+    busy = [told for row in rows if isinstance(row, Server) and (told := under(row))]
+    for told in busy:
+        say(f"{told}.")
+    ask = busy and someone_there() and not given.get("yes")
+    if ask and asked("Do it all the same? [y/N]").casefold() not in ("y", "yes"):
         raise ActionRefused("Nothing was done.")
 
 

@@ -5,10 +5,12 @@ one. The cloud's own clock may confirm at any moment (a provider's window): then
 order on, no way out of this file leaves a server in VERIFY_RESIZE that nobody is asked about.
 """
 
+import datetime as dt
 from typing import Any
 
 from console.actions.declared import Ask, Order
 from console.actions.servers import FLAVOR, fits
+from console.core.resizes import KEPT_AFTER
 from console.errors import ActionFailed, ActionRefused, NotFound
 from console.model.server import Server
 from console.runbooks.ladder import LADDER, WAY, climb, demand
@@ -111,10 +113,20 @@ async def _hold(run: Run) -> Facts:
         return None if row.status == "VERIFY_RESIZE" else CONFIRM
 
     tested = f"is ready after {run.facts['took']:g} s" if run.facts["tested"] else "is off, and could not be tested"
-    answer = await run.ask(f"{run.name} {tested}. Keep it so?", CONFIRM, REVERT, unless=over)
+    answer = await run.ask(f"{run.name} {tested}. Keep it so?{await _clock(run)}", CONFIRM, REVERT, unless=over)
     if answer == REVERT:
         raise ActionRefused("It is taken back as asked.")
     return {"answer": answer}
+
+
+async def _clock(run: Run) -> str:
+    """When the cloud keeps it by itself, in words, where it does."""
+    row = await run.server()
+    window = run.ground.settings.cloud(run.place.cloud).confirms_after or KEPT_AFTER.get(row.dialect, 0.0)
+    if not window:
+        return ""
+    at = dt.datetime.fromisoformat(run.facts["since"]) + dt.timedelta(seconds=window)
+    return f" The cloud keeps it by itself at {at:%H:%M} UTC."
 
 
 async def _confirm(run: Run) -> Facts:

@@ -7,6 +7,7 @@ from typing import Any
 
 from console.model.flavor import Flavor
 from console.model.image import Image
+from console.model.operation import under
 from console.model.place import Row
 from console.model.server import Server
 from console.tui.deck import Deck
@@ -72,6 +73,8 @@ def told_of(action: Any, rows: Sequence[Row]) -> list[Line]:
     from console.actions.legal import same_host
 
     said = list(action.warns(rows)) if action.warns else []
+    if not action.reads:
+        said += [f"{told}." for row in rows if isinstance(row, Server) and (told := under(row))]
     for group in same_host(row for row in rows if isinstance(row, Server)) if not action.reads else ():
         names = ", ".join(server.name or server.id for server in group[:6])
         more = f" and {len(group) - 6} more" if len(group) > 6 else ""
@@ -104,10 +107,11 @@ def typed_for(action: Any, rows: Sequence[Row], production: bool) -> tuple[str, 
 
 
 def detail_of(row: Row | None, given: Mapping[str, Any], deck: Deck) -> str:
+    """What an operation is told apart by: the flavor that becomes of the old one, or a name that was given."""
     value = given.get("flavor")
     if isinstance(value, Flavor) and isinstance(row, Server):
-        held = flavor_name(row, deck.scene())
-        return f"{held} {deck.glyphs.becomes} {value.name}" if held else value.name
+        now = flavor_name(row, deck.scene())
+        return f"{now} {deck.glyphs.becomes} {value.name}" if now else value.name
     if isinstance(value, Flavor):
         return value.name
     return str(given["name"]) if row is not None and "name" in given else ""

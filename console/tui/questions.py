@@ -12,6 +12,7 @@ from console.errors import ConsoleError
 from console.model.fitting import held as held_by
 from console.model.flavor import Flavor
 from console.model.image import Image
+from console.model.operation import mark_of
 from console.model.place import Place, Row
 from console.model.server import Server
 from console.tui import resizing
@@ -23,7 +24,6 @@ from console.tui.pickers import Choice, Pick
 from console.tui.screen import MainScreen
 
 _TYPED = ("text", "secret", "metadata", "choice", "number")
-_NOT_ASKED = object()
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Questions:
 
     async def about(self, action: Any, rows: Sequence[Row], able: Sequence[Row]) -> Answers | None:
         """All that an action on these rows wants to know; None when it was called off, or the rules are against it."""
-        if self._forbidden(action, able, {}):
+        if self.forbidden(action, able, {}):
             return None
         given: dict[str, Any] = {}
         for ask in _asked(action):
@@ -58,37 +58,20 @@ class Questions:
             if not unchanged and (value != "" or ask.clears):
                 given[ask.name] = value
         sure = not action.confirm or (any(ask.required for ask in action.asks) and action.reversible)
+        sure = sure and not (any(mark_of(row) for row in able if isinstance(row, Server)) and not action.reads)
         return await self._agree(action, rows, able, Answers(given), sure)
 
     async def again(self, action: Any, able: Sequence[Row], before: Answers) -> Answers | None:
         """The same for those that failed: only what must be typed is asked once more, since there are fewer now."""
         return await self._agree(action, able, able, replace(before, typed=""), sure=True)
 
-    async def about_new(self, action: Any) -> tuple[Place, Answers] | None:
-        """Where something new is made, and all that must be known of it."""
-        place = await self._place(action)
-        if place is None or self._forbidden(action, place, {}):
-            return None
-        topic = self._topic_of_new(action, place)
-        given: dict[str, Any] = {}
-        for ask in action.asks:
-            if not ask.required and ask.kind != "keypair":
-                continue
-            value = await self._ask_new(topic, ask, place)
-            if value is None:
-                return None
-            if value is not _NOT_ASKED:
-                given[ask.name] = value
-        answers = await self._by_rules(action, place, topic, Answers(given))
-        return None if answers is None else (place, answers)
-
-    async def _show(self, dialog: Dialog[Any]) -> Any:
+    async def show(self, dialog: Dialog[Any]) -> Any:
         """Put a dialog on the screen, and wait for its answer; None when it was called off."""
         return await self.screen.app.push_screen_wait(dialog)
 
     # the user's rules, and whether one is sure ---------------------------------------------------------------
 
-    def _forbidden(self, action: Any, target: Any, given: Mapping[str, Any]) -> bool:
+    def forbidden(self, action: Any, target: Any, given: Mapping[str, Any]) -> bool:
         """Whether the rules are against it; says so."""
         refusal = self.deck.demands(action, target, given).refusal
         if refusal:
@@ -101,7 +84,7 @@ class Questions:
         """The reason that the rules want, and then the last question."""
         wanted = self.deck.demands(action, able, answers.given)
         if wanted.why and not answers.why:
-            why = await self._reason(self._topic(action, able), f"{action.title} {names_of(able)}")
+            why = await self.reason(self._topic(action, able), f"{action.title} {names_of(able)}")
             if why is None:
                 return None
             answers = replace(answers, why=why)
@@ -109,27 +92,10 @@ class Questions:
             return answers
         return replace(answers, typed=wanted.typed) if await self._confirm(action, rows, able, wanted.typed) else None
 
-    async def _by_rules(self, action: Any, place: Place, topic: Topic, answers: Answers) -> Answers | None:
-        """What the rules want to hear of something new."""
-        if self._forbidden(action, place, answers.given):
-            return None
-        wanted = self.deck.demands(action, place, answers.given)
-        if wanted.why:
-            why = await self._reason(topic, "go on")
-            if why is None:
-                return None
-            answers = replace(answers, why=why)
-        if not wanted.typed:
-            return answers
-        lines = [spans(Span("Your rules want its name typed.", "muted"))]
-        does = f"{action.title} {wanted.typed}"
-        dialog = Confirm(self.screen.ink, self.deck.glyphs, topic, lines, does, typed=wanted.typed, asks="to make it")
-        return replace(answers, typed=wanted.typed) if await self._show(dialog) else None
-
-    async def _reason(self, topic: Topic, does: str) -> str | None:
+    async def reason(self, topic: Topic, does: str) -> str | None:
         """Why it is done, for the audit to keep."""
         hint = spans(Span("Your rules want a reason; the audit keeps it.", "muted"))
-        why: str | None = await self._show(AskText(self.screen.ink, self.deck.glyphs, topic, [hint], does, label="why"))
+        why: str | None = await self.show(AskText(self.screen.ink, self.deck.glyphs, topic, [hint], does, label="why"))
         return why
 
     async def _confirm(self, action: Any, rows: Sequence[Row], able: Sequence[Row], wanted: str) -> bool:
@@ -159,7 +125,7 @@ class Questions:
             listed=row_lines(able, deck, deck.glyphs.of),
             after=after,
         )
-        return bool(await self._show(dialog))
+        return bool(await self.show(dialog))
 
     # the declaration's asks ----------------------------------------------------------------------------------
 
@@ -171,8 +137,8 @@ class Questions:
         if ask.kind in ("image", "choice"):
             offered = [Choice(word, (word, "")) for word in ask.choices]
             if ask.kind == "image":
-                offered = choices_of(self._at(Image, able[0].place), ask, deck.server_name)
-            return await self._show(Pick(ink, glyphs, topic, [help], offered, NAMES, f"{action.title}:"))
+                offered = choices_of(self.at(Image, able[0].place), ask, deck.server_name)
+            return await self.show(Pick(ink, glyphs, topic, [help], offered, NAMES, f"{action.title}:"))
         dialog = AskText(
             ink,
             glyphs,
@@ -184,11 +150,11 @@ class Questions:
             secret=ask.kind == "secret",
             required=ask.required,
         )
-        return await self._show(dialog)
+        return await self.show(dialog)
 
     async def _pick_flavor(self, topic: Topic, servers: list[Server]) -> Flavor | None:
         deck = self.deck
-        flavors = self._at(Flavor, servers[0].place)
+        flavors = self.at(Flavor, servers[0].place)
         held = held_by(servers[0], flavors)
         now = []
         if held is not None and len(servers) == 1:
@@ -200,11 +166,18 @@ class Questions:
 
         offered, heads = resizing.choices(servers, flavors), resizing.heads(flavors)
         dialog = Pick(self.screen.ink, deck.glyphs, topic, now, offered, heads, "resize to", changes, "flavor")
-        self._add_limits(dialog, servers[0].place, servers, flavors)
-        found: Flavor | None = await self._show(dialog)
+        self.add_limits(dialog, servers[0].place, servers, flavors)
+        found: Flavor | None = await self.show(dialog)
         return found
 
-    def _add_limits(self, dialog: Pick, place: Place, servers: Sequence[Server], flavors: Sequence[Flavor]) -> None:
+    def add_limits(
+        self,
+        dialog: Pick,
+        place: Place,
+        servers: Sequence[Server],
+        flavors: Sequence[Flavor],
+        image: Image | None = None,
+    ) -> None:
         """The quota makes some choices impossible: told as soon as the cloud has told it."""
 
         async def add() -> None:
@@ -212,11 +185,11 @@ class Questions:
                 limits = await self.deck.limits(place)
             except ConsoleError:
                 return  # the picker then promises nothing of quotas
-            dialog.offer(resizing.choices(servers, flavors, limits.absolute))
+            dialog.offer(resizing.choices(servers, flavors, limits.absolute, image))
 
         self.screen.run_worker(add(), name="read limits", group="limits")
 
-    def _at(self, kind: type[Any], place: Place) -> list[Any]:
+    def at(self, kind: type[Any], place: Place) -> list[Any]:
         """The rows of a kind that can be used at a place."""
         store = self.deck.console.store
         return [row for row in store.rows(kind).values() if row.place == place or place in store.ways(row.key)]
@@ -228,63 +201,9 @@ class Questions:
         production = any(map(self.deck.production, places))
         return Topic(f"{title} {names_of(able)}", where, production, action.reversible)
 
-    # something new -------------------------------------------------------------------------------------------
-
-    def _topic_of_new(self, action: Any, place: Place) -> Topic:
-        title = f"{_noun(action)} at {self.deck.label(place)}"
-        return Topic(title, production=self.deck.production(place))
-
-    async def _place(self, action: Any) -> Place | None:
-        row, deck = self.screen.pane.table.cursor_row, self.deck
-        places = list(deck.places)
-        if len(places) <= 1:
-            return places[0] if places else None
-        places.sort(key=lambda place: row is None or place != row.place)
-        offered = [
-            Choice(place, (str(place),), place not in deck.stale, "" if place not in deck.stale else "silent")
-            for place in places
-        ]
-        heads = (("place", 40, False),)
-        topic = Topic(f"{_noun(action)}: where?")
-        found: Place | None = await self._show(
-            Pick(self.screen.ink, deck.glyphs, topic, [], offered, heads, "build at")
-        )
-        return found
-
-    async def _ask_new(self, topic: Topic, ask: Any, place: Place) -> Any:
-        ink, glyphs = self.screen.ink, self.deck.glyphs
-        if ask.kind == "text":
-            dialog = AskText(ink, glyphs, topic, [spans(Span(ask.help, "muted"))], "go on", label=ask.title)
-            return await self._show(dialog)
-        rows: list[Any] = self._offered(ask, place)
-        if not rows:
-            return _NOT_ASKED
-        heads: tuple[tuple[str, int, bool], ...] = NAMES
-        offered = choices_of(rows, ask, self.deck.server_name)
-        if ask.kind == "flavor":
-            offered, heads = resizing.choices([], rows), resizing.heads(rows)
-        lines = [spans(Span(ask.help, "muted"))]
-        picker = Pick(ink, glyphs, topic, lines, offered, heads, f"{ask.title}:")
-        if ask.kind == "flavor":
-            self._add_limits(picker, place, [], rows)
-        found = await self._show(picker)
-        return found.name if isinstance(found, Row) and ask.kind == "keypair" else found
-
-    def _offered(self, ask: Any, place: Place) -> list[Any]:
-        if ask.kind == "image":
-            return self._at(Image, place)
-        if ask.kind == "flavor":
-            return self._at(Flavor, place)
-        pairs = self.screen.panes["keypairs"].table.index.rows.values()
-        return [row for row in pairs if row.place == place]
-
 
 def _asked(action: Any) -> list[Any]:
     """The asks that have a dialog: those that must, else what may be told, unless it is asked about or reads."""
     required = [ask for ask in action.asks if ask.required or ask.offered]
     at_once = action.confirm or action.reads or action.name == "server.shell"  # its route is in the settings
     return required or [ask for ask in action.asks if not at_once and ask.kind in _TYPED]
-
-
-def _noun(action: Any) -> str:
-    return {"keypair": "New key pair"}.get(action.on.__name__.lower(), f"New {action.on.__name__.lower()}")
