@@ -53,6 +53,7 @@ class Scenario:
     judge: Callable[["Chaos", RunRecord, Any], list[str]]
     creates: bool = False
     steps: int = 8  # about how many steps it has, to draw a point from
+    answer: str = ""  # to what it asks by its nature; any other question ends the run as a violation
 
 
 # What must be true at the end; each gives its violations
@@ -102,9 +103,18 @@ def imaged(chaos: "Chaos", run: RunRecord, record: Any) -> list[str]:
     frozen = still.changes[0].at if still.changes else None
     for change in still.changes:
         frozen = change.at if change.frozen else frozen
-        if not change.frozen and frozen is not None and change.at - frozen > 30 + 2:
+        if not change.frozen and frozen is not None and change.at - frozen > 30 / SPEED + 2:
             found.append(f"frozen for {change.at - frozen:.1f} s")
     return found + ([f"{sorted(still.frozen)} stand still"] if still.frozen else [])
+
+
+def replaced(chaos: "Chaos", run: RunRecord, record: Any) -> list[str]:
+    """One image, one new server, and the old one gone as answered."""
+    images = [image for image in chaos.images() if (image.name or "").startswith(f"{run.name}-before-")]
+    new, old = chaos.named(f"{run.name}-new"), chaos.named(run.name)
+    found = [] if run.state == "done" else [f"{run.state}: {run.failure}"]
+    found += [f"{len(new)} new servers"] if len(new) != 1 else _at_rest(new[0])
+    return found + ([f"{len(images)} images"] if len(images) != 1 else []) + (["the old one is there"] if old else [])
 
 
 SCENARIOS = (
@@ -115,7 +125,15 @@ SCENARIOS = (
         "build-delete", "server.create_checked",
         {"check": ["exit 7"], "deadline": 1, "on_failure": "delete"}, no_server, creates=True, steps=6,
     ),
+    Scenario(
+        "replace", "server.replace", {"name": "{name}-new", "flavor": "m1.small"}, replaced,
+        steps=10, answer="delete the old one",
+    ),
     Scenario("snapshot", "server.quiet_snapshot", {"name": "image-of-{name}", "freeze": ["/data"]}, imaged, steps=10),
+    Scenario(
+        "planned", "server.scheduled_image",
+        {"schedule": "chaos", "slot": "once", "name": "image-of-{name}", "keep": 1, "freeze": ["/data"]}, imaged, steps=11,
+    ),
 )  # fmt: skip
 
 
@@ -218,11 +236,12 @@ class Chaos:
         self.operations += 1
         name = f"c{self.operations}-{scenario.name}"
         target = "" if scenario.creates else await self._new_server(name)
-        given = dict(scenario.given)
+        given = {key: text.replace("{name}", name) if scenario.name == "replace" and isinstance(text, str) else text
+                 for key, text in scenario.given.items()}  # fmt: skip
         if scenario.creates:
             given |= {"name": name, "image": self.image.id, "flavor": self.flavors["m1.tiny"].id, "key_name": "demo"}
             given["network"] = [self.network]
-        order = {"begin": scenario.runbook, "target": target, "given": given}
+        order = {"begin": scenario.runbook, "target": target, "given": given, "answer": scenario.answer or None}
         for _ in range(self.rng.choice((1, 2, 3))):
             killed = bool(self.plan) and await self._life(order, self.plan[-1], scenario)
             if killed:
@@ -233,7 +252,7 @@ class Chaos:
                 break
         await self._life(order, "", scenario)
         self._judge(scenario, name)
-        for server in self.named(name):  # or the quota would end it
+        for server in [*self.named(name), *self.named(f"{name}-new")]:  # or the quota would end it
             await self.ground.dialect(self.ground.places[0]).delete_server(server.id)
 
     async def _life(self, order: dict[str, Any], gap: str, scenario: Scenario) -> bool:
