@@ -2,6 +2,10 @@
 
 import asyncio
 import json
+import os
+import re
+import signal
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +18,7 @@ from test_screen import row_says
 
 import console
 from console import Console
+from console.actions.approach import approach
 from console.runbooks.ready import Readiness
 
 PATIENCE = 25.0
@@ -119,7 +124,8 @@ async def test_commands_files_and_a_shells_words(cloud: Cloud, pair: KeyPair, tm
 
 async def test_a_shell_by_the_real_ssh_and_back_to_the_screen(cloud: Cloud, pair: KeyPair) -> None:
     name = cloud.name("s")
-    await guest_up(cloud, await cloud.witness.create(name, key_name=pair.name))
+    server = await cloud.witness.create(name, key_name=pair.name)
+    await guest_up(cloud, server)
     async with terminal(120, 40) as screen:
         await screen.start("--os-cloud", cloud.member)
         await row_says(screen, name, "ACTIVE")
@@ -134,5 +140,65 @@ async def test_a_shell_by_the_real_ssh_and_back_to_the_screen(cloud: Cloud, pair
         await screen.type("exit")
         await screen.press("Enter")
         await screen.until(rf"▸ • {name}", "the screen again")
+        await screen.press("S")
+        await screen.until(r"^root@\S+#", "the guest's prompt")
+        os.kill(ssh_to(server), signal.SIGKILL)
+        await screen.until(r"ssh to \S+ ended with -?\d+: it lost its connection, or was killed", "the screen again")
         await screen.press("q")
         assert await screen.ended() == (0, True)
+
+
+def ssh_to(server: str) -> int:
+    """The process of the real ssh that is in this server's guest."""
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            words = (folder / "cmdline").read_bytes().split(b"\0")
+            if words[0] == b"ssh" and f"HostKeyAlias={server}".encode() in words:
+                return int(folder.name)
+    raise AssertionError(f"no ssh is in {server}")
+
+
+async def test_a_lying_console_turns_the_row_red(cloud: Cloud, pair: KeyPair) -> None:
+    name = cloud.name("l")
+    server = await cloud.witness.create(name, key_name=pair.name, metadata={"lab_hostkey": "lie"})
+    await guest_up(cloud, server)
+    async with terminal(120, 40) as screen:
+        await screen.start("--os-cloud", cloud.member)
+        await row_says(screen, name, "ACTIVE")
+        await screen.only(name)
+        await screen.until(rf"▸ • {name}")
+        await screen.press("t")
+        await screen.until(rf"▸ ✕ {name} +ACTIVE +host key changed")
+        await screen.press("Enter", "Tab")
+        text = await screen.until(r"CHANGED: do not log in")
+        shows, expected = re.findall(r"^  (?:shows|expected) +(SHA256:\S{43})", text, re.MULTILINE)
+        assert shows != expected
+        assert re.search(r"· login", text), text
+        await screen.press("q", "q")
+        assert await screen.ended() == (0, True)
+
+
+async def test_what_the_security_groups_let_in(cloud: Cloud) -> None:
+    witness = cloud.witness
+    name = cloud.name("g")
+    answer = await witness.call("POST", "network", "/v2.0/security-groups", {"security_group": {"name": name}})
+    group = answer.body["security_group"]["id"]
+    server = await witness.create(name, security_groups=[{"name": name}])
+    record = await witness.until(server, "ACTIVE")
+    (address,) = [address["addr"] for network in record["addresses"].values() for address in network]
+    try:
+        async with opened(cloud) as ops:
+            await ops.fleet.ready(ops.places[0])
+            found = await approach(ops, ops.places[0], server, {})
+            assert await found.why_silent(address, 22) == "no security group rule lets tcp/22 in."
+            rule = {"security_group_id": group, "direction": "ingress", "protocol": "tcp", "ethertype": "IPv4"}
+            rule |= {"port_range_min": 22, "port_range_max": 22, "remote_ip_prefix": "192.0.2.0/24"}
+            await witness.call("POST", "network", "/v2.0/security-group-rules", {"security_group_rule": rule})
+            office = await found.why_silent(address, 22)
+            assert office == "the security groups let tcp/22 in only from 192.0.2.0/24."
+            rule |= {"remote_ip_prefix": "0.0.0.0/0"}
+            await witness.call("POST", "network", "/v2.0/security-group-rules", {"security_group_rule": rule})
+            assert (await found.why_silent(address, 22)).startswith("the security groups let tcp/22 in, so it is off")
+    finally:
+        await witness.delete(server)
+        await witness.call("DELETE", "network", f"/v2.0/security-groups/{group}")
