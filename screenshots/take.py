@@ -51,7 +51,9 @@ class Picture(NamedTuple):
     keys: Sequence[str | float] = ()
     terminal: Mapping[str, str] = FULL
     speed: float = STILL
-    over: str = "clouds"  # clouds, nothing (no cloud is known), silence (none answers), loss (they fall silent), tape
+    over: str = (
+        "clouds"  # clouds, nothing (no cloud is known), silence (none answers), loss (they fall silent), tape, three
+    )
 
 
 DOWN = ("j", "j")
@@ -87,6 +89,8 @@ PICTURES = {
     "loading": Picture(100, 30, over="silence"),
     "disconnected": Picture(120, 36, keys=("ctrl+r", 3.0), over="loss"),
     "replay": Picture(120, 36, keys=("a", 0.5, "greater_than_sign", "p", 1.5, "b", 0.5), speed=ALIVE, over="tape"),
+    "three-clouds": Picture(140, 44, keys=DOWN, over="three"),
+    "schedules": Picture(120, 20, keys=("colon", *"schedules", "enter", 2.0), over="three"),
     "too-small": Picture(58, 14),
 }
 PICTURES |= {
@@ -98,7 +102,10 @@ PICTURES |= {
 
 async def take(picture: Picture, folder: Path) -> str:
     """Take one picture; gives its SVG."""
-    async with Estate(servers=28, clouds=2, regions=3, guests=4, speed=picture.speed, seed=1) as estate:
+    size: dict[str, Any] = {"servers": 28, "clouds": 2, "regions": 3, "guests": 4}
+    if picture.over == "three":
+        size = {"servers": 12, "clouds": 1, "regions": 1, "guests": 0, "firstgen": True, "rackspace": True}
+    async with Estate(**size, speed=picture.speed, seed=1) as estate:
         yaml = estate.write_clouds_yaml(folder)
         os.environ["OS_CLIENT_CONFIG_FILE"] = str(yaml)
         if picture.over == "nothing":  # and no folder of whoever takes the picture is in it
@@ -106,6 +113,7 @@ async def take(picture: Picture, folder: Path) -> str:
             os.environ["HOME"] = "/home/you"
             os.chdir("/")
         names = [] if picture.over == "nothing" else list(estate.clouds)
+        names += ["legacy"] if picture.over == "three" else []
         if picture.over == "silence":
             estate.control.cause("hang", service="compute")
         ssh = SshSettings(key=str(folder / "id_demo"))

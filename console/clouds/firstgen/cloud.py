@@ -98,10 +98,11 @@ class Firstgen(Orders, Absent):
         return self._pages("shared_ip_groups/detail", self._groups, [], None)
 
     async def schedules(self) -> AsyncIterator[Sequence[Schedule]]:
-        """The backup schedule of each server: one question for each, since no list tells them."""
+        """The backup schedules that were ever set: one question for each server, since no list tells them."""
         async for page in self.servers():
             for server in page:
-                yield [await self._schedule(server)]
+                found = await self._schedule(server)
+                yield [found] if found.enabled or found.daily or found.weekly else []
 
     async def schedule(self, server_id: str) -> Schedule:
         """One server's backup schedule."""

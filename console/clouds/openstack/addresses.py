@@ -16,8 +16,8 @@ from console.wire.message import read_json, refuse_body, request_id
 
 NAME = "novadeck vip"  # how the ports that reserve an address are called
 _NOT_OURS = (
-    "Its network is the provider's, and only a network's owner lets further addresses in: use a network of your own, or"
-    " move a floating IP instead."
+    "Its network is the provider's, and only a network's owner chooses addresses there or lets further ones in: use a"
+    " network of your own, or move a floating IP instead."
 )
 _RACED = 412
 
@@ -92,6 +92,9 @@ class Addresses:
         except Conflict:
             if await self._reserved(address) is None:
                 raise
+        except Forbidden as error:
+            error.hint = _NOT_OURS
+            raise
 
     async def _let_in(self, port_id: str, address: str, *, wanted: bool) -> Accepted:
         """Change what a port lets in; read again, once, where somebody else has changed it in between."""
