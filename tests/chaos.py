@@ -132,7 +132,8 @@ SCENARIOS = (
     Scenario("snapshot", "server.quiet_snapshot", {"name": "image-of-{name}", "freeze": ["/data"]}, imaged, steps=10),
     Scenario(
         "planned", "server.scheduled_image",
-        {"schedule": "chaos", "slot": "once", "name": "image-of-{name}", "keep": 1, "freeze": ["/data"]}, imaged, steps=11,
+        {"schedule": "chaos", "slot": "once", "name": "image-of-{name}", "keep": 1, "freeze": ["/data"]}, imaged,
+        steps=11,
     ),
 )  # fmt: skip
 
@@ -236,8 +237,10 @@ class Chaos:
         self.operations += 1
         name = f"c{self.operations}-{scenario.name}"
         target = "" if scenario.creates else await self._new_server(name)
-        given = {key: text.replace("{name}", name) if scenario.name == "replace" and isinstance(text, str) else text
-                 for key, text in scenario.given.items()}  # fmt: skip
+        given = {
+            key: value.replace("{name}", name) if isinstance(value, str) else value
+            for key, value in scenario.given.items()
+        }
         if scenario.creates:
             given |= {"name": name, "image": self.image.id, "flavor": self.flavors["m1.tiny"].id, "key_name": "demo"}
             given["network"] = [self.network]

@@ -63,7 +63,10 @@ async def _live(order: dict[str, Any]) -> None:
             await ops.fleet.ready(place)
             target: Any = await ops.servers.get(order["target"]) if order["target"] else place
             await ops.perform(order["begin"], target, **order["given"])
-        while ops.journal.runs():  # noqa: ASYNC110
+        while runs := ops.journal.runs():
+            for run in runs:
+                if run.question is not None and order["answer"] in run.question.choices and not run.answer:
+                    ops.journal.answer(run.id, order["answer"])
             await asyncio.sleep(0.02)
 
 

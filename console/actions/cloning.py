@@ -12,10 +12,11 @@ from console.actions.contents import image_warns
 from console.actions.declared import Ask, Ends, Order, action
 from console.clouds.dialect import Accepted
 from console.errors import ActionRefused
+from console.model import operation
 from console.model.fitting import held
 from console.model.server import Server
 
-_OF_THIS_ONE = (MARK, "lab_ssh_at")  # metadata that tells of this one server alone
+_OF_THIS_ONE = (MARK, operation.MARK, "lab_ssh_at")  # metadata that tells of this one server alone
 
 
 @action(

@@ -4,7 +4,7 @@ Importing the room declares every runbook: each is in `RUNBOOKS`, and the action
 """
 
 from console.actions import ACTIONS
-from console.runbooks import build, resize, schedule, snapshot
+from console.runbooks import build, replace, resize, schedule, snapshot
 from console.runbooks.runbook import RUNBOOKS
 
-__all__ = ["ACTIONS", "RUNBOOKS", "build", "resize", "schedule", "snapshot"]
+__all__ = ["ACTIONS", "RUNBOOKS", "build", "replace", "resize", "schedule", "snapshot"]

@@ -13,7 +13,7 @@ from console.actions.declared import Ask
 from console.errors import ActionFailed, CloudError, NotFound
 from console.model.server import Server, deleted
 from console.runbooks.ladder import LADDER, climb
-from console.runbooks.marks import UNMARKED, looked, new_order, orders
+from console.runbooks.marks import UNMARKED, looked, mark_of, new_order, orders
 from console.runbooks.runbook import MARK, Facts, Run, Step, runbook
 
 KEEP, DELETE, REBUILD = "keep", "delete", "rebuild"
@@ -32,7 +32,7 @@ async def made_by(run: Run, name: str) -> Server | None:
     plain = name.replace("-", "").isalnum()
     async for page in run.dialect.servers(filters={"name": f"^{name}"} if plain else {}):
         for row in page:
-            if (row.metadata or {}).get(MARK, "").partition(" ")[0] == run.id and not deleted(row):
+            if mark_of(row) == run.id and row.id != run.target and not deleted(row):
                 return row
     return None
 
@@ -107,7 +107,7 @@ async def _delete(run: Run) -> Facts:
         row = await run.server(run.facts["made"])
     except NotFound:
         return {"end": "it was deleted"}
-    if (row.metadata or {}).get(MARK, "").partition(" ")[0] != run.id:
+    if mark_of(row) != run.id:
         return {"end": "it was not deleted: it does not carry our mark any more"}
     outcome = await run.perform("server.delete", row)
     await run.follow("server.delete", {"request_id": outcome.request_id}, row.id)

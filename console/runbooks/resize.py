@@ -26,11 +26,12 @@ HOST = Ask("host", "text", "host", "the host to move to; the scheduler chooses o
 
 async def _look(order: Order) -> str:
     """What a resize looks at, and that nobody else is at work on the server."""
-    await _free(order)
+    await free(order)
     return await fits(order)
 
 
-async def _free(order: Order) -> str:
+async def free(order: Order) -> str:
+    """Refuse a server that is under an operation."""
     if told := under(order.row):
         raise ActionRefused(f"{told}.", hint="novadeck ops list shows ours; wait for its end.")
     return ""
@@ -247,6 +248,6 @@ MIGRATE = runbook(
     needs="server.migrate",
     confirm="Move {name} to another host, test it, and take it back if the test fails?",
     asks=(HOST, HOLD, *LADDER),
-    look=_free,
+    look=free,
     steps=_steps("server.migrate", "migrate"),
 )

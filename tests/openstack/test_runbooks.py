@@ -66,7 +66,7 @@ async def test_a_guarded_resize_is_confirmed_when_the_guest_proves_itself(cloud:
 async def test_a_guarded_resize_is_taken_back_when_the_users_check_fails(cloud: Cloud, pair: KeyPair) -> None:
     async with console.open([cloud.member], regions=cloud.regions[:1]) as ops:
         server = await build(ops, cloud, pair, "back")
-        run = await resized(ops, server, flavor=cloud.small, check=["exit 7"], deadline=30 if cloud.real else 4)
+        run = await resized(ops, server, flavor=cloud.small, check=["exit 7"], deadline=90 if cloud.real else 4)
         assert run.state == "failed"
         assert "The check of" in run.failure and "exit 7" in run.failure
         now = await ops.servers.get(server.id)
@@ -111,10 +111,33 @@ async def test_several_are_built_at_once_and_are_ready(cloud: Cloud, pair: KeyPa
 async def test_a_guest_that_is_not_ready_becomes_what_was_said(cloud: Cloud, pair: KeyPair, becomes: str) -> None:
     async with console.open([cloud.member], regions=cloud.regions[:1]) as ops:
         (run,) = await built(
-            ops, cloud, pair, becomes, check=["exit 7"], deadline=30 if cloud.real else 4, on_failure=becomes
+            ops, cloud, pair, becomes, check=["exit 7"], deadline=90 if cloud.real else 4, on_failure=becomes
         )
         assert run.state == "failed" and "exit 7" in run.failure
         there = [row async for page in ops.dialect(ops.places[0]).servers() for row in page]
         ours = [row for row in there if row.name == cloud.name(becomes)]
         assert len(ours) == (0 if becomes == "delete" else 1)
         assert ("rebuilt" in run.facts) == (becomes == "rebuild")
+
+
+@pytest.mark.parametrize("answer", ["keep both", "delete the old one"])
+async def test_where_no_resize_can_be_it_is_built_anew_beside_the_old_one(
+    cloud: Cloud, pair: KeyPair, answer: str
+) -> None:
+    async with console.open([cloud.member], regions=cloud.regions[:1]) as ops:
+        server = await build(ops, cloud, pair, "old")
+        started = await ops.perform("server.replace", server, name=cloud.name("new"), flavor=cloud.small)
+        async with asyncio.timeout(600):
+            while (run := ops.journal.run(started.result)).question is None:
+                assert run.open, run.failure
+                await asyncio.sleep(0.2)
+        assert run.question.text.startswith(f"Old: {server.name} at {server.address}. New: {cloud.name('new')} at ")
+        assert "ready in" in run.question.text and run.question.choices[0] == "keep both"
+        ops.journal.answer(run.id, answer)
+        async with asyncio.timeout(300):
+            while ops.journal.run(run.id).open:  # noqa: ASYNC110
+                await asyncio.sleep(0.2)
+        there = [row async for page in ops.dialect(ops.places[0]).servers() for row in page]
+        ours = {row.name: mark_of(row) for row in there if row.name.startswith(cloud.prefix)}
+        both = {cloud.name("old"): "", cloud.name("new"): ""}
+        assert ours == (both if answer == "keep both" else {cloud.name("new"): ""})
