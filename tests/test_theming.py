@@ -87,3 +87,24 @@ def test_a_poor_terminal_is_offered_what_it_can_show(colours: str, kinds: set[st
     choices = Wardrobe(colours=colours).choices("mono")
     assert {load_theme(choice.value).kind for choice in choices if choice.fits} == kinds
     assert all(choice.reason.startswith("this terminal") for choice in choices if not choice.fits)
+
+
+async def test_no_color_leaves_every_cell_without_a_colour(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    console = sample()
+    app = NovadeckApp(lambda: opened(console), load_theme("mono"), colours="none")
+    async with app.run_test(size=(160, 50)) as pilot:
+        while app.main.deck is None:
+            await pilot.pause(0.02)
+        await pilot.press("j", "D")
+        await pilot.pause(0.1)
+        found = {
+            colour.name
+            for line in app.screen._compositor.render_strips(app.size)
+            for segment in line
+            if segment.style
+            for colour in (segment.style.color, segment.style.bgcolor)
+            if colour is not None
+        }
+        assert found <= {"default"}
+        app.leave()

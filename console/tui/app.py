@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from textual.filter import LineFilter, Monochrome
+
 from console.core import memory
 from console.core.clock import Clock
 from console.core.recording import record as write_recording
@@ -95,6 +97,10 @@ class NovadeckApp(SparingApp[ExitRequest | None]):
         """Send this to the terminal as it is: a bell, or a line for the desktop."""
         if self._driver is not None and not self.is_headless:
             self._driver.write(text)
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """Textual's own, but for that of NO_COLOR: it makes the terminal's background black, and mono has no hue."""
+        return [one for one in super().get_line_filters() if not isinstance(one, Monochrome)]
 
     def get_default_screen(self) -> MainScreen:
         """The main screen is the first."""
