@@ -93,6 +93,20 @@ def test_any_name_reaches_the_tools_as_it_is(tmp_path: Path, shell: str) -> None
     assert not (tmp_path / "owned").exists()
 
 
+@pytest.mark.parametrize(("says", "code"), [("CHECKPOINT", 0), ("psql: error: no server", 2)])
+def test_postgresql_is_asked_for_a_checkpoint_before_the_clock_begins(tmp_path: Path, says: str, code: int) -> None:
+    tools(tmp_path)
+    (tmp_path / "bin" / "su").write_text(f'#!/bin/sh\necho "su $*" >>"$ASKED"; echo "{says}"; exit {code}\n')
+    (tmp_path / "bin" / "su").chmod(0o755)
+    script = freeze_script(Wanted(mounts=("/data",), databases=("postgresql",)))
+    done = subprocess.run(["sh", "-s"], input=script, text=True, capture_output=True, env=environment(tmp_path))
+    assert done.returncode == code
+    asked = (tmp_path / "asked").read_text().splitlines()
+    assert asked[0] == "su postgres -s /bin/sh -c psql -X -q -v ON_ERROR_STOP=1 -c CHECKPOINT"
+    assert asked[1:] == ([] if code else ["-f /data"])
+    assert done.stdout.splitlines().index(says) > done.stdout.splitlines().index("novadeck: sync")
+
+
 def tools(folder: Path) -> None:
     """Stand-ins that note what they were asked for: fsfreeze, and sudo where we are not root."""
     (folder / "bin").mkdir(exist_ok=True)
@@ -330,3 +344,63 @@ async def test_a_real_file_system_stands_still_and_goes_on(sshd: Sshd, loop_moun
     assert report.failed is None, report
     assert seen == [True, False, True]
     assert [process.wait(10) for process in begun] == [0, 0, 0]
+
+
+SERVER = shutil.which("mariadbd", path=os.environ.get("PATH", "") + ":/usr/sbin")
+
+
+@pytest.fixture
+def mysql(tmp_path: Path) -> Iterator[Path]:
+    """A MariaDB of the test's own, with one table; gives its socket."""
+    make = shutil.which("mariadb-install-db")
+    if SERVER is None or make is None or shutil.which("mysql") is None:
+        pytest.skip("there is no MariaDB to start")
+    data, sock = tmp_path / "data", tmp_path / "sql"
+    own = ["--no-defaults", f"--datadir={data}", *(["--user=root"] if os.geteuid() == 0 else [])]
+    subprocess.run([make, *own, "--auth-root-authentication-method=normal"], check=True, capture_output=True)
+    words = [SERVER, *own, f"--socket={sock}", "--skip-networking", f"--pid-file={tmp_path / 'pid'}"]
+    process = subprocess.Popen(words, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 60
+    while sql(sock, "create database d; create table d.t (n int)") != 0 and time.monotonic() < deadline:
+        time.sleep(0.2)
+    yield sock
+    process.terminate()
+    process.wait(30)
+
+
+def sql(sock: Path, text: str, seconds: float = 20) -> int | None:
+    """Do this as another client; its exit code, None where it does not come to its end."""
+    words = ["mysql", f"--socket={sock}", "-uroot", "-e", text]
+    try:
+        return subprocess.run(words, capture_output=True, timeout=seconds).returncode
+    except subprocess.TimeoutExpired:
+        return None
+
+
+@needs_sshd
+async def test_mysql_writes_nothing_while_it_is_held(sshd: Sshd, mysql: Path) -> None:
+    (sshd.folder / ".my.cnf").write_text(f"[client]\nsocket={mysql}\nuser=root\n")
+    sshd.start(f'SetEnv "HOME={sshd.folder}"')
+    seen: list[int | None] = []
+    insert = "set lock_wait_timeout = 1; insert into d.t values (1)"
+
+    async def within(connection: asyncssh.SSHClientConnection) -> None:
+        quiet = Quiet(connection, Wanted(databases=("mysql",), mark="m7"))
+        await quiet.look()
+        await quiet.freeze()
+        seen.append(await asyncio.to_thread(sql, mysql, insert, 3))
+        thawed = await quiet.thaw()
+        seen.append(await asyncio.to_thread(sql, mysql, insert))
+        assert thawed.held and quiet.wanted.grade == "application-consistent"
+        late = Quiet(connection, Wanted(databases=("mysql",), seconds=2, mark="m8"))
+        await late.look()
+        await late.freeze()  # and nobody lets go: the database ends the silent session by itself
+        async with asyncio.timeout(30):
+            while await asyncio.to_thread(sql, mysql, insert, 3) != 0:
+                pass
+        assert not (await late.thaw()).held
+
+    evidence = Evidence("id", console_with(sshd.host_key))
+    report = await probe(sshd.route(), evidence, last="login", within=within)
+    assert report.failed is None, report
+    assert seen[0] != 0 and seen[1] == 0

@@ -283,7 +283,10 @@ class Quiet:
 
     async def _lock_mysql(self) -> None:
         """Hold MySQL's writers for as long as this session lives; the server itself ends one that is silent."""
-        self._lock = await self.connection.create_process(self.prefix + _MYSQL, stderr=asyncssh.STDOUT)
+        try:
+            self._lock = await self.connection.create_process(self.prefix + _MYSQL, stderr=asyncssh.STDOUT)
+        except (OSError, asyncssh.Error) as error:
+            raise ProbeFailed(f"It cannot be held still: no MySQL: {clean(str(error))}.", rung="freeze") from error
         lines = [
             f"SET SESSION lock_wait_timeout = {LOCK_SECONDS}, wait_timeout = {self.wanted.seconds};",
             "FLUSH TABLES WITH READ LOCK;",
@@ -305,12 +308,12 @@ class Quiet:
             return True
         if self._lock is None:
             return False
-        self._lock.stdin.write("UNLOCK TABLES;\nSELECT 'free';\n")
-        self._lock.stdin.write_eof()
         try:
+            self._lock.stdin.write("UNLOCK TABLES;\nSELECT 'free';\n")
+            self._lock.stdin.write_eof()
             async with asyncio.timeout(STEP_SECONDS):
                 said = await self._lock.stdout.read()
-        except TimeoutError:
+        except (TimeoutError, OSError, asyncssh.Error):  # it has ended by itself, and so has its lock
             said = ""
         self._lock.close()
         return said.strip() == "free"
