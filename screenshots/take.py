@@ -51,9 +51,7 @@ class Picture(NamedTuple):
     keys: Sequence[str | float] = ()
     terminal: Mapping[str, str] = FULL
     speed: float = STILL
-    over: str = (
-        "clouds"  # clouds, nothing (no cloud is known), silence (none answers), loss (they fall silent), tape, three
-    )
+    over: str = "clouds"  # clouds, three (kinds), tape, nothing (no cloud is known), silence (none answers), loss
 
 
 DOWN = ("j", "j")

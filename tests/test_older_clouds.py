@@ -166,6 +166,29 @@ async def test_schedules_of_both_kinds(tmp_path: Path) -> None:
         assert not (await perform(ground, "server.schedule", rack)).result.schedule.enabled
 
 
+async def test_a_week_of_schedules_makes_images_in_their_windows_and_keeps_the_newest(tmp_path: Path) -> None:
+    async with all_three(tmp_path) as (ground, estate):
+        old, rack = await a_server(ground, OLD, "web-a"), await a_server(ground, RACK, "shop-web-1")
+        await perform(ground, "server.backup_schedule", old, daily="H_0400_0600", weekly="SUNDAY")
+        await perform(ground, "server.image_schedule", rack, keep=1, day="SATURDAY")
+        for _ in range(16):
+            await estate.clock.advance(86_400)
+        made = [row for row in await images(ground, OLD) if row.server_id == old.id]
+        assert {row.name for row in made} == {"daily", "weekly"}
+        for row in made:
+            assert row.created is not None and 4 <= row.created.hour < 6, row
+        weekly = next(row for row in made if row.name == "weekly")
+        assert weekly.created is not None and f"{weekly.created:%A}" == "Sunday"
+        (kept,) = [row for row in await images(ground, RACK) if row.server_id == rack.id and row.scheduled]
+        assert kept.created is not None and kept.name.startswith("weekly-shop-web-1-")
+        assert f"{kept.created:%A}" == "Saturday"
+        assert estate.clock.now() - kept.created < dt.timedelta(days=8)
+
+
+async def images(ground: SmallGround, place: Place) -> list[Image]:
+    return [row async for page in ground.dialect(place).images() for row in page]
+
+
 async def test_only_an_image_of_a_schedule_can_be_kept_from_it(tmp_path: Path) -> None:
     async with all_three(tmp_path) as (ground, estate):
         rack = await a_server(ground, RACK, "shop-web-1")
