@@ -16,8 +16,9 @@ from typing import Any
 
 import asyncssh
 
-from console.errors import HostKeyChanged, ProbeFailed
+from console.errors import ProbeFailed
 from console.guests import own
+from console.guests.blame import broken
 from console.guests.hostkeys import Evidence, Judgement, Theirs, theirs
 from console.guests.jump import Gateway, Proxy, carry, gateway, turns_at
 from console.guests.line import Line
@@ -227,7 +228,7 @@ class _Ladder:
             if isinstance(error, asyncssh.PermissionDenied):
                 return False
             if isinstance(error, asyncssh.Error | OSError | TimeoutError | ValueError):
-                raise self._broken(error, seconds) from error
+                raise broken(error, self.judged, seconds) from error
             raise
         self._judge_certificate()
         return True
@@ -351,22 +352,6 @@ class _Ladder:
             self._held("host key", self.judged.text)
 
     # Failures in words
-
-    def _broken(self, error: BaseException, seconds: float) -> ProbeFailed:
-        if self.judged is not None and not self.judged.trusted:
-            text = self.judged.text
-            return HostKeyChanged(f"The host key is {self.judged.grade}: {text}.", rung="host key")
-        rung = "login" if self.judged is not None else "host key"
-        if isinstance(error, TimeoutError):
-            return ProbeFailed(f"No {rung} within {seconds:.3g} s: sshd stopped answering.", rung=rung)
-        if isinstance(error, asyncssh.HostKeyNotVerifiable):
-            return HostKeyChanged(f"The host key is not trusted: {clean(error.reason)}.", rung="host key")
-        if isinstance(error, asyncssh.KeyExchangeFailed):
-            return ProbeFailed(f"No common algorithm: {clean(error.reason)}.", rung="host key")
-        if isinstance(error, asyncssh.ConnectionLost | ConnectionError):
-            return ProbeFailed(f"The connection broke at the {rung}: sshd went away.", rung=rung)
-        reason = getattr(error, "reason", "") or str(error) or type(error).__name__
-        return ProbeFailed(f"At the {rung} sshd says: {clean(reason).rstrip('.')}.", rung=rung)
 
     def _nobody(self, tried: Sequence[str], keys: Sequence[Any]) -> str:
         users = " or ".join(tried)
