@@ -24,6 +24,7 @@ from console.errors import (
     NotFound,
     Unreachable,
 )
+from console.model import fitting
 from console.model.flavor import Flavor
 from console.model.image import Image
 from console.model.quota import Limit
@@ -159,12 +160,8 @@ def _check_disk(given: Mapping[str, Any]) -> None:
         raise ActionRefused("A server boots from an image or from a volume: give one of them.")
     if image is not None and image.status not in ("active", "unknown"):
         raise ActionRefused(f"The image {image.name} is {image.status}: a server is made of an active one.")
-    if image is not None and image.min_ram and flavor.ram is not None and image.min_ram > flavor.ram:
-        raise ActionRefused(f"{image.name} wants {image.min_ram} MB of memory, and {flavor.name} has {flavor.ram}.")
-    disk = size if size is not None else flavor.disk
-    if image is not None and image.min_disk and disk and image.min_disk > disk:
-        what = "the volume" if size is not None else flavor.name
-        raise ActionRefused(f"{image.name} wants {image.min_disk} GB of disk, and {what} has {disk}.")
+    if image is not None and (reason := fitting.too_small(image, flavor, size)):
+        raise ActionRefused(f"{reason}.")
 
 
 async def _check_zone(order: Order) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from console.model.flavor import Flavor
+from console.model.image import Image
 from console.model.quota import Limit
 from console.model.server import Server
 
@@ -58,6 +59,17 @@ def class_of(flavor: Flavor) -> str:
     """The class by which a provider decides what a flavor may become."""
     specs = flavor.extra_specs or {}
     return specs.get("resize_policy_class") or specs.get("policy_class") or ""
+
+
+def too_small(image: Image, flavor: Flavor, volume: int | None = None) -> str:
+    """Why a server of that flavor, or with a root volume of so many GB, cannot be made of the image; or ""."""
+    if image.min_ram and flavor.ram is not None and image.min_ram > flavor.ram:
+        return f"{image.name} wants {image.min_ram} MB of memory, and {flavor.name} has {flavor.ram}"
+    disk = volume if volume is not None else flavor.disk
+    if image.min_disk and disk and image.min_disk > disk:
+        what = "the volume" if volume is not None else flavor.name
+        return f"{image.name} wants {image.min_disk} GB of disk, and {what} has {disk}"
+    return ""
 
 
 def same(one: Flavor, other: Flavor) -> bool:

@@ -42,14 +42,24 @@ class Pick(Dialog[Any]):
         super().__init__(ink, glyphs, topic)
         self._lines, self._heads, self._verb, self._changes = list(lines), list(heads), verb, changes
         self._noun = noun
+        self._every: list[Choice] = []
         self.choices: list[Choice] = []
+        self.finding: Edit | None = None
         self.at = -1
         self.offer(choices)
 
     def offer(self, choices: Sequence[Choice]) -> None:
-        """Show these choices; the cursor stays on its own, or stands on the first that fits."""
+        """Offer these choices."""
+        self._every = list(choices)
+        self._narrow()
+        if self.is_attached:
+            self.draw()
+
+    def _narrow(self) -> None:
+        """Show those that are looked for; the cursor stays on its own, or stands on the first that fits."""
         held = self.choices[self.at].value if 0 <= self.at < len(self.choices) else None
-        self.choices = list(choices)
+        words = self.finding.text.casefold().split() if self.finding else []
+        self.choices = [one for one in self._every if all(word in one.cells[0].casefold() for word in words)]
         fitting = [n for n, choice in enumerate(self.choices) if choice.fits]
         same = [n for n in fitting if held is not None and self.choices[n].value == held]
         current = next((n for n, choice in enumerate(self.choices) if choice.current), -1)
@@ -62,8 +72,6 @@ class Pick(Dialog[Any]):
             self.topic.reversible,
             f"{len(self.choices)} {self._noun}s, {len(fitting)} fit" if self._noun else "",
         )
-        if self.is_attached:
-            self.draw()
 
     @property
     def chosen(self) -> Choice | None:
@@ -80,7 +88,9 @@ class Pick(Dialog[Any]):
         first = max(0, min(self.at - room // 2, len(self.choices) - room))
         shown = self.choices[first : first + room]
         rows = [self._row(choice, first + n == self.at) for n, choice in enumerate(shown)]
-        return [*self._lines, EMPTY, self._head_line(), *rows, *held]
+        sought = spans(Span("/", "accent", True), self.finding.spans(room=self.field)) if self.finding else EMPTY
+        none = [] if self.choices else [spans(Span("    Nothing is called that.", "muted"))]
+        return [*self._lines, sought, self._head_line(), *rows, *none, *held]
 
     def _head_line(self) -> Line:
         found = spans(" " * 4)
@@ -117,17 +127,23 @@ class Pick(Dialog[Any]):
             return spread((), spans(Span("esc", "accent", True), " leave it"), self.room)
         does = spans(Span(f"{self._verb} ", "text"), Span(self.chosen.cells[0], "strong", True))
         arrows = spans(Span(f"{self.glyphs.up} {self.glyphs.down}", "accent", True), " choose")
-        return self.answers(does, "leave it", arrows)
+        find = spans(Span("/", "accent", True), " find")
+        return self.answers(does, "leave it", arrows, *([find] if self.finding is None else []))
 
     def press(self, key: str, event: events.Key) -> None:
-        """Arrows choose, enter takes."""
+        """Arrows choose, enter takes, / looks for a name."""
         if key == "enter":
             if self.chosen is not None:
                 self.dismiss(self.chosen.value)
-        elif key in ("j", "down", "tab"):
+        elif key in ("down", "tab") or (key == "j" and self.finding is None):
             self._go(1)
-        elif key in ("k", "up", "shift+tab"):
+        elif key in ("up", "shift+tab") or (key == "k" and self.finding is None):
             self._go(-1)
+        elif self.finding is not None:
+            if self.finding.press(event):
+                self._narrow()
+        elif key == "/":
+            self.finding = Edit()
 
     def _go(self, step: int) -> None:
         fitting = [n for n, choice in enumerate(self.choices) if choice.fits]

@@ -10,6 +10,7 @@ from rich.cells import cell_len
 from console.model import fitting
 from console.model.fitting import held
 from console.model.flavor import Flavor
+from console.model.image import Image
 from console.model.quota import Limit
 from console.model.server import Server
 from console.tui.paint import Line, Span, clock, cut_tail, gigabytes, megabytes, spans
@@ -25,14 +26,18 @@ def heads(flavors: Sequence[Flavor]) -> tuple[tuple[str, int, bool], ...]:
 
 
 def choices(
-    servers: Sequence[Server], flavors: Sequence[Flavor], limits: Mapping[str, Limit] | None = None
+    servers: Sequence[Server],
+    flavors: Sequence[Flavor],
+    limits: Mapping[str, Limit] | None = None,
+    image: Image | None = None,
 ) -> list[Choice]:
-    """Every flavor as a choice for these servers, or for a new one where there are none."""
+    """Every flavor as a choice for these servers; where there are none, for a new one of that image."""
     now: list[Flavor | None] = [held(server, flavors) for server in servers] or [None]
     found = []
     for flavor in sorted(flavors, key=lambda f: (f.ram or 0, f.vcpus or 0, f.disk or 0, f.name)):
         current = all(one is not None and fitting.same(one, flavor) for one in now)
-        reason = "this is what it has" if current else _against(servers, now, flavor, limits or {})
+        small = fitting.too_small(image, flavor) if image is not None else ""
+        reason = "this is what it has" if current else small or _against(servers, now, flavor, limits or {})
         fits = not current and not reason
         cells = (cut_tail(flavor.name, 30), str(flavor.vcpus or "—"), megabytes(flavor.ram), gigabytes(flavor.disk))
         told = [reason or _fits(now, flavor, limits or {}), fitting.priority(flavor)]
