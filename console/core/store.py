@@ -116,6 +116,7 @@ class Store:
         self._clock = clock or Clock()
         self._tables: dict[str, _Table[Any]] = {}
         self._touched: dict[Key, float] = {}
+        self._touches_kept = 1000
         self._standing: dict[Place, Standing] = {}
         self._health: dict[Place, Health] = {}
         self._order: dict[Place, int] = {}
@@ -312,8 +313,9 @@ class Store:
                     self._show_best(table, row.key)
 
     def _forget_touches(self, at: float) -> None:
-        if len(self._touched) > 1000:
+        if len(self._touched) > self._touches_kept:
             self._touched = {key: moment for key, moment in self._touched.items() if moment > at - _LONGEST_REQUEST}
+            self._touches_kept = max(1000, 2 * len(self._touched))  # so that few listings pay for looking through all
 
     def _tell_health(self, place: Place) -> None:
         for watch in self._health_watches:

@@ -8,7 +8,6 @@ from console.errors import ConfigError
 from console.model.place import Key, Row
 from console.model.server import Server
 from console.tui.acting import Acting
-from console.tui.bundle import write_bundle
 from console.tui.clipboard import copy
 from console.tui.dialogs import Topic
 from console.tui.helping import help_lines
@@ -172,6 +171,8 @@ class Commands:
 
     async def _bundle_now(self, lines: str) -> None:
         assert self.screen.deck is not None
+        from console.tui.bundle import write_bundle
+
         console = self.screen.deck.console
         try:
             path = await write_bundle(console, console.paths.audit_file, console.paths.state / "incidents", lines)
