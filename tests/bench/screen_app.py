@@ -39,7 +39,7 @@ class Accounts:
     problems = looked_for = names = ()
 
 
-async def connect(account: Any, url: str) -> Any:
+async def connect(account: Any, url: str, place: Place = PLACE) -> Any:
     """The real dialect, but for its login and the services that this cloud has not."""
     from console.clouds.openstack.cloud import OpenStack
     from console.clouds.openstack.nova import Nova
@@ -51,10 +51,10 @@ async def connect(account: Any, url: str) -> Any:
     async def token() -> Token:
         return Token({"X-Auth-Token": "bench"}, 1e9)
 
-    transport = Transport(place="bench")
+    transport = Transport(place=str(place))
     service = Service(transport, Auth(token), f"{url}/v2.1")
     service.version = Version(2, 96)
-    origin = Origin(PLACE, url)
+    origin = Origin(place, url)
     own = {
         "region": "one",
         "pace": transport.pace,
