@@ -29,7 +29,7 @@ from console.model.schedule import Schedule
 from console.model.server import Address, Server
 from console.runbooks import RUNBOOKS
 from console.tui.commands import Commands
-from console.tui.keys import make_keymap
+from console.tui.keys import COMMANDS, make_keymap
 
 KINDS = {
     "text",
@@ -306,7 +306,7 @@ def test_it_has_a_command_with_help_for_each_ask(action: Action) -> None:
 @EVERY
 def test_it_has_a_key_or_is_in_the_palette_and_both_are_in_the_help(action: Action) -> None:
     keymap = make_keymap(list(ACTIONS.values()))
-    deck = SimpleNamespace(actions=lambda: ACTIONS, verdict=lambda name, row: "")
+    deck = SimpleNamespace(actions=lambda: ACTIONS, verdict=lambda name, row: "", commands=COMMANDS)
     commands = Commands.__new__(Commands)
     commands.screen = SimpleNamespace(deck=deck, keymap=keymap, kind=action.on, targets=list)  # type: ignore[assignment]
     commands.viewing = SimpleNamespace(named=dict)  # type: ignore[assignment]
