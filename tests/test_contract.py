@@ -210,7 +210,7 @@ def given_of(action: Action, folder: Path) -> dict[str, Any]:
         "server.metadata": {"metadata": "a=b"},
         "server.share_ip": {"address": "192.0.2.9"},
         "server.unshare_ip": {"address": "192.0.2.1"},
-        **dict.fromkeys(("server.add_vip", "server.remove_vip", "server.move_ip"), {"address": "192.0.2.7"}),
+        **{f"server.{verb}": {"address": "192.0.2.7"} for verb in ("add_vip", "remove_vip", "move_ip")},
         "server.launch": {"ip_group": "pair"},
         "server.backup_schedule": {"daily": "H_0400_0600"},
         "server.image_schedule": {"keep": 3},

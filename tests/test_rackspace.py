@@ -14,6 +14,7 @@ from console.clouds.connect import beside, connect
 from console.clouds.rackspace import Rackspace, image
 from console.errors import Forbidden, NotFound, OverLimit, Unauthorized
 from console.sim.estate import Estate
+from console.sim.rates import Rate
 
 
 @pytest.fixture(autouse=True)
@@ -161,3 +162,12 @@ def test_both_spellings_of_the_mark_are_known() -> None:
     ):
         assert image({"id": "x", "metadata": {name: value}}).scheduled
     assert not image({"id": "x", "metadata": {"org.openstack__1__created_by": "somebody"}}).scheduled
+
+
+async def test_where_changes_are_rationed_plain_lists_are_asked_for(tmp_path: Path) -> None:
+    async with opened(tmp_path) as (rack, estate):
+        assert "server.changes" in rack.verbs
+        rates = estate.clouds["rackspace"].regions["DFW"].services["compute"].rates
+        rates.table.append(Rate("GET", "*changes-since*", "changes-since", 3, "MINUTE"))
+        await rack.limits()
+        assert "server.changes" not in rack.verbs and "server.list" in rack.verbs
