@@ -7,10 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import asyncssh
+import pytest
 from test_probe import ADDRESS, Sshd, console_with, failure, needs_sshd, sshd, states
 
+from console.actions.check import wanted
 from console.cli.parse import Given, parse
-from console.errors import ProbeFailed
+from console.errors import ActionRefused, ProbeFailed
 from console.guests import inside
 from console.guests.hostkeys import Evidence, KnownHosts
 from console.guests.own import Demands, InGuest
@@ -96,7 +98,7 @@ async def test_a_file_that_was_ordered_is_looked_for(sshd: Sshd) -> None:
     path.write_bytes(b"hello\n")
     path.chmod(0o640)
     good = InGuest(str(path), b"hello\n", "640")
-    for wanted, words in (
+    for file, words in (
         (good, ""),
         (replace(good, content=b"other"), "other contents"),
         (replace(good, mode="600"), "mode 640, not 600"),
@@ -104,7 +106,7 @@ async def test_a_file_that_was_ordered_is_looked_for(sshd: Sshd) -> None:
         (replace(good, backup=True), "no .bak"),
         (replace(good, path=str(path) + "x"), "is not there"),
     ):
-        report = await probe(sshd.route(), Evidence("id"), demands=Demands(files=[wanted]), deadline=4)
+        report = await probe(sshd.route(), Evidence("id"), demands=Demands(files=[file]), deadline=4)
         assert report.ready if not words else (failure(report).name, words in failure(report).text) == ("file", True)
     path.with_name("motd.bak").write_text("old")
     later = sshd.folder / "later"
@@ -114,6 +116,17 @@ async def test_a_file_that_was_ordered_is_looked_for(sshd: Sshd) -> None:
     later.write_bytes(b"late")  # injection may come after the guest's start
     report = await task
     assert report.ready, report
+
+
+def test_what_the_command_demands_of_files() -> None:
+    given = {"file": {"/etc/motd": b"x", "/etc/issue": b"y"}, "mode": "440", "owner": "root:root", "backup": True}
+    assert wanted(given).files == (
+        InGuest("/etc/motd", b"x", "440", "root:root", True),
+        InGuest("/etc/issue", b"y", "440", "root:root", True),
+    )
+    assert wanted({"file": {"/etc/motd": b"x"}}).files == (InGuest("/etc/motd", b"x"),)
+    with pytest.raises(ActionRefused, match="those of files"):
+        wanted({"mode": "440"})
 
 
 async def test_so_many_of_so_many_and_steadily(sshd: Sshd) -> None:

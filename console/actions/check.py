@@ -35,7 +35,10 @@ WAY = (
         *WAY,
         Ask("check", "text", "own check", "a command that must end with 0 in the guest", many=True, most=4096),
         Ask("url", "text", "URL", "an HTTP address that must answer; http://:8080/ is the guest's own", many=True),
-        Ask("file", "files", "file", "a file that must be there with these contents"),
+        Ask("file", "files", "file", "PATH=FILE: a file that must be at PATH with these contents", many=True),
+        Ask("mode", "text", "mode", "the mode of each such file, such as 440", most=5),
+        Ask("owner", "text", "owner", "whose each such file must be, such as root:root"),
+        Ask("backup", "flag", "backup", "each such file must have its .bak beside it"),
         Ask("need", "number", "need", "so many tries of each own check must hold", default=1, least=1),
         Ask("tries", "number", "tries", "of so many", default=1, least=1),
         Ask("stable", "number", "stable", "all must hold for so many seconds", default=0),
@@ -107,6 +110,9 @@ def wanted(given: Mapping[str, Any]) -> "Demands":
         raise ActionRefused(f"{need} tries cannot hold of {of}.", hint="Give as many --tries.")
     for url in given.get("url") or ():
         target(url)
-    files = tuple(InGuest(path, content) for path, content in (given.get("file") or {}).items())
+    told = (str(given.get("mode") or ""), str(given.get("owner") or ""), bool(given.get("backup")))
+    files = tuple(InGuest(path, content, *told) for path, content in (given.get("file") or {}).items())
+    if any(told) and not files:
+        raise ActionRefused("A mode, an owner and a backup are those of files.", hint="Name those: --file PATH=FILE.")
     stable = float(given.get("stable") or 0)
     return Demands(tuple(given.get("check") or ()), tuple(given.get("url") or ()), files, need, of, stable)
