@@ -1,6 +1,7 @@
 # Needs make, git and Python 3.11 or newer with its venv module; all else comes into .venv with pip.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 bin := .venv/bin
+RUNS ?= 3
 
 .PHONY: help demo test chaos test-clients test-openstack clients bench screenshots clean
 
@@ -10,7 +11,7 @@ help:
 	@echo "make chaos            kill consoles 300 times in the middle of operations, and judge the world (half an hour)"
 	@echo "make test-openstack   the flow tests on a real OpenStack, brought up for it (KEEP=1: left up)"
 	@echo "make test-clients     openstackclient, openstacksdk, libcloud and tempest on the embedded cloud"
-	@echo "make bench            what it costs, beside its peers (takes minutes)"
+	@echo "make bench            what it costs, beside its peers; writes the README's table (takes half an hour)"
 	@echo "make screenshots      take the pictures for the README"
 	@echo "make clean            remove what the others have made"
 
@@ -35,14 +36,18 @@ test-clients: .venv/.installed-test .venv-clients/.installed
 clients: .venv-clients/.installed
 
 bench: .venv/.installed-test .venv-clients/.installed
-	$(bin)/python tests/bench/listing.py
-	$(bin)/python tests/bench/command.py
+	$(bin)/python tests/bench/command.py 10000 $(RUNS) .bench
+	$(bin)/python tests/bench/listing.py 10000 5 .bench
+	$(bin)/python tests/bench/screen.py .bench $(RUNS)
+	$(bin)/python tests/bench/clouds.py $(RUNS) .bench
+	$(bin)/python tests/bench/ssh.py 500 $(RUNS)
+	$(bin)/python tests/bench/figures.py .bench
 
 screenshots: .venv/.installed-test
 	$(bin)/python screenshots/take.py
 
 clean:
-	rm -rf .venv .venv-clients build dist .pytest_cache .mypy_cache .ruff_cache *.egg-info
+	rm -rf .venv .venv-clients .bench build dist .pytest_cache .mypy_cache .ruff_cache *.egg-info
 	find console tests screenshots -name __pycache__ -prune -exec rm -rf {} +
 
 .venv/bin/python:
