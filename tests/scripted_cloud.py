@@ -14,7 +14,8 @@ from typing import Any
 
 from aiohttp import web
 
-from console.clouds.accounts import Account, Entry, Reach
+from console.clouds.accounts import Account, Entry
+from console.clouds.reach import Reach
 from console.model.place import Place
 from console.wire.transport import Tls
 

@@ -12,8 +12,7 @@ import os
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -27,7 +26,8 @@ from console.clouds.files import (
     pyrax_entry,
 )
 from console.clouds.light import import_part
-from console.clouds.login import Access, login, sentence
+from console.clouds.login import Access, login
+from console.clouds.reach import Reach, reach, reading
 from console.errors import CloudError, ConfigError, Unauthorized
 from console.model.place import Place
 from console.text import clean
@@ -45,12 +45,6 @@ _WHO = frozenset(
         *("application_credential_id", "application_credential_name"),
     )
 )
-_DIALECTS: Mapping[object, str] = {
-    "cloudServers": "firstgen",
-    "cloudServersOpenStack": "rackspace",
-    "firstgen_apikey": "firstgen",
-    "rackspace_apikey": "rackspace",
-}
 _TEXT = (str, type(None))
 _SHAPES: tuple[tuple[str, Any, str], ...] = (
     ("auth", dict, "mapping"),
@@ -108,19 +102,6 @@ class Entry:
             )
         self.access = await in_thread(self._log_in)
         return Token(self.access.headers, self.access.life)
-
-
-@dataclass(frozen=True, slots=True)
-class Reach:
-    """How an account's services are reached, as its entry says."""
-
-    interface: str = "public"
-    interfaces: Mapping[str, str] = field(default_factory=dict)  # by service, where one has its own
-    overrides: Mapping[str, str] = field(default_factory=dict)  # endpoints by service
-    timeout: float | None = None  # seconds for one request
-    dialect: str = "openstack"
-    tls: Tls = field(default_factory=Tls)
-    rate: float | None = None  # requests in a second that the entry allows us
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,7 +223,7 @@ class _Search:
         # Named as text, since an import statement would open the front door.
         loader = import_part("openstack.config.loader")
 
-        with _reading():
+        with reading():
             config = loader.OpenStackConfig(
                 config_files=self._files["clouds"],
                 secure_files=self._files["secure"],
@@ -286,15 +267,6 @@ class _Search:
             yield from _sharing(accounts)
 
 
-@contextmanager
-def _reading(name: str = "") -> Iterator[None]:
-    """Around the reader's own code alone, which raises of all kinds where an entry is not as it expects."""
-    try:
-        yield
-    except Exception as error:
-        raise ConfigError((f"cloud {clean(name)}: " if name else "") + sentence(error)) from error
-
-
 def _ask_later(prompt: str | None = None) -> str:
     return _ASKED
 
@@ -317,7 +289,7 @@ def _regions(config: Any, name: str) -> list[Any]:
     alone = copy.copy(config)
     alone.cloud_config = {**config.cloud_config, "clouds": {name: copy.deepcopy(config.cloud_config["clouds"][name])}}
     _look_at_shape(name, alone.cloud_config["clouds"][name])
-    with _reading(name):
+    with reading(name):
         if found := alone.get_all():
             return list(found)
         try:  # the reader passes over what it cannot use; asked for by name, it says why
@@ -329,7 +301,7 @@ def _regions(config: Any, name: str) -> list[Any]:
     if told := ", ".join(option.dest for option in lacking if not option.secret):
         raise ConfigError(f"cloud {clean(name)}: the entry lacks {told}.")
     alone.cloud_config["clouds"][name].setdefault("auth", {}).update({option.dest: _ASKED for option in lacking})
-    with _reading(name):
+    with reading(name):
         return list(alone.get_all())
 
 
@@ -356,7 +328,7 @@ def _of_region(region: Any, name: str, wanted: Sequence[str] | None) -> Iterator
     own = region.config.get("region_name") or None
     if own and wanted and own not in wanted:
         return
-    settings = _reach(region, name)
+    settings = reach(region, name)
     timeout = settings.timeout or LOGIN_TIMEOUT
     entry = Entry(name, str(region.config["auth_type"]), region.config.get("auth") or {}, settings.tls, timeout)
     if not own and not wanted:
@@ -374,58 +346,3 @@ def _sharing(accounts: Sequence[Account]) -> Iterator[Account]:
             entries.append(account.entry)
             shared = account.entry
         yield Account(account.place, account.region, account.settings, shared)
-
-
-def _reach(region: Any, name: str) -> Reach:
-    config = region.config
-    overrides = {
-        key.removesuffix("_endpoint_override").replace("_", "-"): str(value)
-        for key, value in config.items()
-        if key.endswith("_endpoint_override") and value
-    }
-    own = {
-        key.removesuffix("_interface").replace("_", "-"): _interface(value)
-        for key, value in config.items()
-        if key.endswith("_interface") and isinstance(value, str) and key not in ("default_interface",)
-    }
-    timeout = _number(config.get("api_timeout"), name, "api_timeout")
-    dialect = _dialect(config)
-    rate = _number(_of_compute(config.get("rate_limit")), name, "rate_limit")
-    return Reach(_interface(config.get("interface")), own, overrides, timeout, dialect, _tls(region, name), rate)
-
-
-def _dialect(config: Mapping[str, Any]) -> str:
-    """What the entry's service speaks: as it says, or as its login or the service's name in the catalog tells."""
-    named = config.get("novadeck_dialect") or _DIALECTS.get(config.get("compute_service_name"))
-    return str(named or _DIALECTS.get(config.get("auth_type")) or "openstack")
-
-
-def _of_compute(value: object) -> object:
-    """What an option says that may be one value, or one for each service."""
-    return value.get("compute") if isinstance(value, dict) else value
-
-
-def _interface(value: object) -> str:
-    first = value[0] if isinstance(value, list) and value else value
-    return str(first or "public").lower().removesuffix("url")
-
-
-def _number(value: object, name: str, option: str) -> float | None:
-    if value in (None, ""):
-        return None
-    try:
-        return float(str(value))
-    except ValueError:
-        raise ConfigError(f"cloud {clean(name)}: {option} {clean(str(value))!r} is no number.") from None
-
-
-def _tls(region: Any, name: str) -> Tls:
-    with _reading(name):
-        verify, cert = region.get_requests_verify_args()
-    if isinstance(verify, str) and not Path(verify).exists():
-        raise ConfigError(f"cloud {clean(name)}: cacert {clean(verify)} does not exist.")
-    files = [] if not cert else [cert] if isinstance(cert, str) else list(cert)
-    for file in files:
-        if not Path(file).exists():
-            raise ConfigError(f"cloud {clean(name)}: the client certificate {clean(file)} does not exist.")
-    return Tls(True if verify is None else verify, cert)
