@@ -54,10 +54,13 @@ def server_mood(server: Server, scene: Scene) -> tuple[str, str]:
 
 
 def _task(server: Server, scene: Scene) -> Cell:
+    mood = server.mood
+    run = mark_of(server)
+    if run and mood not in (Mood.BROKEN, Mood.MOVING):
+        return Cell(f"operation {run}", "text")
     told = readiness.cell(server, scene)
     if told is not None:
         return told
-    mood = server.mood
     if mood is Mood.BROKEN:
         return Cell(fault_words(server.fault.message) if server.fault else "no reason given", "error")
     moved = since(server.updated or server.created, scene.now)
@@ -65,8 +68,6 @@ def _task(server: Server, scene: Scene) -> Cell:
     if mood is Mood.MOVING:
         progress = server.progress or 0
         return Cell(server.task_state or "", "text", right=f"{progress}%" if 0 < progress < 100 else ticks)
-    if run := mark_of(server):
-        return Cell(f"operation {run}", "text", right=ticks)
     if server.status in ("VERIFY_RESIZE", "VERIFY_MOVE"):
         left = scene.resize_left(server)
         if left is not None and left.seconds > 0:
