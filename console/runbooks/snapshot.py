@@ -30,7 +30,7 @@ LOGIN_SECONDS = 30.0
 CRASH = "crash-consistent"
 
 HOW = (
-    Ask("freeze", "text", "mount", "a data disk to freeze; may be given again", many=True, most=4096, offered=True),
+    Ask("freeze", "text", "mount", "a data disk to freeze, such as /data", many=True, most=4096, offered=True),
     Ask("database", "choice", "database", "a database to hold", many=True, choices=("mysql", "postgresql")),
     Ask("hook", "text", "script", "a script in the guest, called with freeze and with thaw", most=4096, offered=True),
     Ask("hold", "number", "most", "seconds after which the guest lets go by itself", default=30, least=1),
