@@ -79,6 +79,16 @@ def test_after_a_stop_and_a_return_all_is_sent_anew() -> None:
         assert shown(one.screen) == before
 
 
+def test_what_somebody_else_has_written_is_painted_over_when_asked() -> None:
+    with program([*APP, "5"]) as one:
+        pressed(one, "nn")
+        before = shown(one.screen)
+        one.stream.feed("\x1b[3;7H\x1b[41mbroadcast message\x1b[m")
+        assert shown(one.screen) != before
+        one.type("a")
+        one.until(lambda text: shown(one.screen) == before)
+
+
 def test_a_terminal_that_never_answers_is_written_to_all_the_same() -> None:
     with program([*APP, "2"], answers=False) as one:
         pressed(one, "nnnn")

@@ -1,7 +1,8 @@
 """An app of random coloured lines, run by the tests of the terminal writer in a terminal of its own.
 
 `python writer_app.py SEED`: n draws another picture, p pushes a dialog over it, o takes it away, s lends the terminal
-to a shell command, z stops the process as ctrl+z does, f floods it with pictures until the next key, q leaves.
+to a shell command, z stops the process as ctrl+z does, f floods it with pictures until the next key, a sends all
+anew, q leaves.
 """
 
 import os
@@ -106,6 +107,7 @@ class Pictures(SparingApp[None]):
         Binding("o", "go('out')"),
         Binding("s", "go('shell')"),
         Binding("z", "suspend_process"),
+        Binding("a", "go('anew')"),
         Binding("f", "go('flood')"),
         Binding("q", "quit"),
     ]
@@ -134,6 +136,9 @@ class Pictures(SparingApp[None]):
         elif what == "shell":
             with self.suspend():
                 subprocess.run(["sh", "-c", "echo lent; sleep 0.2"], check=True)
+        elif what == "anew":
+            self.send_all()
+            self.refresh(layout=True)
         elif what == "flood":
             self.flood = True
             self.set_timer(0.001, self.pour)

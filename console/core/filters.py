@@ -32,6 +32,7 @@ class Filter:
 
     text: str
     tests: tuple[Test, ...]
+    bare: bool = True  # whether some word is looked for in all of a row's words
 
     def lets(self, row: Any, scene: Any, haystack: str) -> bool:
         """Whether the row passes; `haystack` is its words in lower case."""
@@ -42,13 +43,18 @@ def parse(text: str, fields: Mapping[str, Field]) -> Filter | None:
     """The filter of that text; None where it holds nothing."""
     words = [word for part in text.split() for word in _split_inverse(part) if word not in ("", "!")]
     tests = tuple(_test(word, fields) for word in words)
-    return Filter(text, tests) if tests else None
+    return Filter(text, tests, not all(_names_field(word, fields) for word in words)) if tests else None
 
 
 def _split_inverse(word: str) -> list[str]:
     """`web!test` is `web !test`; a leading mark stays with its word."""
     first, *others = re.split(r"(?<=.)(?=!)", word)
     return [first, *others]
+
+
+def _names_field(word: str, fields: Mapping[str, Field]) -> bool:
+    match = _TERM.fullmatch(word)
+    return match is not None and match["field"] in fields
 
 
 def _test(word: str, fields: Mapping[str, Field]) -> Test:

@@ -18,6 +18,7 @@ from console.tui.replaying import Replaying
 from console.tui.runs import Runs
 from console.tui.screen import MainScreen
 from console.tui.viewing import Viewing, described
+from console.tui.writer import SparingApp
 
 
 class Commands:
@@ -71,10 +72,16 @@ class Commands:
             "theme": choose_theme,
             "bundle": self._bundle,
             "link": lambda: screen.say(screen.link.told()),
-            "redraw": lambda: screen.app.refresh(repaint=True, layout=True),
+            "redraw": self._redraw,
             "quit": self._quit,
             **self.replaying.commands(),
         }
+
+    def _redraw(self) -> None:
+        app = self.screen.app
+        if isinstance(app, SparingApp):
+            app.send_all()
+        app.refresh(repaint=True, layout=True)
 
     def run(self, name: str) -> None:
         """Do it."""

@@ -196,8 +196,10 @@ class Index:
             order = self._orders[row.key] = (group, *self.spec.order(row, self.scene))
         if self.problems and self.spec.grouped and order[0] > Group.IN_MOTION:
             return None
-        if self.filter is not None and not self.filter.lets(row, self.scene, self.words(row)):
-            return None
+        if self.filter is not None:
+            words = self.words(row) if self.filter.bare else ""  # put together only where they are looked at
+            if not self.filter.lets(row, self.scene, words):
+                return None
         if self.sorting is not None:
             return _sortable(self.spec.fields[self.sorting.field](row, self.scene)), natural(row.name), row.id
         return order

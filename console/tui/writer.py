@@ -270,6 +270,11 @@ class SparingApp(App[Answer]):
             self.writer = Writer(self, able_of(os.environ.get("TERM", "")))
         super().__init__()
 
+    def send_all(self) -> None:
+        """Send the whole picture with the next frame: somebody else has written to the terminal."""
+        if self.writer is not None:
+            self.writer.forget()
+
     def get_driver_class(self) -> type[Driver]:
         """Textual's own driver for this system, in words that the terminal knows, watched."""
         kind = super().get_driver_class()
@@ -277,8 +282,8 @@ class SparingApp(App[Answer]):
 
     def _display(self, screen: TextualScreen[Any], renderable: Any) -> None:  # private: the one way to the terminal
         if self.writer is None or not self._sparing(renderable):
-            if self.writer is not None and renderable is not None:
-                self.writer.forget()
+            if renderable is not None and not isinstance(renderable, (LayoutUpdate, ChopsUpdate)):
+                self.send_all()
             super()._display(screen, renderable)
             return
         self.writer.take(renderable)
