@@ -4,10 +4,12 @@ It is a `Console` whose rows come from the frames of a recording. Forth, the sto
 rows of that moment are put together anew and told as complete listings, so that what came later is gone again.
 """
 
+import asyncio
 import bisect
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -136,6 +138,17 @@ class Replay(Console):
 
     def save(self, **changed: Any) -> None:
         """A recording keeps nothing."""
+
+    @asynccontextmanager
+    async def opened(self) -> AsyncIterator["Replay"]:
+        """Open it, as `console.open` does: what faces begin in it ends with it."""
+        async with asyncio.TaskGroup() as group:
+            self._group = group
+            try:
+                yield self
+            finally:
+                self.stop()
+                self._group = None
 
     # time ----------------------------------------------------------------------------------------------------
 

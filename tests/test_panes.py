@@ -22,6 +22,7 @@ from console.tui.paint import (
     byte_size,
     clock,
     cut_middle,
+    folded,
     gigabytes,
     megabytes,
     plain,
@@ -399,4 +400,9 @@ def test_a_long_line_goes_on_below_and_no_wide_character_is_parted() -> None:
     assert plain(tuple(span for part in parts for span in part)) == plain(line)
     assert wrapped(line, 80) == [line]
     assert wrapped((), 5) == [()]
+    help = (Span("key  ", "accent"), Span("Make an image of the server and of all its disks.", "muted"))
+    assert [plain(part) for part in folded(help, 32)] == [
+        *("key  Make an image of the server", "     and of all its disks.")
+    ]
+    assert folded(help, 80) == [help]
     assert [plain(part) for part in wrapped((Span("abcdefghij", "text"),), 4, "  ")] == ["abcd", "  ef", "  gh", "  ij"]

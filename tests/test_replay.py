@@ -238,11 +238,7 @@ async def shown(recording: Path, paths: Paths) -> AsyncIterator[tuple[NovadeckAp
     replay = Replay(recording, Settings(), paths)
     replay.playing = False
 
-    @asynccontextmanager
-    async def opened() -> AsyncIterator[Replay]:
-        yield replay
-
-    app = NovadeckApp(opened, load_theme("nocturne"))
+    app = NovadeckApp(replay.opened, load_theme("nocturne"))
     async with app.run_test(size=(120, 40)) as pilot:
         for _ in range(200):
             await pilot.pause(0.02)

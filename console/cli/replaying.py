@@ -1,10 +1,7 @@
 """Recordings from the command line: one made without a screen, and one shown again on it."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from console.cli import reach
 from console.cli.main import Exit
@@ -13,9 +10,6 @@ from console.cli.screen import demand_terminal
 from console.cli.voice import say
 from console.core.settings import Paths, load_settings
 from console.errors import ConfigError
-
-if TYPE_CHECKING:
-    from console.replay import Replay
 
 
 def record(given: Given) -> int:
@@ -60,10 +54,6 @@ def replay(given: Given) -> int:
     nowhere = Paths(paths.config, paths.runtime / "replay", paths.runtime)
     recording = Replay(Path(given.names[0]).expanduser(), settings, nowhere)
 
-    @asynccontextmanager
-    async def opened() -> "AsyncIterator[Replay]":
-        yield recording
-
     places, lean = [str(place) for place in recording.places], True if given.get("lean") else None
-    show(opened, settings, folders=[paths.config / "themes"], opening=places, lean=lean)
+    show(recording.opened, settings, folders=[paths.config / "themes"], opening=places, lean=lean)
     return Exit.DONE

@@ -5,6 +5,7 @@ terminal counts them, so that a wide or combining character in a name never push
 """
 
 import datetime as dt
+import textwrap
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -13,6 +14,8 @@ from rich.segment import Segment
 from textual.strip import Strip
 
 from console.tui.theme import Ink
+
+LEAST_FOLD = 20  # cells that there must be for words to go on below
 
 
 class Span(NamedTuple):
@@ -137,6 +140,16 @@ def wrapped(line: Line, size: int, lead: str = "") -> list[Line]:
                 found.append(tuple(part))
                 part, left = [Span(lead)] if lead else [], size - len(lead)
     return [*found, tuple(part)] if part else found
+
+
+def folded(line: Line, size: int) -> list[Line]:
+    """A line whose last words go on below where they began, as far as it is longer than so many cells."""
+    at = width(line[:-1])
+    if width(line) <= size or size - at < LEAST_FOLD:
+        return [line]
+    words = textwrap.wrap(line[-1].text, size - at)
+    parts: list[Line] = [(*line[:-1], line[-1]._replace(text=words[0]))]
+    return parts + [(Span(" " * at), line[-1]._replace(text=more)) for more in words[1:]]
 
 
 def plain(line: Iterable[Span]) -> str:

@@ -9,7 +9,7 @@ from textual.fuzzy import Matcher
 
 from console.tui.dialogs import Dialog, Topic
 from console.tui.edit import Edit
-from console.tui.paint import EMPTY, Line, Span, fit, spans, spread, width
+from console.tui.paint import EMPTY, Line, Span, fit, folded, spans, spread, width
 from console.tui.theme import Glyphs, Ink
 
 
@@ -163,12 +163,13 @@ class Pages(Dialog[None]):
     def middle(self) -> list[Line]:
         """As many lines as there is room for."""
         room = self.rows
-        self._top = max(0, min(self._top, len(self._lines) - room))
-        return [EMPTY, *self._lines[self._top : self._top + room]]
+        lines = [part for line in self._lines for part in folded(line, self.room)]
+        self._top = max(0, min(self._top, len(lines) - room))
+        return [EMPTY, *lines[self._top : self._top + room]]
 
     def answer(self) -> Line:
         """How to scroll, and how to go."""
-        more = len(self._lines) > self.rows
+        more = sum(len(folded(line, self.room)) for line in self._lines) > self.rows
         left = spans(Span("j k", "accent", True), " scroll") if more else EMPTY
         return spread(left, spans(Span("esc", "accent", True), " close"), self.room)
 

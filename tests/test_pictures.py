@@ -1,0 +1,48 @@
+"""The pictures of the README are of this screen: each that is declared is kept, and a few are taken again to compare.
+
+`python screenshots/take.py --check` compares all of them, which takes minutes.
+"""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+FOLDER = Path(__file__).parents[1] / "screenshots"
+TAKE = FOLDER / "take.py"
+
+
+def declared() -> set[str]:
+    """The names that the script takes."""
+    code = f"import sys; sys.path.insert(0, {str(FOLDER)!r}); import take; print(*take.PICTURES)"
+    run = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    return set(run.stdout.split())
+
+
+def test_every_picture_is_kept_and_nothing_else() -> None:
+    assert {path.stem for path in FOLDER.glob("*.svg")} == declared()
+    assert {path.stem for path in FOLDER.glob("*.png")} == declared()
+
+
+def test_no_picture_shows_whose_machine_it_was_taken_on() -> None:
+    for path in FOLDER.glob("*.svg"):
+        shown = " ".join(re.findall(r"<text[^>]*>([^<]*)</text>", path.read_text(encoding="utf-8")))
+        assert not re.search(r"/(root|tmp|work)\b", shown), path.name
+        assert "/home/" not in shown.replace("/home/you", ""), path.name
+
+
+@pytest.mark.parametrize("name", ["servers-80x24", "first-run"])
+def test_a_picture_tells_what_the_screen_does_now(name: str) -> None:
+    run = subprocess.run([sys.executable, TAKE, "--check", name], capture_output=True, text=True, timeout=120)
+    assert run.returncode == 0, run.stdout + run.stderr
+
+
+def test_a_screen_that_says_something_else_is_noticed(tmp_path: Path) -> None:
+    code = (
+        f"import sys, pathlib; sys.path.insert(0, {str(FOLDER)!r}); import take\n"
+        f"old = (pathlib.Path({str(FOLDER)!r}) / 'servers-80x24.svg').read_text()\n"
+        "assert take.words(old) == take.words(old.replace('29d', '3d')) != take.words(old.replace('RESCUE', 'ACTIVE'))"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
