@@ -208,7 +208,7 @@ def given_of(action: Action, folder: Path) -> dict[str, Any]:
     more: dict[str, dict[str, Any]] = {
         "server.set": {"name": "other"},
         "server.metadata": {"metadata": "a=b"},
-        "server.share_ip": {"address": "192.0.2.9"},
+        "server.share_ip": {"address": "192.0.2.9", "configure": "no"},
         "server.unshare_ip": {"address": "192.0.2.1"},
         **{f"server.{verb}": {"address": "192.0.2.7"} for verb in ("add_vip", "remove_vip", "move_ip")},
         "server.launch": {"ip_group": "pair"},

@@ -96,11 +96,11 @@ async def test_an_address_is_shared_within_its_group_alone(tmp_path: Path) -> No
         owner, outside = await a_server(ground, OLD, "web-a"), await a_server(ground, OLD, "mysql-old")
         address = owner.addresses["public"][0].addr
         with pytest.raises(ActionRefused, match="in no shared IP group"):
-            await perform(ground, "server.share_ip", outside, address=address)
+            await perform(ground, "server.share_ip", outside, address=address, configure="no")
         with pytest.raises(ActionRefused, match="already, and in one at most"):
             await perform(ground, "ipgroup.create", OLD, name="second", server="web-a")
         with pytest.raises(ActionRefused, match="already"):
-            await perform(ground, "server.share_ip", owner, address=address)
+            await perform(ground, "server.share_ip", owner, address=address, configure="no")
         with pytest.raises(ActionRefused, match="is no IPv4 address"):
             await perform(ground, "server.launch", OLD, name="x", image=image, flavor=flavor,
                           ip_group=owner.ip_group, address="300.1.1.1")  # fmt: skip
@@ -112,8 +112,8 @@ async def test_an_address_is_shared_within_its_group_alone(tmp_path: Path) -> No
         member = await a_server(ground, OLD, "web-c")
         own = outside.addresses["public"][0].addr
         with pytest.raises(ActionRefused, match="which is in no group"):
-            await perform(ground, "server.share_ip", member, address=own)
-        await perform(ground, "server.share_ip", member, address=address, configure=True)
+            await perform(ground, "server.share_ip", member, address=own, configure="no")
+        await perform(ground, "server.share_ip", member, address=address, configure="yes")
         assert (await ground.dialect(OLD).server(member.id)).status == "SHARE_IP"
         member = await moved(ground, estate, member)
         member = await a_server(ground, OLD, "web-c")

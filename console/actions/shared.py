@@ -20,7 +20,15 @@ from console.text import clean
 
 _GROUP = Ask("ip_group", "text", "group", "the shared IP group, by name or id", required=True)
 _ADDRESS = Ask("address", "text", "address", "the public address", required=True, most=15)
-_SHARED = "SHARE_IP, then ACTIVE, which counts after motion; with --configure the guest restarts on the way."
+_CONFIGURE = Ask(
+    "configure",
+    "choice",
+    "configure",
+    "whether the cloud writes it into the guest, which then reboots",
+    required=True,
+    choices=("no", "yes"),
+)
+_SHARED = "SHARE_IP, then ACTIVE, which counts after motion; with configure the guest restarts on the way."
 
 
 def of_configure(rows: Sequence[Row]) -> tuple[str, ...]:
@@ -56,14 +64,14 @@ async def look_at_share(order: Order) -> str:
     needs="server.share_ip",
     many=False,
     confirm="Have {name} share an address?",
-    asks=(_ADDRESS, Ask("configure", "flag", "configure", "write it into the guest, which then reboots")),
+    asks=(_ADDRESS, _CONFIGURE),
     look=look_at_share,
     warns=of_configure,
     ends=Ends(("ACTIVE",), _SHARED),
 )
 async def share_ip(order: Order) -> Accepted:
     """Let the server share a public address with another one of its group."""
-    given = {"address": order.given["address"], "configure": bool(order.given.get("configure"))}
+    given = {"address": order.given["address"], "configure": order.given["configure"] == "yes"}
     return await order.dialect.act("server.share_ip", order.row.id, group=order.row.ip_group, **given)
 
 
