@@ -1,6 +1,8 @@
 """The table on its own: what it repaints, where the cursor stays, and that ten thousand rows cost what forty do."""
 
+import datetime as dt
 import itertools
+from collections import Counter
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -10,6 +12,7 @@ from textual.app import App, ComposeResult
 from textual.geometry import Region
 from textual.pilot import Pilot
 
+from console.model.place import Key
 from console.model.server import Server
 from console.tui.server_pane import SERVERS
 from console.tui.spec import Scene
@@ -241,3 +244,25 @@ async def test_every_line_is_exactly_as_wide_as_the_table(width: int) -> None:
         await pilot.pause()
         for y in range(40):
             assert app.table.render_line(y).cell_length == width
+
+
+async def test_rows_whose_ages_stand_are_looked_at_less_often_than_those_in_motion(pilot: Pilot[None]) -> None:
+    table = table_of(pilot)
+    looked: Counter[str] = Counter()
+    stock = table._paint
+
+    def paint(key: Key) -> Any:
+        looked[key.id] += 1
+        return stock(key)
+
+    table._paint = paint  # type: ignore[method-assign]
+    table.restyle()
+    await pilot.pause()
+    looked.clear()
+    for second in range(24):
+        table.scene.now = NOW + dt.timedelta(seconds=second)
+        table.tick(float(second))
+        await pilot.pause()
+    seen = [table.index.rows[key] for key in table.visible_keys()]
+    assert min(looked[row.id] for row in seen if row.in_flight and row.progress is None) >= 23
+    assert max(looked[row.id] for row in seen if row.status == "ERROR") <= 8
