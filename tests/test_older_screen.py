@@ -2,7 +2,6 @@
 
 import dataclasses
 import datetime as dt
-import os
 from pathlib import Path
 from typing import Any
 
@@ -158,12 +157,3 @@ async def test_shared_ip_groups_show_who_shares_what(tmp_path: Path) -> None:
         await found.until(lambda: "web-a, web-b" in found.text(), "the group's servers")
         shared = found.rows["web-a"].addresses["public"][0].addr  # type: ignore[index]
         assert shared in found.text()
-
-
-async def test_the_picture_of_three_clouds(tmp_path: Path) -> None:
-    """Kept as text for the README; names, states and places are the demo's, what moves by itself is left out."""
-    if os.environ.get("SCREENS") != "write":
-        pytest.skip("written on request: its ages move")
-    async with deck(tmp_path, **THREE) as found:
-        await found.until(lambda: len(by_dialect(found)) == 3, "servers of all three")
-        (Path(__file__).parent / "screens" / "three-clouds-120x44.txt").write_text(found.text())
