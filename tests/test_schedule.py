@@ -5,6 +5,7 @@ The cloud's clock stands still but for what a test moves it by; the plans go by 
 
 import datetime as dt
 import json
+import resource
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -201,6 +202,20 @@ def test_a_book_that_cannot_be_written_stays_as_it_was(tmp_path: Path) -> None:
         assert (ours, theirs) == (True, False)
     book.keep(planned())
     assert json.loads(book.path.read_text())["v"] == 1 and len(list(book.path.parent.iterdir())) == 2
+
+
+def test_a_full_disk_is_one_sentence_and_the_plans_stay(tmp_path: Path) -> None:
+    book = PlanBook(tmp_path / "schedules.json")
+    book.keep(planned())
+    before = book.path.read_bytes()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, hard))  # no file may grow beyond that, as on a full disk
+    try:
+        with pytest.raises(ConfigError, match=r"schedules.json cannot be written: File too large\.$"):
+            book.keep(msgspec.structs.replace(planned(), keep=3))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert book.path.read_bytes() == before and [path.name for path in tmp_path.iterdir()] == ["schedules.json"]
 
 
 def planned() -> Planned:
