@@ -266,6 +266,7 @@ class Keeper:
                 return facts
             if not step.cleanup and await self.abort_wanted(run):
                 raise Aborted("It was ended as asked.")
+        await self._still_ours(run)
         facts = await do(run)
         self.passed("replied")
         return facts or {}
@@ -296,14 +297,18 @@ class Keeper:
         noted = ""
         while True:
             await self.clock.sleep(TURN)
-            lease = await asyncio.to_thread(self.journal.lease, run.id)
-            if lease is None or lease[0] != self.me.text:
-                raise LeaseLost(f"Operation {run.id} was taken over by another keeper.")
+            await self._still_ours(run)
             if run.doing != noted:
                 noted = run.doing
                 await asyncio.to_thread(self.journal.note, self.me, run.id, step.name, noted)
             if step.found is None and not step.cleanup and await self.abort_wanted(run):
                 raise Aborted("It was ended as asked.")
+
+    async def _still_ours(self, run: Run) -> None:
+        """Raises `LeaseLost` where another has the run: nothing may be sent by two."""
+        lease = await asyncio.to_thread(self.journal.lease, run.id)
+        if lease is None or lease[0] != self.me.text:
+            raise LeaseLost(f"Operation {run.id} was taken over by another keeper.")
 
     # What a run asks of us
 

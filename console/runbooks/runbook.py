@@ -24,7 +24,17 @@ from console.actions.ground import Ground
 from console.actions.legal import RULES
 from console.actions.waits import Wait
 from console.clouds.dialect import Accepted, Dialect
-from console.errors import ActionRefused, CloudError, ConsoleError, Unreachable
+from console.errors import (
+    ActionRefused,
+    BadReply,
+    CloudError,
+    CloudFault,
+    Conflict,
+    ConsoleError,
+    OverLimit,
+    Unauthorized,
+    Unreachable,
+)
 from console.model.operation import MARK as MARK
 from console.model.place import Place, Row
 from console.model.server import Server
@@ -219,6 +229,4 @@ def plain(value: Any) -> Any:
 
 def passing(error: CloudError) -> bool:
     """Whether the same may succeed later although nothing is changed."""
-    from console.errors import BadReply, CloudFault, Conflict, OverLimit, Unauthorized
-
     return isinstance(error, Unreachable | OverLimit | BadReply | Unauthorized | CloudFault | Conflict)

@@ -66,7 +66,7 @@ async def test_a_guarded_resize_is_confirmed_when_the_guest_proves_itself(cloud:
 async def test_a_guarded_resize_is_taken_back_when_the_users_check_fails(cloud: Cloud, pair: KeyPair) -> None:
     async with console.open([cloud.member], regions=cloud.regions[:1]) as ops:
         server = await build(ops, cloud, pair, "back")
-        run = await resized(ops, server, flavor=cloud.small, check=["exit 7"], deadline=90 if cloud.real else 4)
+        run = await resized(ops, server, flavor=cloud.small, check=["exit 7"], deadline=45 if cloud.real else 4)
         assert run.state == "failed"
         assert "The check of" in run.failure and "exit 7" in run.failure
         now = await ops.servers.get(server.id)
@@ -111,7 +111,7 @@ async def test_several_are_built_at_once_and_are_ready(cloud: Cloud, pair: KeyPa
 async def test_a_guest_that_is_not_ready_becomes_what_was_said(cloud: Cloud, pair: KeyPair, becomes: str) -> None:
     async with console.open([cloud.member], regions=cloud.regions[:1]) as ops:
         (run,) = await built(
-            ops, cloud, pair, becomes, check=["exit 7"], deadline=90 if cloud.real else 4, on_failure=becomes
+            ops, cloud, pair, becomes, check=["exit 7"], deadline=45 if cloud.real else 4, on_failure=becomes
         )
         assert run.state == "failed" and "exit 7" in run.failure
         there = [row async for page in ops.dialect(ops.places[0]).servers() for row in page]
