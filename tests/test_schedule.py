@@ -8,6 +8,7 @@ import json
 import resource
 from collections.abc import AsyncIterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -17,7 +18,7 @@ from test_snapshot import Scene, estate, scene
 
 from console.actions.action import perform
 from console.errors import ActionRefused, ConfigError
-from console.runbooks.schedule import Scheduler
+from console.runbooks.schedule import Scheduler, native_for
 from console.runbooks.schedule_book import PlanBook, Planned, book_in
 
 __all__ = ["estate", "scene"]
@@ -183,6 +184,25 @@ async def test_what_makes_no_plan_is_refused(plans: Plans) -> None:
         with pytest.raises(ActionRefused):
             await plans.add(**given)
     assert plans.book.read() == {}
+
+
+@pytest.mark.parametrize(
+    ("verb", "given", "told"),
+    [
+        ("server.backup_schedule", {"daily": "03:30"}, {"enabled": True, "daily": "H_0200_0400"}),
+        ("server.backup_schedule", {"weekly": "sun 23:59"}, {"enabled": True, "weekly": "SUNDAY"}),
+        ("server.image_schedule", {"daily": "03:30"}, {"enabled": True, "keeps": 5, "day": ""}),
+        ("server.image_schedule", {"weekly": "friday 03:30"}, {"enabled": True, "keeps": 5, "day": "FRIDAY"}),
+        ("server.image_schedule", {"daily": "03:30", "zone": "Europe/Berlin"}, None),
+        ("server.image_schedule", {"daily": "03:30", "freeze": ["/data"]}, None),
+        ("server.image_schedule", {"cron": "30 3 * * *"}, None),
+        ("server.backup", {"daily": "03:30"}, None),
+    ],
+)
+def test_a_cloud_with_schedules_of_its_own_keeps_what_it_can(verb: str, given: Any, told: Any) -> None:
+    order: Any = SimpleNamespace(given={"keep": 5, **given}, dialect=SimpleNamespace(verbs={verb}))
+    found = native_for(order, next(word for word in ("daily", "weekly", "cron") if word in given))
+    assert found == (None if told is None else (verb, told))
 
 
 def test_a_damaged_book_is_said_and_not_overwritten(tmp_path: Path) -> None:
