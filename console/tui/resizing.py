@@ -13,7 +13,7 @@ from console.model.flavor import Flavor
 from console.model.image import Image
 from console.model.quota import Limit
 from console.model.server import Server
-from console.tui.paint import Line, Span, clock, cut_tail, gigabytes, megabytes, spans
+from console.tui.paint import Line, Span, cut_tail, gigabytes, megabytes, spans
 from console.tui.pickers import Choice
 
 PLENTY = 10_000  # a quota of which more than this is left is no quota worth telling
@@ -83,10 +83,8 @@ def _fits(now: Sequence[Flavor | None], flavor: Flavor, limits: Mapping[str, Lim
     return f"fits, quota leaves {cores - more['cores']} vcpu and {megabytes(ram - more['ram'])}"
 
 
-def changes(
-    server: Server, now: Flavor | None, flavor: Flavor, becomes: str = "→", window: float | None = None
-) -> list[Line]:
-    """What a resize to this flavor would change, as labels and values; after `window` seconds the cloud confirms it."""
+def changes(server: Server, now: Flavor | None, flavor: Flavor, becomes: str = "→") -> list[Line]:
+    """What a resize to this flavor would change, as labels and values."""
     found: list[tuple[str, str]] = []
     if now is not None:
         found.append(("vcpu", _step(str(now.vcpus), str(flavor.vcpus), becomes)))
@@ -100,8 +98,7 @@ def changes(
     found.append(("downtime", "it stops, moves and starts again"))
     if server.address:
         found.append(("address", f"stays {server.address}"))
-    kept = f"; the cloud confirms it after {clock(window)}" if window else ""
-    found.append(("afterwards", f"VERIFY_RESIZE, until you confirm or revert it{kept}"))
+    found.append(("afterwards", "VERIFY_RESIZE, until you confirm or revert it"))
     head: Line = (Span("What changes", "strong", True),)
     return [head, *(spans(Span(f"{label:<13}", "muted"), Span(value, "text")) for label, value in found)]
 

@@ -6,7 +6,7 @@ import re
 from doings import audit_lines, audited
 from ground import Cloud
 from terminal import Terminal, terminal
-from test_screen import WIDE, order, row_says
+from test_screen import WIDE, row_says
 from witness import PATIENCE
 
 ENDED = ["asked", "accepted", "ended"]
@@ -62,7 +62,11 @@ async def test_new_edit_explain_rebuild_many_and_delete(cloud: Cloud) -> None:
         await screen.until(lambda text: "esc close" not in text, "the page is closed")
         await screen.press("B")
         await choose(screen, "rebuild", cloud.image)
-        await order(screen, one, "", "rebuild", "Enter", "Enter")
+        await screen.until("Everything on its disk is lost")
+        await screen.press("Enter")
+        await screen.until("enter once more: rebuild")
+        await screen.press("Enter")
+        await screen.until(rf"✓ {re.escape(one)} +rebuild")
         await many(screen, cloud)
         await screen.press("q")
         assert await screen.ended() == (0, True)
@@ -82,7 +86,14 @@ async def edited(screen: Terminal, cloud: Cloud, server: str) -> None:
         for label in ("host name", "access IPv4", "access IPv6"):
             await screen.until(rf"▌ +{label}( |$)")
             await screen.press("Enter")
-        await described(cloud, server, text)
+        try:
+            await described(cloud, server, text)
+        except TimeoutError:
+            raise AssertionError(f"the description is not {text!r}\n{await screen.text()}") from None
+        await screen.press("d")  # and the screen has it too
+        await screen.until(rf"description +{text or '—'}")
+        await screen.press("q")
+        await screen.until(lambda seen: "What it is" not in seen, "the view is closed")
 
 
 async def described(cloud: Cloud, server: str, text: str) -> None:
