@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
 from console.clouds.accounts import Account
 from console.core.entries import look
@@ -126,3 +127,33 @@ def test_the_dialect_follows_from_what_the_entry_says(home: Path, entry: str, di
     found = look()
     assert {account.settings.dialect for account in found.accounts} == {dialect}
     assert found.problems == ()
+
+
+@pytest.mark.parametrize("value", ["text", 1, 1.5, [1], ["a"], [{"x": 1}], {"a": 1}, True, None, ""])
+@pytest.mark.parametrize(
+    "key", ["auth", "auth_type", "profile", "region_name", "regions", "networks", "cacert", "cert", "cloud", "auth_url"]
+)
+def test_no_entry_of_whatever_shape_stops_the_reading(home: Path, key: str, value: object) -> None:
+    auth: dict[str, object] = {"auth_url": "http://x/v3", "username": "u", "password": "p", "project_name": "q"}
+    odd = {"auth": auth, "region_name": "A"}
+    if key == "auth_url":
+        auth[key] = value
+    else:
+        odd[key] = value
+    write(home / "clouds.yaml", yaml.safe_dump({"clouds": {"odd": odd, "good": {"auth": GOOD, "region_name": "A"}}}))
+    found = look()
+    assert "good/A" in [str(account.place) for account in found.accounts]
+    assert all("odd" in str(problem) for problem in found.problems)
+
+
+GOOD = {"auth_url": "http://x/v3", "username": "u", "password": "p", "project_name": "q"}
+
+
+def test_a_bug_of_ours_is_no_fault_of_the_users(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*given: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("console.clouds.accounts.reach", broken)
+    write(home / "clouds.yaml", yaml.safe_dump({"clouds": {"good": {"auth": GOOD, "region_name": "A"}}}))
+    with pytest.raises(ZeroDivisionError):
+        look()
