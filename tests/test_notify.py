@@ -8,6 +8,7 @@ import msgspec
 from standin import DFW, sample, server
 from still_screen import running, screen_text
 
+from console.core.resizes import Resizes
 from console.core.settings import CloudSettings, Notify, Settings
 from console.core.watch import Batch
 from console.model.server import Server
@@ -151,6 +152,7 @@ async def test_the_screen_says_it_and_rings() -> None:
 async def test_the_clock_of_a_resize_is_shown_where_it_is_known() -> None:
     console = sample()
     console.settings = Settings(clouds={"prod": CloudSettings(confirms_after=86400)})
+    console.resizes = Resizes(console.clock, console.settings, lambda key: asyncio.sleep(0, []))
     async with running(console) as (app, pilot):
         app.main.tick()
         await pilot.pause()

@@ -6,10 +6,9 @@ from pathlib import Path
 from console.cli import reach
 from console.cli.main import Exit
 from console.cli.parse import Given
-from console.cli.screen import demand_terminal
+from console.cli.screen import demand_terminal, new_file
 from console.cli.voice import say
 from console.core.settings import Paths, load_settings
-from console.errors import ConfigError
 
 
 def record(given: Given) -> int:
@@ -30,16 +29,6 @@ async def _record(given: Given) -> int:
         except TimeoutError:
             say(f"recorded to {path}")
     return reach.verdict(failed, 1)
-
-
-def new_file(name: str) -> Path:
-    """The file to record to. Raises `ConfigError` where there is one of that name: none is ever written over."""
-    path = Path(name).expanduser()
-    if path.exists():
-        raise ConfigError(f"{path} exists already, and no recording is written over.", hint="Name a new file.")
-    if not path.parent.is_dir():
-        raise ConfigError(f"{path.parent} is no folder.")
-    return path
 
 
 def replay(given: Given) -> int:

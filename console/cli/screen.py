@@ -93,6 +93,16 @@ def demand_terminal() -> None:
         raise UsageError("The screen needs a terminal.", hint="Without one: novadeck server list, novadeck watch.")
 
 
+def new_file(name: str) -> Path:
+    """The file to record to. Raises `ConfigError` where there is one of that name: none is ever written over."""
+    path = Path(name).expanduser()
+    if path.exists():
+        raise ConfigError(f"{path} exists already, and no recording is written over.", hint="Name a new file.")
+    if not path.parent.is_dir():
+        raise ConfigError(f"{path.parent} is no folder.")
+    return path
+
+
 @contextmanager
 def _only(clouds_yaml: Path) -> Iterator[None]:
     """No cloud but those of this file, whatever the environment says."""
@@ -173,7 +183,6 @@ def remember(names: Sequence[str], paths: Paths) -> None:
 
 
 def _show(given: Given, clouds: Sequence[str], paths: Paths) -> "ExitRequest | None":
-    from console.cli.replaying import new_file
     from console.tui.app import run as show
 
     logging.getLogger("console").addHandler(logging.NullHandler())  # the screen has lanes for what a log would say
