@@ -1,31 +1,26 @@
-"""What every face holds: one `Console` with all clouds, for the screen, the command line, the library and the tests.
+"""The `Console` itself: what is known, what moves, and the one way to act.
 
-`open` reads where the clouds are and starts a lane for each; it waits for none of them. Leaving the context ends every
-task that was begun in it. Looking needs nothing but the core; the rooms that act are loaded when something is done.
+Looking needs nothing but the core; the rooms that act are loaded when something is done.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
-from functools import cached_property, partial
-from inspect import isawaitable
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar, overload
+from collections.abc import Coroutine, Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import msgspec
 
 from console.clouds.dialect import Dialect
 from console.core.clock import Clock
-from console.core.collection import Collection, Found
+from console.core.collection import Collection
 from console.core.fleet import Fleet
 from console.core.health import Health
-from console.core.lane import Account, Connect
+from console.core.lane import Account
 from console.core.resizes import Resizes
-from console.core.settings import Paths, Saved, Settings, load_saved, load_settings, save
+from console.core.settings import Paths, Saved, Settings, load_saved, save
 from console.core.store import Store
-from console.core.until import Until
-from console.core.watch import Batch, Watch
-from console.errors import ConfigError, ConsoleError
+from console.core.watch import Watch
+from console.errors import ConfigError
 from console.model.flavor import Flavor
 from console.model.image import Image
 from console.model.ipgroup import IpGroup
@@ -48,13 +43,9 @@ if TYPE_CHECKING:
     from console.runbooks.schedule import Scheduler
     from console.runbooks.schedule_rows import AllSchedules
 
-__all__ = ["AccountsFound", "Batch", "Collection", "Console", "Found", "choose", "open", "wait_for_build", "wait_until"]
 
 R = TypeVar("R", bound=Row)
 T = TypeVar("T")
-
-# Asks a person one question, such as "The password for prod", and gives the answer.
-AskPerson = Callable[[str], Awaitable[str]]
 
 
 class AccountsFound(Protocol):
@@ -321,209 +312,4 @@ class Console:
             await self.timeline.write(batch)
 
 
-_opened: list[Console] = []
-
-
-@asynccontextmanager
-async def open(
-    clouds: Sequence[str] | None = None,
-    *,
-    regions: Sequence[str] | None = None,
-    settings: Settings | None = None,
-    paths: Paths | None = None,
-    clock: Clock | None = None,
-    all_projects: bool | None = None,
-    read_only: bool = False,
-    ask: AskPerson | None = None,
-    accounts: AccountsFound | None = None,
-    connect: Connect | None = None,
-    trace: Callable[[str], None] | None = None,
-    checks: bool = True,
-) -> AsyncIterator[Console]:
-    """Open these clouds of clouds.yaml, or the one that OS_CLOUD or the last run chose; waits for none of them.
-
-    `ask` is asked for a password that is written nowhere. `accounts` and `connect` take the place of clouds.yaml and
-    of its login; `trace` gets each exchange as one masked line; without `checks` what is built
-    is not checked by itself. Raises `ConfigError` where nothing tells which cloud,
-    or the settings are wrong.
-    """
-    paths = paths or Paths()
-    settings = settings or load_settings(paths)
-    if read_only:
-        settings = msgspec.structs.replace(settings, read_only=True)
-    clock = clock or Clock()
-    if accounts is None:
-        accounts = await _look(clouds, regions, paths)
-    store = Store(clock)
-    if connect is None:
-        from console.clouds.connect import beside
-        from console.clouds.connect import connect as log_in
-
-        files = CloudFiles(accounts.looked_for, regions, paths)
-        fleet_parts: dict[str, Any] = {
-            "connect": partial(log_in, clock_now=clock.now, trace=trace, runtime=paths.runtime),
-            "beside": beside,
-            "files": files,
-        }
-    else:
-        fleet_parts = {"connect": connect}
-    fleet = Fleet(accounts.accounts, store, clock, settings, all_projects=all_projects, ask=ask, **fleet_parts)
-    console = Console(accounts, settings, paths, clock, store, fleet, checks)
-    failure: Exception | None = None
-    async with asyncio.TaskGroup() as group:
-        console.start(group)
-        _opened.append(console)
-        try:
-            yield console
-        except Exception as error:  # carried past the group, which would wrap it
-            failure = error
-        finally:
-            _opened.remove(console)
-            console.stop()
-    await console.close()
-    if failure is not None:
-        raise failure
-
-
-class CloudFiles:
-    """The files that the accounts came from, to be looked at again after a login was refused."""
-
-    def __init__(self, looked_for: Sequence[str], regions: Sequence[str] | None, paths: Paths | None = None) -> None:
-        self._regions = regions
-        self._own = paths or Paths()
-        named = [Path(text.rpartition("=")[2]) for text in looked_for]
-        found = [path for path in named if path.is_absolute()]
-        self._paths = [self._own.config_file, *found, *(path.with_name(f"secure{path.suffix}") for path in found)]
-
-    def stamp(self) -> tuple[int, ...]:
-        """When each of them was changed."""
-        return tuple(path.stat().st_mtime_ns if path.exists() else 0 for path in self._paths)
-
-    async def read(self, cloud: str) -> Sequence[Account]:
-        """What they say of this entry now."""
-        from console.clouds.accounts import in_thread
-        from console.core.entries import look
-
-        return (await in_thread(lambda: look([cloud], regions=self._regions, paths=self._own))).accounts
-
-
-async def _look(clouds: Sequence[str] | None, regions: Sequence[str] | None, paths: Paths) -> AccountsFound:
-    """What clouds.yaml and the OS_* variables say of the wanted clouds."""
-    from console.clouds.accounts import in_thread
-    from console.core.entries import look
-
-    if clouds is None:
-        found = await in_thread(lambda: look((), paths=paths))
-        chosen = choose(found.names, found.default, load_saved(paths).clouds)
-        if chosen is None:
-            raise ConfigError(
-                f"There are several clouds: {', '.join(found.names)}.", hint="Name the ones to open, or set OS_CLOUD."
-            )
-        if not chosen:
-            return found
-        clouds = chosen
-    wanted = list(clouds)
-    return await in_thread(lambda: look(wanted, regions=regions, paths=paths))
-
-
-def choose(names: Sequence[str], default: str | None, last: Sequence[str] = ()) -> list[str] | None:
-    """The clouds to open when nobody names any: the default, else those of the last run; None: ask somebody."""
-    if default:
-        return [default]
-    again = [name for name in last if name in names]
-    if again:
-        return again
-    return None if names else []
-
-
-@overload
-async def wait_until(
-    obj: R,
-    att: str,
-    desired: Any,
-    callback: None = None,
-    interval: float = 5,
-    attempts: int = 0,
-    verbose: bool = False,
-    verbose_atts: Sequence[str] | str = (),
-    *,
-    deadline: float | None = None,
-) -> R: ...
-
-
-@overload
-async def wait_until(
-    obj: R,
-    att: str,
-    desired: Any,
-    callback: Callable[[R], Any],
-    interval: float = 5,
-    attempts: int = 0,
-    verbose: bool = False,
-    verbose_atts: Sequence[str] | str = (),
-    *,
-    deadline: float | None = None,
-) -> "asyncio.Task[R]": ...
-
-
-async def wait_until(
-    obj: R,
-    att: str,
-    desired: Any,
-    callback: Callable[[R], Any] | None = None,
-    interval: float = 5,
-    attempts: int = 0,
-    verbose: bool = False,
-    verbose_atts: Sequence[str] | str = (),
-    *,
-    deadline: float | None = None,
-) -> "R | asyncio.Task[R]":
-    """Read a row again every `interval` seconds until its attribute is the desired value, or one of a list.
-
-    `attempts` (0: no limit) and `deadline` (seconds) end it with `WaitTimeout`. `verbose` prints a line for each
-    reading, with `verbose_atts` too. With a `callback` it neither waits nor prints: a task of the open console does
-    the waiting, and gives the row as last read to the callback, whether it got there or not; the row's attribute
-    tells. Needs the console that the row came from to be open.
-    """
-    console = next((one for one in reversed(_opened) if obj.place in one.places), None)
-    if console is None:
-        raise ConfigError(f"{obj.name or obj.id} came from a console that is no longer open.")
-    more = (verbose_atts,) if isinstance(verbose_atts, str) else tuple(verbose_atts or ())
-    loud = verbose and callback is None
-    waiting = Until(obj, att, desired, interval, attempts, deadline, loud, more)
-    read = console.of(type(obj)).get
-    if callback is None:
-        return await waiting.run(read, console.clock)
-    return console.spawn(_quietly(waiting, read, console.clock, callback), f"wait for {obj.name or obj.id}")
-
-
-async def wait_for_build(
-    obj: R,
-    att: str = "status",
-    desired: Any = ("ACTIVE", "ERROR"),
-    callback: Callable[[R], Any] | None = None,
-    interval: float = 20,
-    attempts: int = 0,
-    verbose: bool = False,
-    verbose_atts: Sequence[str] | str = ("progress",),
-    *,
-    deadline: float | None = None,
-) -> "R | asyncio.Task[R]":
-    """As `wait_until`, for a server that is being built: until it is ACTIVE or in ERROR."""
-    waiting: Any = wait_until
-    found: R | asyncio.Task[R] = await waiting(
-        obj, att, desired, callback, interval, attempts, verbose, verbose_atts, deadline=deadline
-    )
-    return found
-
-
-async def _quietly(
-    waiting: Until[R], read: Callable[[R], Awaitable[R]], clock: Clock, callback: Callable[[R], Any]
-) -> R:
-    """Wait, and tell the callback however it ended; a cloud's error ends it, and what was read last is told."""
-    with suppress(ConsoleError):
-        await waiting.run(read, clock)
-    told = callback(waiting.row)
-    if isawaitable(told):
-        await told
-    return waiting.row
+OPENED: list[Console] = []  # those of this process; a row is read again by the one that it came from
