@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from msgspec.structs import replace
 from small_keeper import when
 
-from console.cli.keep import KEEPER, leave_behind, mortal
+from console.cli.keep import KEEPER, hold, leave_behind, mortal
 from console.core.settings import Paths
 from console.runbooks.journal import Journal
-from console.runbooks.lease import LEASE, alive, read_holder
+from console.runbooks.lease import LEASE, alive, read_holder, this_process
 from console.sim.estate import Estate
 
 HOLD = ("--flavor", "m1.medium", "--guard", "--hold", "--wait", "--yes")
@@ -164,6 +165,18 @@ async def test_an_abort_puts_the_world_in_order_also_where_nobody_kept_it(home: 
     assert code == 1 and "aborted" in out and "reverted: it has" in out
     assert (await home.run("ops", "resume"))[2].strip() == "No operation is open."
     assert (await home.run("ops", "abort", "nothing"))[0] == 1
+
+
+async def test_a_keeper_elsewhere_that_beats_no_more_is_replaced(tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.setattr("console.runbooks.lease.LEASE", 0.3)
+    monkeypatch.setattr("console.cli.keep.TURN", 0.1)
+    journal, me = Journal(tmp_path / "journal.sqlite"), this_process()
+    elsewhere = replace(me, host="far-away")
+    assert journal.hold(KEEPER, elsewhere)
+    asyncio.get_running_loop().call_later(0.05, journal.beat, elsewhere)
+    assert not await hold(journal, me)  # it beats: it lives
+    assert await hold(journal, me)
+    assert not await hold(journal, elsewhere)  # now it is we who live
 
 
 def test_without_an_operation_nothing_is_left_behind(tmp_path: Path) -> None:

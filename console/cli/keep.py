@@ -61,8 +61,9 @@ async def _keep(given: Given) -> int:
     loop.add_signal_handler(signal.SIGHUP, lambda: None)  # it has no terminal to lose
     beating = asyncio.create_task(_beat(journal, me), name="beat")
     try:
-        while not ending.is_set() and (_clouds(journal, given) or not given.get("until_done")):
-            await _turn(given, journal, ending)
+        clouds = _clouds(journal, given, [])
+        while not ending.is_set() and (clouds or not given.get("until_done")):
+            clouds = await _turn(given, journal, ending, clouds)
     finally:
         beating.cancel()
         with suppress(asyncio.CancelledError):
@@ -74,8 +75,13 @@ async def _keep(given: Given) -> int:
 async def hold(journal: Journal, me: Holder) -> bool:
     """Become the one headless keeper, unless there is one that lives."""
     lapse = Lapse(asyncio.get_running_loop().time)
-    lease = journal.lease(KEEPER)
-    return (lease is None or lapse.lapsed(KEEPER, lease)) and journal.hold(KEEPER, me, over=lease)
+    first = lease = journal.lease(KEEPER)
+    while lease is not None and not lapse.lapsed(KEEPER, lease):
+        if alive(read_holder(lease[0])) or lease != first:  # it lives here, or was seen to beat elsewhere
+            return False
+        await asyncio.sleep(TURN)
+        lease = journal.lease(KEEPER)
+    return journal.hold(KEEPER, me, over=lease)
 
 
 def _other(journal: Journal) -> str:
@@ -86,13 +92,21 @@ def _other(journal: Journal) -> str:
 async def _beat(journal: Journal, me: Holder) -> None:
     while True:
         await asyncio.sleep(BEAT)
-        await asyncio.to_thread(journal.beat, me)
+        with suppress(JournalError):  # a disk that is full now may have room later
+            await asyncio.to_thread(journal.beat, me)
 
 
-def _clouds(journal: Journal, given: Given) -> list[str]:
-    """The clouds of the operations that are open, and of the plans where we stay to keep them."""
+def _clouds(journal: Journal, given: Given, before: list[str]) -> list[str]:
+    """The clouds of the operations that are open, and of the plans where we stay to keep them.
+
+    Where the journal cannot be read they are those of `before`: a keeper outlives that.
+    """
     planned = [] if given.get("until_done") else _planned()
-    return list(dict.fromkeys([run.cloud for run in journal.runs()] + planned))
+    try:
+        return list(dict.fromkeys([run.cloud for run in journal.runs()] + planned))
+    except JournalError as error:
+        _say_once(str(error))
+        return before
 
 
 def _planned() -> list[str]:
@@ -109,25 +123,28 @@ def _say_once(text: str) -> None:
     say(text)
 
 
-async def _turn(given: Given, journal: Journal, ending: asyncio.Event) -> None:
-    """Keep on the clouds that are wanted now, until others are wanted, or none."""
-    clouds = _clouds(journal, given)
+async def _turn(given: Given, journal: Journal, ending: asyncio.Event, clouds: list[str]) -> list[str]:
+    """Keep on these clouds until others are wanted, or none; gives those that are wanted then."""
     if not clouds:
-        with suppress(TimeoutError):
-            await asyncio.wait_for(ending.wait(), TURN)
-        return
+        await _rest(ending)
+        return _clouds(journal, given, clouds)
     given.options["os_cloud"] = clouds
     async with reach.reach(given) as ops:
         assert ops.keeper is not None  # asking for it starts it
         scheduler = None if given.get("until_done") else ops.scheduler
-        while not ending.is_set():
-            with suppress(TimeoutError):
-                await asyncio.wait_for(ending.wait(), TURN)
+        wanted = clouds
+        while wanted and not set(wanted) - set(clouds) and not ending.is_set():
+            await _rest(ending)
             if scheduler is not None and scheduler.problem:
                 _say_once(scheduler.problem)
-            wanted = _clouds(journal, given)
-            if set(wanted) - set(clouds) or not wanted:
-                return
+            wanted = _clouds(journal, given, clouds)
+    return wanted
+
+
+async def _rest(ending: asyncio.Event) -> None:
+    """A moment, or until the end."""
+    with suppress(TimeoutError):
+        await asyncio.wait_for(ending.wait(), TURN)
 
 
 # Leaving one behind
