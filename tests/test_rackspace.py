@@ -171,3 +171,23 @@ async def test_where_changes_are_rationed_plain_lists_are_asked_for(tmp_path: Pa
         rates.table.append(Rate("GET", "*changes-since*", "changes-since", 3, "MINUTE"))
         await rack.limits()
         assert "server.changes" not in rack.verbs and "server.list" in rack.verbs
+
+
+async def test_another_compute_service_in_the_catalog_is_not_mistaken_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with Estate(clouds=0, guests=0, speed=0, firstgen=True, rackspace=True) as estate:
+        cloud = estate.clouds["rackspace"]
+        listed = cloud.catalog
+        other = {
+            "name": "other",
+            "type": "compute",
+            "endpoints": [{"region": "AAA", "publicURL": "http://127.0.0.1:1"}],
+        }
+        monkeypatch.setattr(cloud, "catalog", lambda project: [other, *listed(project)])
+        rack = await connected(tmp_path, estate, region_name="")
+        try:
+            assert rack.region == "DFW"
+            assert rack.neighbours == ["rackspace/ORD"]  # type: ignore[attr-defined]
+        finally:
+            await rack.close()

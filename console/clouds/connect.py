@@ -9,7 +9,7 @@ from console.clouds.dialect import Dialect
 from console.clouds.firstgen.cloud import open_firstgen
 from console.clouds.openstack.catalog import regions
 from console.clouds.openstack.cloud import open_cloud
-from console.clouds.rackspace import open_rackspace
+from console.clouds.rackspace import SERVICE, open_rackspace
 from console.errors import CloudFault
 from console.model.place import Place
 from console.wire.budget import Budget, Limit
@@ -70,7 +70,8 @@ def beside(account: Account) -> tuple[Account, ...]:
     """The further regions of a connected account whose entry names none, each an account with the same login."""
     if account.region is not None or account.entry.access is None or account.settings.dialect == "firstgen":
         return ()
-    others = regions(account.entry.access.catalog)[1:]
+    name = SERVICE if account.settings.dialect == "rackspace" else ""
+    others = regions(account.entry.access.catalog, name=name)[1:]
     return tuple(
         Account(Place(account.place.cloud, region), region, account.settings, account.entry) for region in others
     )
