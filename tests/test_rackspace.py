@@ -178,13 +178,13 @@ async def test_another_compute_service_in_the_catalog_is_not_mistaken_for_it(
 ) -> None:
     async with Estate(clouds=0, guests=0, speed=0, firstgen=True, rackspace=True) as estate:
         cloud = estate.clouds["rackspace"]
-        listed = cloud.catalog
+        listed = cloud.identity.catalog
         other = {
             "name": "other",
             "type": "compute",
             "endpoints": [{"region": "AAA", "publicURL": "http://127.0.0.1:1"}],
         }
-        monkeypatch.setattr(cloud, "catalog", lambda project: [other, *listed(project)])
+        monkeypatch.setattr(cloud.identity, "catalog", lambda project: [other, *listed(project)])
         rack = await connected(tmp_path, estate, region_name="")
         try:
             assert rack.region == "DFW"
