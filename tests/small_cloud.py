@@ -79,7 +79,9 @@ class SmallDialect:
     def __init__(self, cloud: SmallCloud, place: Place, *, privilege: int = 1, project: str = "p") -> None:
         self.cloud, self.project = cloud, project
         self.origin = Origin(place, cloud.endpoint, project, project, privilege)
-        self.verbs = frozenset({"server.list", "server.changes", "image.list", "flavor.list", "keypair.list", "server.reboot"})
+        self.verbs = frozenset(
+            {"server.list", "server.changes", "image.list", "flavor.list", "keypair.list", "server.reboot"}
+        )
         self._told: dict[str, tuple[Row, Row]] = {}
 
     def now(self) -> dt.datetime:

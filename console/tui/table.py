@@ -115,7 +115,8 @@ class Table(Widget):
         for row in changed:
             self._need(row)
             before = self.index.rows.get(row.key)
-            if not self.quiet and before is not None and self.spec.mood(before, self.scene) != self.spec.mood(row, self.scene):
+            moods = [self.spec.mood(one, self.scene) for one in (before, row)] if before is not None else []
+            if not self.quiet and len(set(moods)) == 2:
                 self._fresh[row.key] = now + FRESH
 
     def _need(self, row: Row) -> None:
