@@ -33,7 +33,6 @@ class Notice:
     text: str
     name: str = ""
     place: str = ""
-    grave: bool = True
 
     @property
     def shown(self) -> bool:
@@ -63,7 +62,7 @@ class Notices:
                 self._due.append(Notice("operation.failed", text, one.name, one.place))
             elif took >= self.settings.after:
                 text = f"{one.title} of {one.name} has ended after {clock(took)}."
-                self._due.append(Notice("operation.ended", text, one.name, one.place, grave=False))
+                self._due.append(Notice("operation.ended", text, one.name, one.place))
 
     def changed(self, batch: Batch[Any]) -> None:
         """Tell of servers that were well when they were last seen, and are in ERROR."""
@@ -105,7 +104,7 @@ class Notices:
             names = ", ".join(one.name for one in kind[:FEW])
             more = f" and {len(kind) - FEW} more" if len(kind) > FEW else ""
             text = f"{len(kind)} {WORDS[event]}: {names}{more}."
-            found.append(Notice(event, text, grave=any(one.grave for one in kind)) if len(kind) > 1 else kind[0])
+            found.append(Notice(event, text) if len(kind) > 1 else kind[0])
         return found
 
 
