@@ -17,7 +17,7 @@ BIRTH = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 ADMIN = "migrate live_migrate evacuate reset_state shelve_offload"
 ALWAYS = (
     "hostkeys lock unlock delete force_delete set security_group console_log remote_console history explain reset_state"
-    " schedule image_schedule image_schedule_off add_vip remove_vip move_ip"
+    " schedule image_schedule image_schedule_off add_vip remove_vip move_ip plan_images"
 )
 
 # vm_state, task_state, status, and all verbs that an administrator's order would be taken for.
