@@ -32,7 +32,7 @@ class Figure:
     @property
     def measured_ratio(self) -> float | None:
         """Ours to theirs, or theirs to ours where less is better told so."""
-        if not self.theirs:
+        if not self.theirs or not statistics.median(self.theirs):
             return None
         ours, theirs = statistics.median(self.ours), statistics.median(self.theirs)
         return theirs / max(ours, 1e-9) if self.less else ours / max(theirs, 1e-9)
@@ -91,7 +91,8 @@ def machine() -> str:
         platform.machine(),
     )
     load = os.getloadavg()[1]
-    return f"{os.cpu_count()} cores ({model}), Linux, Python {platform.python_version()}, load {load:.1f}"
+    shared = ", shared with other work: trust ratios, CPU and bytes more than milliseconds" if load > 1 else ""
+    return f"{os.cpu_count()} cores ({model}), Linux, Python {platform.python_version()} (load {load:.1f}{shared})"
 
 
 def section(figures: Sequence[Figure]) -> str:
