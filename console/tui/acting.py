@@ -7,6 +7,7 @@ told in the refusal line or in the strip. What failed is kept, with all that was
 import asyncio
 import shlex
 import subprocess
+import termios
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -188,7 +189,9 @@ class Acting:
         app = self.screen.app
         try:
             with app.suspend():
+                modes = termios.tcgetattr(0)
                 code = await asyncio.to_thread(lambda: subprocess.run(words, check=False).returncode)
+                termios.tcsetattr(0, termios.TCSADRAIN, modes)  # an ssh that was killed leaves the terminal raw
         except SuspendNotSupported:
             self.screen.refuse("S shell: this screen has no terminal to lend.", shlex.join(words))
             return
