@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -172,21 +173,22 @@ async def test_it_is_held_and_let_go_and_nothing_is_left(inside: Inside) -> None
     hook.write_text('#!/bin/sh\necho "hook $1" >>"$ASKED"\n')
     hook.chmod(0o755)
     found: list[Thawed] = []
-    wanted = Wanted(mounts=("/dev/shm",), script=str(hook), mark="m1")
+    mark = uuid.uuid4().hex  # a run that was killed may have left its timer
+    wanted = Wanted(mounts=("/dev/shm",), script=str(hook), mark=mark)
 
     async def within(connection: asyncssh.SSHClientConnection) -> None:
         quiet = Quiet(connection, wanted)
         await quiet.look()
         await quiet.freeze()
         assert inside.asked() == ["hook freeze", "-f /dev/shm"]
-        assert timers("m1") == [quiet.timer]
+        assert timers(mark) == [quiet.timer]
         assert os.getsid(quiet.timer) == quiet.timer  # no hang-up of our session reaches it
         found.append(await quiet.thaw())
 
     await inside.do(within)
     assert inside.asked()[2:] == ["-u /dev/shm", "hook thaw"]
     assert found[0].held and found[0].milliseconds is not None and found[0].notes == ()
-    await until(lambda: not timers("m1"))
+    await until(lambda: not timers(mark))
 
 
 @needs_sshd

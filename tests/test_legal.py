@@ -107,7 +107,8 @@ def test_a_cloud_that_tells_no_vm_state_is_judged_by_its_status(
 
 @pytest.mark.parametrize("verb", sorted(RUNBOOKS.keys() & RULES.keys()))
 def test_a_runbook_may_begin_where_its_order_may_be_sent(verb: str) -> None:
-    assert RULES[verb] == RULES[ACTIONS[verb].needs]
+    order = {"server.replace": "server.clone"}.get(verb, ACTIONS[verb].needs)  # it makes an image before all else
+    assert RULES[verb] == RULES[order]
 
 
 @pytest.mark.parametrize("verb", VERBS)

@@ -4,13 +4,18 @@ import os
 import random
 import re
 import signal
+import subprocess
+import sys
 import time
+from contextlib import suppress
 from pathlib import Path
+from typing import IO, cast
 
 import pytest
 from emulator import Program, program, shown
+from textual.drivers._writer_thread import WriterThread
 
-from console.tui.writer import Line, SparingApp, able_of
+from console.tui.writer import Line, SparingApp, _Lasting
 
 SEED = int(os.environ.get("NOVADECK_SEED", random.SystemRandom().randrange(10**6)))
 APP = [str(Path(__file__).with_name("writer_app.py"))]
@@ -134,7 +139,24 @@ def test_a_quick_terminal_is_asked_seldom_and_a_slow_one_after_each_frame() -> N
 
 
 def test_what_a_terminal_understands_is_looked_up_by_its_name() -> None:
-    assert not any(able_of("a terminal that nobody has"))
+    # In a process of its own: curses reads one terminal's description for as long as a process lives.
+    code = "from console.tui.writer import able_of; assert not any(able_of('a terminal that nobody has'))"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_terminal_that_is_gone_blocks_nobody() -> None:
+    """The thread that writes goes on taking what it is given, more than its queue holds, and can be ended."""
+    here, there = os.pipe()
+    os.close(here)
+    with os.fdopen(there, "w") as gone:
+        writer = WriterThread(cast(IO[str], _Lasting(gone)))
+        writer.start()
+        for _ in range(100):
+            writer.write("x" * 10_000)
+        writer.stop()
+        assert not writer.is_alive()
+        with suppress(OSError):
+            gone.close()
 
 
 def test_the_private_names_of_textual_are_there() -> None:

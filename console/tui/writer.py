@@ -13,6 +13,7 @@ import asyncio
 import os
 import threading
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import IO, Any, TypeVar
 
 from rich.color import ColorSystem
@@ -103,26 +104,62 @@ class Line:
         self.asked = None
 
 
-class _Gauge:
-    """A terminal's file that tells how much of what it was given has left."""
+class _Lasting:
+    """A terminal's file that takes what it is given also when the terminal is gone.
+
+    An error would end the thread that writes; then its queue fills, and the next write blocks the whole program.
+    """
+
+    def __init__(self, file: IO[str]) -> None:
+        self._file = file
+
+    def write(self, text: str) -> int:
+        """Write, later."""
+        with suppress(OSError, ValueError):
+            self._file.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Return when the system has taken it all, or takes no more."""
+        with suppress(OSError, ValueError):
+            self._file.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+
+class _Gauge(_Lasting):
+    """One that tells how much of what it was given has left."""
 
     def __init__(self, file: IO[str], line: Line, left: Any) -> None:
-        self._file, self._line, self._left = file, line, left
+        super().__init__(file)
+        self._line, self._left = line, left
         self._written = 0
 
     def write(self, text: str) -> int:
         """Write, later."""
         self._written += len(text)
-        return self._file.write(text)
+        return super().write(text)
 
     def flush(self) -> None:
-        """Return when the system has taken it all."""
-        self._file.flush()
+        """Return when the system has taken it all, or takes no more."""
+        super().flush()
         self._line.taken = self._written
         self._left()
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._file, name)
+
+def _lasting(kind: type[Driver]) -> type[Driver]:
+    """The driver, whose thread outlives the terminal."""
+
+    class Outliving(kind):  # type: ignore[valid-type,misc]
+        """A driver that never blocks the app for a terminal that is gone."""
+
+        def __init__(self, app: Any, **given: Any) -> None:
+            super().__init__(app, **given)
+            if (file := getattr(self, "_file", None)) is not None:  # private: what the driver's thread writes to
+                self._file: Any = _Lasting(file)
+
+    return Outliving
 
 
 def _watched(kind: type[Driver]) -> type[Driver]:
@@ -278,7 +315,7 @@ class SparingApp(App[Answer]):
     def get_driver_class(self) -> type[Driver]:
         """Textual's own driver for this system, in words that the terminal knows, watched."""
         kind = super().get_driver_class()
-        return modest(kind if self.writer is None else _watched(kind), os.environ.get("TERM", ""))
+        return modest(_lasting(kind) if self.writer is None else _watched(kind), os.environ.get("TERM", ""))
 
     def _display(self, screen: TextualScreen[Any], renderable: Any) -> None:  # private: the one way to the terminal
         if self.writer is None or not self._sparing(renderable):
