@@ -92,9 +92,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("help", ("?",), "help", "This page.", "Screen", 4),
     Command("secret", (), "last password", "Show the password that a cloud told last; it is kept nowhere.", "Screen"),
     Command("theme", ("T",), "theme", "Choose a theme, worn while the cursor stands on it.", "Screen"),
-    Command(
-        "bundle", ("I",), "incident", "Write what is known and was done into one file, without secrets.", "Screen"
-    ),
+    Command("bundle", ("I",), "incident", "Write what is known and was done into one file, without secrets.", "Screen"),
     Command("link", ("L",), "link", "Bytes per second to this terminal, and how fast it answers.", "Screen"),
     Command("redraw", ("ctrl+l",), "redraw", "Draw the whole screen again.", "Screen", palette=False),
     Command("quit", ("q", "ctrl+c"), "quit", "Close what is open; else quit.", "Screen"),
