@@ -67,7 +67,7 @@ async def _one(ask: Ask, value: Any, ground: Ground, place: Place) -> Any:
     if ask.kind == "flag":
         return bool(value)
     if ask.kind == "number":
-        return _number(ask, value)
+        return number(ask, value)
     if ask.kind == "secret":
         return value if isinstance(value, Secret) else Secret(str(value))
     if ask.kind == "file":
@@ -88,14 +88,15 @@ def _text(ask: Ask, value: Any) -> str:
     return text
 
 
-def _number(ask: Ask, value: Any) -> int:
+def number(ask: Ask, value: Any) -> int:
+    """The whole number that an ask is answered with. Raises `ActionRefused`."""
     try:
-        number = int(value)
+        found = int(value)
     except (TypeError, ValueError):
         raise ActionRefused(f"{ask.title} {clean(str(value))!r} is no whole number.") from None
-    if number < ask.least:
+    if found < ask.least:
         raise ActionRefused(f"{ask.title} cannot be below {ask.least}.")
-    return number
+    return found
 
 
 def _file(ask: Ask, value: Any) -> bytes:

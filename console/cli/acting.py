@@ -43,11 +43,18 @@ def action_of(given: Given) -> "Action":
 
 
 def answers(action: "Action", given: Given) -> dict[str, Any]:
-    """What was typed for the action's asks; a secret that is required and missing is asked for."""
+    """What was typed for the action's asks; a secret that is required and missing is asked for.
+
+    Raises `ActionRefused` for a number that is none, before anything is told or asked.
+    """
+    from console.actions.asks import number
+
     found = {ask.name: given.options[ask.name] for ask in action.asks if ask.name in given.options}
     if action.creates and action.ask("name") is not None:
         found["name"] = given.names[0]
     for ask in action.asks:
+        if ask.kind == "number" and ask.name in found:
+            found[ask.name] = number(ask, found[ask.name])
         if ask.kind == "secret" and ask.required and ask.name not in found:
             if not someone_there():
                 raise UsageError(f"{' '.join(given.command.words)} needs {ask.flag} where nobody can be asked.")
