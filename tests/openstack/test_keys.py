@@ -109,7 +109,7 @@ async def many(screen: Terminal, cloud: Cloud) -> None:
     await screen.until(lambda text: "/name:" not in text, "the filter is gone")
     await screen.type(f"/name:^{cloud.prefix}")
     await screen.press("Enter")
-    await screen.until(r"Servers +2 of")
+    await screen.until(r"Servers +2 ")
     await screen.press("*")
     await screen.until("2 marked")
     await screen.press("r")
