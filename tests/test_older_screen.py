@@ -119,6 +119,24 @@ def _rebooted(found: Deck, rows: list[Server]) -> bool:
     return {line["target"]["id"] for line in lines if line["event"] == "accepted"} == {row.id for row in rows}
 
 
+async def test_the_three_are_filtered_and_sorted_as_one(tmp_path: Path) -> None:
+    async with deck(tmp_path, **THREE) as found:
+        await found.until(lambda: len(by_dialect(found)) == 3 and len(found.rows) >= 20, "all of them")
+        index = found.app.main.pane.table.index
+
+        def rows() -> list[Any]:
+            return [index.rows[key] for key in index.order]
+
+        await found.keys("/", *"status:SHUTOFF|SUSPENDED", "enter")
+        still = {
+            row.id for rows in by_dialect(found).values() for row in rows if row.status in ("SHUTOFF", "SUSPENDED")
+        }
+        await found.until(lambda: {row.id for row in rows()} == still, "those that stand still")
+        assert len({row.dialect for row in rows()}) == 3
+        await found.keys("s")
+        await found.until(lambda: (names := [row.name for row in rows()]) == sorted(names), "sorted by name")
+
+
 async def test_what_has_no_counterpart_says_why(tmp_path: Path) -> None:
     async with deck(tmp_path, **THREE) as found:
         await found.until(lambda: "web-a" in found.rows, "the first generation")
