@@ -2,6 +2,11 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 bin := .venv/bin
 RUNS ?= 3
+# Tests wait more than they work, so that several at once cost two cores no more than one.
+AT_ONCE ?= 5
+pytest := $(bin)/pytest --numprocesses $(AT_ONCE) --dist worksteal
+# The embedded half is in make test.
+on_lab := tests/openstack -k "not embedded"
 
 .PHONY: help demo test chaos test-clients test-openstack clients bench screenshots clean
 
@@ -22,13 +27,13 @@ test: .venv/.installed-test
 	$(bin)/ruff check .
 	$(bin)/ruff format --check .
 	$(bin)/mypy
-	$(bin)/pytest $(ARGS)
+	$(pytest) $(ARGS)
 
 chaos: .venv/.installed-test
 	cd tests && ../$(bin)/python chaos.py --kills 300 $(ARGS)
 
 test-openstack: .venv/.installed-test
-	@KEEP='$(KEEP)' tests/openstack/run.sh $(bin)/pytest tests/openstack -k 'not embedded' $(ARGS)  # that half is in make test
+	@KEEP='$(KEEP)' tests/openstack/run.sh sh -ec '$(pytest) $(on_lab) -m "not alone" $(ARGS); $(bin)/pytest $(on_lab) -m alone'
 
 test-clients: .venv/.installed-test .venv-clients/.installed
 	$(bin)/pytest tests/clients $(ARGS)

@@ -190,6 +190,22 @@ async def test_looking_again_until_it_is_ready(sshd: Sshd) -> None:
     assert failure(late).name == "port"
 
 
+async def test_a_last_climb_that_is_cut_short_hides_no_answer(sshd: Sshd) -> None:
+    slow = sshd.folder / "slow"
+    script = sshd.folder / "force.sh"
+    script.write_text(f'[ -e {slow} ] && sleep 20\nexec sh -c "$SSH_ORIGINAL_COMMAND"\n')
+    sshd.start(f"ForceCommand sh {script}")
+
+    async def climb(seconds: float, tell: object) -> Report:
+        evidence = Evidence("id", console_with(sshd.host_key))
+        report = await probe(sshd.route(), evidence, deadline=seconds, checks=["exit 7"])
+        slow.touch()
+        return report
+
+    report = await until_ready(climb, 3.0)
+    assert failure(report).name == "check" and "exit 7" in failure(report).text
+
+
 async def test_a_contradicted_key_ends_the_looking_unless_a_new_one_was_expected(sshd: Sshd) -> None:
     sshd.start()
     climbs = 0

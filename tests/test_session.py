@@ -89,8 +89,10 @@ async def test_a_fine_region_is_complete_while_others_are_dead_and_slow(estate: 
         await until(ops.servers.watch(), lambda: len(ops.servers.rows()) >= fine)
         assert {str(row.place) for row in ops.servers.rows()} == {"lab/ber"}
         await state_of(ops, Place("lab", "ber"), "well")
+        async with asyncio.timeout(30):
+            while not slow.met:  # noqa: ASYNC110 - the fine region may be complete before the slow one is asked
+                await asyncio.sleep(0.01)
         assert ops.health[Place("nimbus", "ord")].state == "asking"
-        assert slow.met > 0
         estate.control.clear()
 
 

@@ -1,7 +1,8 @@
 """Looking again until a guest is ready: the ladder is climbed anew, and the last report names what did not hold.
 
 A ready guest ends it, and so does a host key that contradicts its witnesses, unless a new key was to be expected: then
-the console may only be slower than the guest.
+the console may only be slower than the guest. A climb that the deadline cuts short says nothing of the guest where the
+one before it came further.
 """
 
 import asyncio
@@ -20,18 +21,27 @@ async def until_ready(climb: Climb, deadline: float, told: Told | None = None, *
     """Climb until it is ready or `deadline` seconds are over; `told` gets what differs from the climb before."""
     until, pause = time.monotonic() + deadline, BETWEEN[0]
     said: dict[str, Rung] = {}
+    before: Report | None = None
 
     def tell(rung: Rung) -> None:
-        before = said.get(rung.name)
+        known = said.get(rung.name)
         said[rung.name] = rung
-        same = before is not None and (before.state, before.text) == (rung.state, rung.text)
+        same = known is not None and (known.state, known.text) == (rung.state, rung.text)
         if told is not None and not same and rung.state != "skipped":
             told(rung)
 
     while True:
         left = until - time.monotonic()
         report = await climb(max(0.2, min(ONE_TRY, left)), tell)
-        if report.ready or (report.final and not new_key) or time.monotonic() + pause >= until:
+        if report.ready or (report.final and not new_key):
             return report
+        if time.monotonic() + pause >= until:
+            return before if before is not None and time.monotonic() >= until and _further(before, report) else report
         await asyncio.sleep(pause)
-        pause = min(BETWEEN[1], pause * 1.5)
+        before, pause = report, min(BETWEEN[1], pause * 1.5)
+
+
+def _further(one: Report, other: Report) -> bool:
+    """Whether more rungs held in the one than in the other."""
+    held = [sum(rung.state == "ok" for rung in report.rungs) for report in (one, other)]
+    return held[0] > held[1]

@@ -187,6 +187,7 @@ async def with_another(cloud: Cloud, stack: AsyncExitStack, monkeypatch: pytest.
     return await stack.enter_async_context(Witness(entry, entry["region_name"]))
 
 
+@pytest.mark.alone
 async def test_a_dead_region_is_a_lane_with_its_reason(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its rows are the last known ones, and cannot be acted upon; the others go on; it heals by itself."""
     name, new = cloud.name("w"), cloud.name("n")
