@@ -89,6 +89,7 @@ async def test_the_users_rules_are_asked_for_before_anything_is_sent(tmp_path: P
         await at_rest(found)
         said = lines(found, "server.stop")
         assert [line["event"] for line in said] == ["asked", "accepted", "ended"] and said[0]["why"] == "moving"
+        await found.until(lambda: found.rows[rows[0].name].status == "SHUTOFF", "the table shows it")
         found.app.main.run_command("server.start")  # which asks for nothing by itself
         await found.dialog()
         await found.keys("escape")
