@@ -287,6 +287,7 @@ class GuestHouse:
         try:
             plug.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             plug.bind((host, port))
+            plug.listen(128)  # here it is told when somebody else listens there already
         except OSError:
             plug.close()
             raise

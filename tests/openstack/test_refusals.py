@@ -61,13 +61,14 @@ async def test_changes_that_no_cloud_would_take(cloud: Cloud, tmp_path: Path) ->
     teller = Teller(cloud, cloud.name("bad"), tmp_path)
     teller.id = await cloud.witness.create(teller.name)
     await cloud.witness.until(teller.id, "ACTIVE")
+    many = len(MANY) + len((await cloud.witness.server(teller.id))["metadata"])  # it may tell where its guest is
     here = teller.here()
     wrong = []
     for words, told in (
         (("set", teller.id, "--name", "n" * 300), "name has 300 characters, and 255 are the most."),
         (("set", teller.id), "Nothing was given to change."),
         (("set", teller.id, "--access-ipv6", "1.2.3.4"), "1.2.3.4"),
-        (("metadata", "set", teller.id, *MANY), "would have 129 metadata pairs, and 128 are the most."),
+        (("metadata", "set", teller.id, *MANY), f"would have {many} metadata pairs, and 128 are the most."),
         (("metadata", "set", teller.id), "Nothing was given to set or remove."),
         (("metadata", "set", teller.id, "--metadata", "k/y=v"), "metadata key 'k/y'"),
         (("tags", "set", teller.id, *[f"--tag=t{n}" for n in range(51)]), "51 tags were given, and 50 are the most."),
