@@ -1,23 +1,24 @@
-"""Every key that the screen itself has, pressed on the real app: each does what its help says, and none is forgotten.
+"""Every key that the screen itself has, pressed on the real app over the embedded cloud: each does what its help says,
+none is forgotten, and none changes anything in the cloud.
 
-What the keys of actions do to a cloud is proven over the embedded cloud, in `test_pilot.py` and its like.
+What the keys of actions do is in `test_every_action.py`; the keys of a recording are in `test_replay.py`.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import pytest
+from screen_pilot import Deck, deck
 from standin import sample
 from still_screen import running, screen_text
-from textual.events import Paste
 
-from console.tui.app import NovadeckApp
 from console.tui.keys import COMMANDS, make_keymap
-from console.tui.panes import PANES
 from console.tui.pickers import Pages, Palette, Pick
 from console.tui.theming import ThemePick
 
-Holds = Callable[[NovadeckApp], object]
+Holds = Callable[[Deck], object]
+SMALL: dict[str, Any] = {"clouds": 1, "regions": 1, "speed": 0, "size": (200, 50)}
 
 
 class Key(NamedTuple):
@@ -27,60 +28,100 @@ class Key(NamedTuple):
     holds: Holds
 
 
-def at(app: NovadeckApp) -> int:
-    return app.main.pane.table.cursor_position
+def at(found: Deck) -> int:
+    return found.app.main.pane.table.cursor_position
 
 
 def says(words: str) -> Holds:
-    return lambda app: words in screen_text(app)
+    return lambda found: words in found.text()
 
 
-def tab(name: str) -> Holds:
-    return lambda app: app.main.detail.is_open and app.main.detail.tab == name
+def active(pane: str) -> Holds:
+    return lambda found: found.app.main.active == pane
+
+
+def tab(name: str, *words: Callable[[Deck], str]) -> Holds:
+    """The detail view is open at this tab, and tells this of web-1."""
+
+    def holds(found: Deck) -> bool:
+        detail = found.app.main.detail
+        return detail.is_open and detail.tab == name and all(one(found) in found.text() for one in words)
+
+    return holds
+
+
+def web(found: Deck) -> Any:
+    """web-1 as the cloud has it."""
+    return found.server("web-1")
+
+
+def console_line(found: Deck) -> str:
+    """The last line of its console, as the cloud keeps it."""
+    lines: list[str] = found.estate.guests.console(web(found)).strip().splitlines()
+    return lines[-1].strip()
+
+
+def created(found: Deck) -> str:
+    """The beginning of the request that made web-1."""
+    return str(web(found).actions[0].request_id[:8]) if web(found).actions else "not asked yet"
+
+
+def only_problems(found: Deck) -> bool:
+    """What is shown is what the cloud calls broken, waiting or moving."""
+    index = found.app.main.pane.table.index
+    calm = ("active", "stopped", "paused", "suspended", "shelved_offloaded")
+    cloud = {one.name for place in found.places for one in place.nova.alive() if one.vm_state not in calm}
+    cloud |= {one.name for place in found.places for one in place.nova.alive() if one.task_state}
+    return {index.rows[key].name for key in index.order} == cloud
+
+
+def bundled(found: Deck) -> bool:
+    return any((found.console.paths.state / "incidents").glob("*.tar.gz"))
 
 
 ON_WEB_1 = ("/", *"name:^web-1$", "enter")
+ACTIVE_FIRST = (*ON_WEB_1, "escape")
 KEYS: dict[str, Key] = {
-    "down": Key(("g",), lambda app: at(app) == 1),
-    "up": Key(("g", "j", "j"), lambda app: at(app) == 1),
-    "first": Key(("j", "j"), lambda app: at(app) == 0),
-    "last": Key((), lambda app: at(app) == len(app.main.pane.table.index.order) - 1),
-    "half_down": Key(("g",), lambda app: at(app) > 5),
-    "half_up": Key(("G",), lambda app: 0 < at(app) < 28),
-    "page_down": Key(("g",), lambda app: at(app) > 10),
-    "page_up": Key(("G",), lambda app: at(app) < 20),
-    "next_pane": Key((), lambda app: app.main.active == "images"),
-    "previous_pane": Key((), lambda app: app.main.active == "flavors"),
-    "open": Key((), tab("Overview")),
-    "describe": Key((), tab("Overview")),
-    "raw": Key((), tab("Raw")),
-    "log": Key((), tab("Console log")),
-    "history": Key((), tab("History")),
-    "back": Key(("enter",), lambda app: not app.main.detail.is_open),
-    "filter": Key((), lambda app: app.main.pane.filtering is not None),
-    "problems": Key((), lambda app: app.main.pane.table.index.problems and "web-1 " not in screen_text(app)),
+    "down": Key(("g",), lambda found: at(found) == 1),
+    "up": Key(("g", "j", "j"), lambda found: at(found) == 1),
+    "first": Key(("j", "j"), lambda found: at(found) == 0),
+    "last": Key((), lambda found: at(found) == 27),
+    "half_down": Key(("g",), lambda found: at(found) > 5),
+    "half_up": Key(("G",), lambda found: 0 < at(found) < 27),
+    "page_down": Key(("g",), lambda found: at(found) > 10),
+    "page_up": Key(("G",), lambda found: at(found) < 20),
+    "next_pane": Key((), active("images")),
+    "previous_pane": Key((), active("flavors")),
+    "open": Key(ON_WEB_1, tab("Overview", lambda found: web(found).id, lambda found: web(found).flavor.name)),
+    "describe": Key(ON_WEB_1, tab("Overview", lambda found: web(found).id)),
+    "raw": Key(ON_WEB_1, tab("Raw", lambda found: f'"id": "{web(found).id}"')),
+    "log": Key(ON_WEB_1, tab("Console log", console_line)),
+    "history": Key(ON_WEB_1, tab("History", created)),
+    "back": Key(("enter",), lambda found: not found.app.main.detail.is_open),
+    "filter": Key((), lambda found: found.app.main.pane.filtering is not None),
+    "problems": Key((), only_problems),
     "sort": Key((), says("s name")),
-    "sort_reverse": Key(("s",), lambda app: app.main.pane.table.index.sorting.reverse),  # type: ignore[union-attr]
-    "wide": Key((), lambda app: app.main.pane.scene.wide),
+    "sort_reverse": Key(("s",), says("s name ↑")),
+    "wide": Key(("Z",), lambda found: web(found).id in found.text()),
     "mark": Key((), says("1 marked")),
-    "mark_all": Key((), says("29 marked")),
+    "mark_all": Key((), says("28 marked")),
     "failures": Key((), says("Nothing has failed")),
-    "operations": Key((), lambda app: app.screen is not app.main or app.main.query_one("#refusal").lines),  # type: ignore[attr-defined]
-    "last_view": Key(("2",), lambda app: app.main.active == "servers"),
-    "older_view": Key(("2",), lambda app: app.main.active == "servers"),
-    "newer_view": Key(("2", "["), lambda app: app.main.active == "images"),
+    "operations": Key((), says("No operation is open.")),
+    "last_view": Key(("2",), active("servers")),
+    "older_view": Key(("2",), active("servers")),
+    "newer_view": Key(("2", "["), active("images")),
     "views": Key((), says("No view was given a name yet.")),
     "keep_view": Key((), says("Keep this view")),
-    "zoom": Key((), lambda app: app.main.zoomed and not app.main.panes["images"].display),
-    "copy": Key((), says("opied")),
+    "zoom": Key((), lambda found: found.app.main.zoomed and not found.app.main.panes["images"].display),
+    "copy": Key(ON_WEB_1, lambda found: found.app.clipboard == web(found).id),
     "refresh": Key((), says("Asking every place now.")),
-    "palette": Key((), lambda app: isinstance(app.screen, Palette)),
-    "help": Key((), lambda app: isinstance(app.screen, Pages)),
-    "theme": Key((), lambda app: isinstance(app.screen, ThemePick)),
-    "bundle": Key((), says("cannot be written")),  # the stand-in has no folder
+    "palette": Key((), lambda found: isinstance(found.app.screen, Palette)),
+    "help": Key((), lambda found: isinstance(found.app.screen, Pages)),
+    "theme": Key((), lambda found: isinstance(found.app.screen, ThemePick)),
+    "bundle": Key((), bundled),
     "link": Key((), says("in all")),
     "redraw": Key((), says("needs you")),
-    "quit": Key((), lambda app: app._exit),
+    "quit": Key((), lambda found: found.app._exit),
 }
 WITHOUT_KEY = {"secret"}  # in the palette alone
 
@@ -91,63 +132,46 @@ def test_no_command_is_forgotten() -> None:
 
 
 @pytest.mark.parametrize(("name", "key"), [(c.name, key) for c in COMMANDS for key in c.keys])
-async def test_each_key_does_what_it_says(name: str, key: str) -> None:
-    async with running(sample(), (200, 30 if "page" in name or "half" in name else 60)) as (app, pilot):
-        await pilot.press(*KEYS[name].before)
-        await pilot.press(key)
-        for _ in range(100):
-            if KEYS[name].holds(app):
+async def test_each_key_does_what_it_says_and_nothing_to_the_cloud(
+    name: str, key: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("TMUX", raising=False)
+    size = (200, 24) if "page" in name or "half" in name else (200, 50)
+    async with deck(tmp_path, **SMALL | {"size": size}) as found:
+        before = found.state()
+        await found.keys(*KEYS[name].before)
+        assert name in ("redraw",) or not KEYS[name].holds(found), "it held before"
+        await found.keys(key)
+        for _ in range(200):
+            if KEYS[name].holds(found):
+                break
+            await found.pilot.pause(0.02)
+        else:
+            raise AssertionError(found.text())
+        assert found.state() == before
+        assert not found.console.paths.audit_file.exists()
+
+
+async def test_ctrl_r_asks_every_place_for_its_servers(tmp_path: Path) -> None:
+    async with deck(tmp_path, **SMALL | {"regions": 2}) as found:
+        asked = [
+            found.estate.control.latency(0.0, region=place.name, method="GET", path="/servers/detail")
+            for place in found.places
+        ]
+        await found.pilot.pause(0.1)
+        assert [one.met for one in asked] == [0, 0]  # no clock has moved
+        await found.keys("ctrl+r")
+        for _ in range(200):
+            if all(one.met for one in asked):
                 return
-            await pilot.pause(0.02)
-        raise AssertionError(screen_text(app))
+            await found.pilot.pause(0.02)
+        raise AssertionError([one.met for one in asked])
 
 
-@pytest.mark.parametrize(("number", "pane"), list(enumerate(list(PANES)[:9], 1)))
-async def test_each_pane_has_its_number_and_draws(number: int, pane: str) -> None:
-    async with running(sample(), (120, 40)) as (app, pilot):
-        await pilot.press(str(number))
-        await pilot.pause(0.05)
-        assert app.main.active == pane
-        assert PANES[pane].title in screen_text(app)
-
-
-async def test_the_palette_offers_and_runs_what_has_no_key() -> None:
-    async with running(sample(), (120, 40)) as (app, pilot):
-        await pilot.press(":", *"last password", "enter")
-        await pilot.pause(0.05)
-        assert "No cloud has told a password in this run." in screen_text(app)
-
-
-@pytest.mark.parametrize(
-    ("typed", "names"),
-    [
-        ("web-1", {"web-1"}),
-        ("^web-[13]$|nothing", set()),  # all words of a row are one text
-        ("name:^web-[13]$", {"web-1", "web-3"}),
-        ("status:error", {"db-1", "batch-17"}),
-        ("status=error name!=x", set()),
-        ("!web !ci !db !www !edge !api !cache place:dfw", {"queue-1", "bastion-1"}),
-        ("web!dfw", set()),
-        ("age<2m status:build", {"web-7", "web-8", "web-9"}),
-        ("age>=3y", {"www-1", "www-2", "www-3", "mail-1"}),
-        ("locked:yes", {"bastion-1"}),
-        ("place:ber flavor:xlarge age>8d status:shutoff", {"ci-9", "ci-10"}),
-        ("address:10.20.4.7", {"web-6", "web-7"}),
-        ("WEB-1", {"web-1"}),
-        ("name:[", set()),  # no expression: looked for as it stands
-    ],
-)
-async def test_every_form_of_filter(typed: str, names: set[str]) -> None:
-    async with running(sample(), (120, 40)) as (app, pilot):
-        await pilot.press("/")
-        app.post_message(Paste(typed))
-        await pilot.pause(0.05)
-        await pilot.press("enter")
-        index = app.main.pane.table.index
-        assert {index.rows[key].name for key in index.order} == names
-        assert f"/{typed}" in screen_text(app)
-        await pilot.press("escape")
-        assert len(index.order) == 29
+async def test_the_palette_offers_and_runs_what_has_no_key(tmp_path: Path) -> None:
+    async with deck(tmp_path, **SMALL) as found:
+        await found.keys(":", *"last password", "enter")
+        await found.until(lambda: says("No cloud has told a password in this run.")(found), "it says so")
 
 
 def test_rebinding_tells_every_conflict() -> None:
