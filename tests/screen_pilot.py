@@ -28,6 +28,7 @@ from console.tui.pickers import Pages, Palette, Pick
 from console.tui.theme import UNICODE, Glyphs, load_theme
 
 PATIENCE = 30.0
+PORT = 22200 + os.getpid() % 9000  # of guests, so that tests of other processes have none at the same addresses
 STEP = 0.5  # seconds that moved clocks go on while one waits
 
 
@@ -170,8 +171,12 @@ class Deck:
 
     def alive(self) -> list[Any]:
         """All servers that the clouds have, of every generation."""
-        firsts = [cloud.first.store for cloud in self.estate.clouds.values() if getattr(cloud, "first", None)]
-        return [one for store in (*(place.nova for place in self.places), *firsts) for one in store.alive()]
+        return alive(self.estate)
+
+    @property
+    def first(self) -> Any:
+        """What the first-generation cloud has."""
+        return next(cloud.first.store for cloud in self.estate.clouds.values() if getattr(cloud, "first", None))
 
     def has(self, name: str) -> bool:
         """Whether the cloud has a server of that name."""
@@ -197,6 +202,12 @@ class Deck:
         return found
 
 
+def alive(estate: Estate) -> list[Any]:
+    """All servers that the clouds of an estate have, of every generation."""
+    firsts = [cloud.first.store for cloud in estate.clouds.values() if getattr(cloud, "first", None)]
+    return [one for store in (*(place.nova for _, place in estate.places), *firsts) for one in store.alive()]
+
+
 @asynccontextmanager
 async def deck(
     folder: Path,
@@ -207,22 +218,24 @@ async def deck(
     rules: Sequence[Rule] = (),
     entries: Sequence[str] = (),
     prepare: Callable[[Estate], object] = lambda estate: None,
+    all_projects: bool = False,
     **knobs: Any,
 ) -> AsyncIterator[Deck]:
     """The app over two clouds of the embedded estate, which live faster than real ones, under the user's rules.
 
     `prepare` puts the clouds into some state before the console looks at them.
     """
-    knobs = {"servers": 28, "clouds": 2, "regions": 2, "guests": 0, "speed": 8.0, "seed": 1} | knobs
+    knobs = {"servers": 28, "clouds": 2, "regions": 2, "guests": 0, "speed": 8.0, "seed": 1, "guest_port": PORT} | knobs
     consoles: list[console.Console] = []
     clock = None if knobs["speed"] else MovedClock(dt.datetime.now(dt.UTC))
     async with Estate(**knobs) as estate:
         prepare(estate)
+        await estate.guests.settled()
         kept, os.environ["OS_CLIENT_CONFIG_FILE"] = (
             os.environ.get("OS_CLIENT_CONFIG_FILE"),
             str(estate.write_clouds_yaml(folder)),
         )
-        ssh = SshSettings(key=str(folder / "id_demo"))
+        ssh = SshSettings(key=str(folder / "id_demo"), port=knobs["guest_port"])
         names = list(entries) or list(estate.clouds)
         clouds = {name: CloudSettings(production=name == names[0], ssh=ssh) for name in names}
 
@@ -230,7 +243,8 @@ async def deck(
         async def opened() -> AsyncIterator[console.Console]:
             paths = Paths(folder / "config", folder / "state", folder / "run")
             settings = Settings(clouds=clouds, rules=list(rules))
-            async with console.open(names, settings=settings, paths=paths, clock=clock) as one:
+            more = {"clock": clock, "all_projects": all_projects}
+            async with console.open(names, settings=settings, paths=paths, **more) as one:
                 consoles.append(one)
                 yield one
 

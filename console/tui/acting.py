@@ -18,6 +18,7 @@ from console.errors import ConsoleError
 from console.model.place import Key, Row
 from console.model.server import Server
 from console.text import Secret
+from console.tui import findings
 from console.tui.asking import detail_of, rung
 from console.tui.deck import Deck
 from console.tui.dialogs import Topic
@@ -151,6 +152,7 @@ class Acting:
             if outcome.action == "server.shell" and outcome.result:
                 await self._hand_over(outcome.name, outcome.result)
         self._tell(action, outcomes, answers)
+        self._show_found(action, outcomes)
         self.screen.draw_operations()
         self.screen.draw_footer()
 
@@ -226,24 +228,22 @@ class Acting:
         if report is not None and failed:
             fallen = next((one for one in report.rungs if one.state == "failed"), None)
             message = f"{fallen.name}: {fallen.text}" if fallen else "not ready"
-        if isinstance(outcome.result, str):
-            message = outcome.result
-            operation.hidden = outcome.action in RUNBOOKS  # the journal tells of it from here on
-        if hasattr(outcome.result, "lines"):
-            self._show_lines(outcome.action, outcome.name, outcome.result.lines())
+        if outcome.action in RUNBOOKS:
+            message, operation.hidden = str(outcome.result or ""), True  # the journal tells of it from here on
+        if hasattr(outcome.result, "output"):
+            message, failed = findings.ending(outcome.result), outcome.result.code != 0
         if outcome.admin_pass:
             self.secret = (outcome.name, outcome.admin_pass)
             message = "its password: find it in the command palette"
         operation.end(time.monotonic(), failed=failed, message=message)
 
-    def _show_lines(self, action: str, name: str, told: Sequence[str]) -> None:
-        """What an action has found out, as a page: the first word of each line is its label."""
-        ink, glyphs = self.screen.ink, self.screen.glyphs
-        pairs = [line.partition(": ") for line in told]
-        room = max((len(label) for label, _, _ in pairs), default=0) + 2
-        lines = [spans(Span(f"{label:<{room}}", "muted"), Span(text, "text")) for label, _, text in pairs]
-        title = f"{self.deck.actions()[action].title.capitalize()} {name}" if self.deck else name
-        self.screen.app.push_screen(Pages(ink, glyphs, Topic(title), [EMPTY, *lines]))
+    def _show_found(self, action: Any, outcomes: Sequence[Any]) -> None:
+        """What an action has found out, as a page."""
+        lines = findings.page(outcomes)
+        if lines:
+            name = outcomes[0].name if len(outcomes) == 1 else f"{len(outcomes)} {outcomes[0].key.kind}s"
+            topic = Topic(f"{action.title[:1].upper()}{action.title[1:]} {name}")
+            self.screen.app.push_screen(Pages(self.screen.ink, self.screen.glyphs, topic, [EMPTY, *lines]))
 
     def _end(self, operation: Operation, error: ConsoleError) -> None:
         operation.end(time.monotonic(), failed=True, message=str(error))

@@ -138,7 +138,8 @@ class Questions:
             offered = [Choice(word, (word, "")) for word in ask.choices]
             if ask.kind == "image":
                 offered = choices_of(self.at(Image, able[0].place), ask, deck.server_name)
-            return await self.show(Pick(ink, glyphs, topic, [help], offered, NAMES, f"{action.title}:"))
+            verb = action.title if ask.kind == "image" else ask.title
+            return await self.show(Pick(ink, glyphs, topic, [help], offered, NAMES, f"{verb}:"))
         dialog = AskText(
             ink,
             glyphs,
