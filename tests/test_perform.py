@@ -63,6 +63,14 @@ def some(ground: SmallGround, status: str = "ACTIVE", **more: Any) -> Server:
     raise AssertionError(f"no server is {status}: {[row.status for row in ground.store.rows(Server).values()]}")
 
 
+async def gone(ground: SmallGround, id: str) -> None:
+    """It is deleted: for a moment the cloud may still tell of it, and then no more."""
+    with pytest.raises(NotFound):
+        async with asyncio.timeout(20):
+            while True:
+                assert (await ground.dialect(place(ground)).server(id)).status == "DELETED"
+
+
 async def test_create_to_delete_by_the_gate_alone(ground: SmallGround) -> None:
     steps: list[Step] = []
     where = place(ground)
@@ -97,10 +105,7 @@ async def test_create_to_delete_by_the_gate_alone(ground: SmallGround) -> None:
     image_made = await ground.dialect(where).image(taken.id)
     assert image_made.status == "active" and image_made.name.startswith("new-1 of 20")
     assert (await do("server.delete")).ok
-    with pytest.raises(NotFound):
-        async with asyncio.timeout(20):
-            while True:  # for a moment the cloud may still tell of it
-                assert (await ground.dialect(where).server(made.id)).status == "DELETED"
+    await gone(ground, made.id)
     assert set(ground.events()) == {"asked", "accepted", "ended"}
     assert ground.woken
 
@@ -371,8 +376,7 @@ async def test_every_verb_to_its_end(ground: SmallGround) -> None:
         if name == "server.rescue":
             assert outcome.admin_pass is not None
     assert "N0t-a-secret" not in ground.audit.path.read_text()
-    with pytest.raises(NotFound):
-        await ground.dialect(where).server(made.id)
+    await gone(ground, made.id)
 
 
 async def test_only_an_administrator_resets_a_state(ground: SmallGround, estate: Estate, tmp_path: Path) -> None:
