@@ -102,7 +102,7 @@ class Program:
 
     def until(self, holds: str | Callable[[str], object]) -> None:
         """Draw until the screen has this text, or this holds of it, and nothing more comes."""
-        end = time.monotonic() + PATIENCE
+        end, size = time.monotonic() + PATIENCE, 0
         while time.monotonic() < end:
             size = self.read()
             there = holds in self.text() if isinstance(holds, str) else holds(self.text())
@@ -110,7 +110,8 @@ class Program:
                 return
             if size < 0:
                 break
-        raise AssertionError(f"never: {holds}\n{self.text()}")
+        how = "it ended" if size < 0 else f"it runs, and its last bytes are {self.raw[-200:]!r}"
+        raise AssertionError(f"never: {holds}; {how}\n{self.text()}")
 
     def text(self) -> str:
         """What the screen shows, as text."""

@@ -106,7 +106,7 @@ async def test_a_file_that_was_ordered_is_looked_for(sshd: Sshd) -> None:
         (replace(good, backup=True), "no .bak"),
         (replace(good, path=str(path) + "x"), "is not there"),
     ):
-        report = await probe(sshd.route(), Evidence("id"), demands=Demands(files=[file]), deadline=4)
+        report = await probe(sshd.route(), Evidence("id"), demands=Demands(files=[file]), deadline=5 if words else 60)
         assert report.ready if not words else (failure(report).name, words in failure(report).text) == ("file", True)
     path.with_name("motd.bak").write_text("old")
     later = sshd.folder / "later"
