@@ -5,6 +5,7 @@ told in the refusal line or in the strip. What failed is kept, with all that was
 """
 
 import asyncio
+import os
 import shlex
 import subprocess
 import termios
@@ -29,6 +30,9 @@ from console.tui.paint import EMPTY, Span, spans
 from console.tui.pickers import Pages
 from console.tui.questions import Answers, Questions
 from console.tui.screen import MainScreen
+
+# What a guest may have left behind it: rows that do not scroll, colours, and a prompt on whose line the cursor stands.
+AFRESH = b"\x1b7\x1b[r\x1b8\x1b[m\r\n"
 
 
 class Acting:
@@ -194,6 +198,8 @@ class Acting:
                 modes = termios.tcgetattr(0)
                 code = await asyncio.to_thread(lambda: subprocess.run(words, check=False).returncode)
                 termios.tcsetattr(0, termios.TCSADRAIN, modes)  # an ssh that was killed leaves the terminal raw
+                if code < 0:
+                    os.write(2, AFRESH)
         except SuspendNotSupported:
             self.screen.refuse("S shell: this screen has no terminal to lend.", shlex.join(words))
             return

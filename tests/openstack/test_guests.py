@@ -141,6 +141,7 @@ async def test_a_shell_by_the_real_ssh_and_back_to_the_screen(cloud: Cloud, pair
         await screen.press("Enter")
         await screen.until(rf"▸ • {name}", "the screen again")
         await screen.press("S")
+        await screen.until(lambda text: len(re.findall(r"^root@\S+#", text, re.MULTILINE)) == 3, "another prompt")
         os.kill(await soon(lambda: ssh_to(server), "an ssh is in the guest"), signal.SIGKILL)
         await screen.until(r"ssh to \S+ ended with -?\d+: it lost its connection, or was killed", "the screen again")
         await screen.press("q")
