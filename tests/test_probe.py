@@ -65,6 +65,7 @@ class Sshd:
             "PasswordAuthentication no",
             "KbdInteractiveAuthentication no",
             "PermitRootLogin prohibit-password",
+            "SetEnv SHLVL=2",  # bash takes itself for a shell in a shell, and reads nothing of whoever runs the tests
         ]
         config.write_text("\n".join(lines) + "\n")
         if os.geteuid() == 0:
@@ -313,6 +314,34 @@ async def test_sshd_that_dies_in_the_middle(sshd: Sshd) -> None:
     report = await probe(sshd.route(), Evidence("id"), checks=[kill, "true"], deadline=10)
     assert failure(report).name == "check"
     assert states(report)["login"] == "ok"
+
+
+@needs_sshd
+async def test_sshd_that_dies_while_cloud_init_is_asked(sshd: Sshd) -> None:
+    sshd.start("ForceCommand kill -9 $PPID")
+    rung = failure(await probe(sshd.route(), Evidence("id"), deadline=10))
+    assert rung.name == "cloud-init"
+    assert rung.text == "The connection broke while 'cloud-init status --format json' ran: sshd went away."
+
+
+@needs_sshd
+async def test_a_command_that_is_killed_has_not_held(sshd: Sshd) -> None:
+    sshd.start()
+    rung = failure(await probe(sshd.route(), Evidence("id"), checks=["kill -9 $$"], deadline=10))
+    assert (rung.name, rung.text) == ("check", "'kill -9 $$' was killed.")
+    sshd.stop()
+    sshd.start("ForceCommand kill -9 $$")
+    rung = failure(await probe(sshd.route(), Evidence("id"), deadline=10))
+    assert rung.text == "cloud-init was killed when it was asked for its status."
+
+
+@needs_sshd
+async def test_a_command_may_take_as_long_as_the_whole_check(sshd: Sshd) -> None:
+    sshd.start()
+    report = await probe(sshd.route(), Evidence("id"), checks=["sleep 1.2"], deadline=30, entry=1.0)
+    assert report.ready, report
+    rung = failure(await probe(sshd.route(), Evidence("id"), checks=["sleep 30"], deadline=1.5))
+    assert rung.text.startswith("'sleep 30' did not end within 1.")
 
 
 @needs_sshd

@@ -80,24 +80,26 @@ async def examine(
 
     demands = wanted(given)
 
-    async def climb(seconds: float, tell: "Told | None") -> "Report":
+    async def climb(seconds: float, entry: float, tell: "Told | None") -> "Report":
         found = await approach(ground, place, id, given, renewed=new_key)
-        shared: dict[str, Any] = {"demands": demands, "deadline": seconds, "told": tell, "why_silent": found.why_silent}
+        shared: dict[str, Any] = {"demands": demands, "deadline": seconds, "entry": entry, "told": tell}
+        shared["why_silent"] = found.why_silent
         if found.windows:
             return await probe_windows(found.route, **shared)
         passwords: dict[str, Any] = {"password": given.get("password"), "held": ground.passwords.get(id)}
         return await probe(found.route, found.evidence, **passwords, **shared)
 
-    async def patient(seconds: float, tell: "Told") -> "Report":
+    async def patient(seconds: float, entry: float, tell: "Told") -> "Report":
         try:
-            return await climb(seconds, tell)
+            return await climb(seconds, entry, tell)
         except ConsoleError as error:  # a cloud that is away for a while ends no wait
             rung = Rung("address", "failed", 0.0, str(error))
             tell(rung)
             return Report((rung,))
 
     if not until_ready:
-        return await climb(float(given.get("deadline") or ONCE), told)
+        seconds = float(given.get("deadline") or ONCE)
+        return await climb(seconds, seconds, told)
     return await patience.until_ready(patient, float(given.get("deadline") or PATIENT), told, new_key=new_key)
 
 

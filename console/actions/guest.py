@@ -79,7 +79,7 @@ async def _login(order: Order, within: Any = None) -> "Report":
         password=order.given.get("password"),
         held=order.ground.passwords.get(order.row.id),
         last="login",
-        deadline=30.0 + float(order.given.get("deadline") or 0),
+        deadline=30.0,
         told=lambda rung: order.tell("rung", rung.text, row=order.row, detail=rung),
         why_silent=found.why_silent,
         within=within,

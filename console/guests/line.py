@@ -99,6 +99,11 @@ class Line(asyncio.Protocol):
             self._session.data_received(bytes(self._heard))
         return None, self._session
 
+    @property
+    def over(self) -> bool:
+        """Whether nothing comes any more."""
+        return self._over.is_set()
+
     def close(self) -> None:
         """End it now."""
         if self._transport is not None:

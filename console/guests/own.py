@@ -76,6 +76,8 @@ async def often(demands: Demands, attempt: Callable[[], Awaitable[str]]) -> str:
 
 def set_up(code: int | None, said: str) -> str:
     """What `cloud-init status --format json` told, where that is well; raises `ProbeFailed`."""
+    if code is not None and code < 0:
+        raise ProbeFailed("cloud-init was killed when it was asked for its status.", rung="cloud-init")
     try:
         told = json.loads(said)
         status, errors = str(told["status"]), told.get("errors") or []
@@ -95,7 +97,7 @@ async def command(run: Run, line: str) -> str:
     code, said = await run(line)
     last = clean(said.strip().rpartition("\n")[2])[:200]
     if code != 0:
-        ended = f"ends with {code}" if code is not None else "was killed"
+        ended = "tells no exit code" if code is None else "was killed" if code < 0 else f"ends with {code}"
         raise ProbeFailed(f"{clean(line)!r} {ended}{': ' if last else ''}{last}.", rung="check")
     return f"{clean(line)}{': ' if last else ''}{last}"
 

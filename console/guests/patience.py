@@ -11,10 +11,11 @@ from collections.abc import Awaitable, Callable
 
 from console.guests.report import Report, Rung, Told
 
-ONE_TRY = 30.0  # seconds for one climb
+WAY_IN = 30.0  # seconds for one climb up to the login
 BETWEEN = (0.5, 3.0)  # seconds between two climbs, at first and at last
 
-Climb = Callable[[float, Told], Awaitable[Report]]
+# Climbs once: within so many seconds, of which so many for the way in.
+Climb = Callable[[float, float, Told], Awaitable[Report]]
 
 
 async def until_ready(climb: Climb, deadline: float, told: Told | None = None, *, new_key: bool = False) -> Report:
@@ -31,8 +32,8 @@ async def until_ready(climb: Climb, deadline: float, told: Told | None = None, *
             told(rung)
 
     while True:
-        left = until - time.monotonic()
-        report = await climb(max(0.2, min(ONE_TRY, left)), tell)
+        left = max(0.2, until - time.monotonic())
+        report = await climb(left, min(WAY_IN, left), tell)
         if report.ready or (report.final and not new_key):
             return report
         if time.monotonic() + pause >= until:

@@ -33,8 +33,7 @@ __all__ = ["RUNGS", "WINDOWS_PORTS", "Report", "Rung", "Told", "probe", "probe_w
 WINDOWS_PORTS = {3389: "Remote Desktop", 5985: "WinRM"}
 PORT_SECONDS = 5.0
 BANNER_SECONDS = 6.0
-LOGIN_SECONDS = 20.0
-COMMAND_SECONDS = 20.0
+ALIVE_SECONDS = 10.0  # of silence, after which sshd is asked whether it is still there; after the third it is not
 
 # Why nothing answers at an address and port, in a sentence, as far as the cloud can tell; "" where it cannot.
 Why = Callable[[str, int], Awaitable[str]]
@@ -50,18 +49,20 @@ async def probe(
     demands: Demands | None = None,
     last: str = "",
     deadline: float = 30.0,
+    entry: float | None = None,
     told: Told | None = None,
     why_silent: Why | None = None,
     within: "Callable[[Any], Awaitable[None]] | None" = None,
 ) -> Report:
     """Climb the ladder; `told` gets each rung as it is done. It never raises for what the guest does, it reports.
 
+    All is over within `deadline` seconds, and the way in, up to the login, within `entry`, where that is less.
     `last` is the rung after which it is enough ("login"); `within` is called with the open connection at the top.
     `held` is a password that nobody has given for this check: only a host whose key is vouched for gets it.
     """
     wanted = replace(demands or Demands(), commands=(*(demands.commands if demands else ()), *checks))
     lasting = bool(password or held or within is not None)
-    ladder = _Ladder(route, evidence, password, wanted, deadline, told, last, held, lasting=lasting)
+    ladder = _Ladder(route, evidence, password, wanted, deadline, entry, told, last, held, lasting=lasting)
     try:
         await ladder.climb()
         if within is not None and ladder.connection is not None:
@@ -78,11 +79,12 @@ async def probe_windows(
     *,
     demands: Demands | None = None,
     deadline: float = 30.0,
+    entry: float | None = None,
     told: Told | None = None,
     why_silent: Why | None = None,
 ) -> Report:
     """The short ladder of a guest that is no SSH server: an address, one of Windows' two ports, HTTP checks."""
-    ladder = _Ladder(route, Evidence(), None, demands or Demands(), deadline, told, "port")
+    ladder = _Ladder(route, Evidence(), None, demands or Demands(), deadline, entry, told, "port")
     try:
         await ladder.climb_windows()
     except ProbeFailed as failure:
@@ -99,6 +101,7 @@ class _Ladder:
     password: Secret | None
     demands: Demands
     deadline: float
+    entry: float | None
     told: Told | None
     last: str = ""
     held: Secret | None = None
@@ -115,8 +118,10 @@ class _Ladder:
 
     def __post_init__(self) -> None:
         self.port = self.route.port
-        self.until = time.monotonic() + self.deadline
         self.rung_began = time.monotonic()
+        self.until = self.rung_began + self.deadline
+        self.in_by = self.rung_began + min(self.deadline, self.entry or self.deadline)
+        self.inside = False
         self.open = AsyncExitStack()
         self.names = [name for name in RUNGS if name != "cloud-init" or not self.last]
         if self.route.jumps:
@@ -136,6 +141,7 @@ class _Ladder:
             self.banner = await line.banner(self.port, self._seconds(BANNER_SECONDS))
             self._held("banner", self.banner)
             self.user = await self._login()
+            self.inside = True
             self._held("login", self.user)
             if self.last:
                 return
@@ -149,6 +155,7 @@ class _Ladder:
         if self.route.jumps:
             self._held("jump", await self._through())
         await self._arrive_windows()
+        self.inside = True
         for url in self.demands.urls:
             self._held("http", await own.often(self.demands, lambda url=url: self._http(url)))  # type: ignore[misc]
 
@@ -183,7 +190,7 @@ class _Ladder:
         """The jump hosts, connected or shared."""
         self.gateway = await self.open.enter_async_context(gateway(self.route.jumps))
         try:
-            async with asyncio.timeout(self._seconds(self.deadline)):
+            async with asyncio.timeout(self._seconds()):
                 await self.gateway.connection(self.evidence.own)
         except TimeoutError:
             name = clean(self.route.jumps[-1].name)
@@ -217,7 +224,7 @@ class _Ladder:
         """Log in as this user; False when the guest says no. Raises `ProbeFailed` for all else."""
         line = self.line or await Line.on(await self._open(self.address, self.port, self._seconds(PORT_SECONDS)))
         self.line = line
-        seconds = self._seconds(LOGIN_SECONDS)
+        seconds = self._seconds()
         try:
             async with asyncio.timeout(seconds):
                 self.connection = await asyncssh.connect(
@@ -265,7 +272,7 @@ class _Ladder:
             try:
                 return await attempt()
             except ProbeFailed:
-                if time.monotonic() + 1 >= self.until:
+                if time.monotonic() + 1 >= self.in_by:
                     raise
             await asyncio.sleep(0.5)
 
@@ -292,9 +299,9 @@ class _Ladder:
         return lambda line: self._run(line, rung)
 
     async def _run(self, command: str, rung: str) -> tuple[int | None, str]:
-        """A command's exit code (None when it was killed) and the begin of what it said."""
+        """A command's exit code (-1 when it was killed, None when none was told) and the begin of what it said."""
         assert self.connection is not None
-        seconds = self._seconds(COMMAND_SECONDS)
+        seconds = self._seconds()
         try:
             async with asyncio.timeout(seconds):
                 done = await self.connection.run(command, stderr=asyncssh.STDOUT, errors="replace")
@@ -305,6 +312,8 @@ class _Ladder:
         except (asyncssh.Error, OSError) as error:
             why = clean(getattr(error, "reason", "") or str(error)).rstrip(".")
             raise ProbeFailed(f"{clean(command)!r} could not be run: {why}.", rung=rung) from error
+        if done.exit_status is None and self.line is not None and self.line.over:
+            raise ProbeFailed(f"The connection broke while {clean(command)!r} ran: sshd went away.", rung=rung)
         return done.exit_status, str(done.stdout or "")[:8000]
 
     def _options(self, keys: list[Any], said: Theirs) -> dict[str, Any]:
@@ -313,6 +322,7 @@ class _Ladder:
             "known_hosts": lambda _host, _address, _port: ([], list(said.authorities), list(said.revoked)),
             "client_factory": lambda: _Client(self, said, keys),
             "preferred_auth": ["publickey", "keyboard-interactive", "password"],
+            "keepalive_interval": ALIVE_SECONDS,
         }
 
     def _password(self) -> str | None:
@@ -367,8 +377,9 @@ class _Ladder:
 
     # Book-keeping
 
-    def _seconds(self, most: float) -> float:
-        return max(0.05, min(most, self.until - time.monotonic()))
+    def _seconds(self, most: float = float("inf")) -> float:
+        until = self.until if self.inside else self.in_by
+        return max(0.05, min(most, until - time.monotonic()))
 
     def _held(self, name: str, text: str) -> None:
         self._add(Rung(name, "ok", time.monotonic() - self.rung_began, text))
