@@ -158,6 +158,10 @@ class Deck:
         """What the screen shows."""
         return screen_text(self.app)
 
+    async def rest(self) -> None:
+        """Let the clouds end what they are in the middle of, so that nothing in them moves by itself."""
+        await self.estate.clock.advance(300)
+
     # what the cloud itself says, past everything that is tested
 
     @property

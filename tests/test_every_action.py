@@ -288,6 +288,7 @@ async def test_each_action_is_done_in_the_cloud(name: str, tmp_path: Path) -> No
         if pane != "servers":
             await found.command(f"pane.{pane}")
         await found.on(proof.on, pane)
+        await found.rest()
         before = found.state()
         assert not proof.holds(found), "it held before"
         await (found.keys(action.key) if action.key else found.command(name))

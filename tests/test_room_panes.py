@@ -94,7 +94,7 @@ async def test_the_audit_shows_what_was_asked_and_can_be_searched(tmp_path: Path
     async with deck(tmp_path, **SMALL) as found:
         row = next(one for one in found.rows.values() if one.status == "ACTIVE" and not one.task_state)
         await found.keys(":", *"audit", "enter")
-        await found.until(lambda: "No audit" in found.text(), "nothing was done yet")
+        await found.until(lambda: "Nothing was asked of any cloud" in found.text(), "nothing was done yet")
         await found.console.perform("server.reboot", row, wait=True, why="[b]payday")
         await found.until(lambda: "[b]payday" in found.text(), "it is told")
         found.estate.control.trouble.add("status", status=503, service="compute", path="/action")

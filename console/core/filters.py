@@ -89,7 +89,7 @@ def _in_field(read: Field, name: str, sign: str, value: str) -> Test:
         compare, bound = _COMPARE[sign], amount(value, _SIZES if name == "size" else _DURATIONS)
         return lambda row, scene, haystack: _holds(compare, read(row, scene), bound)
     if sign == "=":
-        return lambda row, scene, haystack: str(read(row, scene) or "").lower() == value.lower()
+        return lambda row, scene, haystack: _words(read(row, scene)).lower() == value.lower()
     search = expression(value).search
     return lambda row, scene, haystack: search(_words(read(row, scene))) is not None
 

@@ -79,6 +79,7 @@ AUDIT = PaneSpec(
     mood=_mood,
     grouped=False,
     while_shown=True,
+    nothing="Nothing was asked of any cloud from here yet.",
     needs=_needs,
     searched=("name", "action", "outcome", "who", "place", "words", "request", "id"),
     facts=lambda deed, scene: [

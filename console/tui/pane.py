@@ -229,5 +229,5 @@ class ResourcePane(Vertical):
         if not self.loaded:
             asked = ", ".join(self.asking)
             return ((Span(f"asking {asked} …" if asked else "opening …", "muted"),),)
-        line: Line = (Span(f"No {self.spec.title.lower()}{f' in {self.where}' if self.where else ''}.", "muted"),)
+        line: Line = (Span(self.spec.empty_words(self.where), "muted"),)
         return (line, spans(Span("n", "accent", True), Span(" new"))) if self.spec.new else (line,)

@@ -93,6 +93,7 @@ KEYPAIRS = PaneSpec(
     order=lambda pair, scene: (pair.name, pair.place),
     mood=lambda pair, scene: (" ", "muted"),
     grouped=False,
+    new="keypair.create",
     fields={
         "name": lambda row, scene: row.name,
         "type": lambda row, scene: row.type or "",

@@ -101,9 +101,14 @@ class PaneSpec:
     needs: Callable[[Any, Scene], tuple[tuple[str, int], ...]] = lambda row, scene: ()  # cells that its texts take
     fold: Callable[[Any], tuple[Any, ...] | None] = lambda row: None  # rows of one fold are shown once
     new: str = ""  # what `n` makes here
+    nothing: str = ""  # what is said where it has no rows; "" makes it of the title
     while_shown: bool = False  # its rows cost requests of their own, and are asked for only while it is shown
     searched: tuple[str, ...] = ("name", "id", "status", "task", "address", "place", "flavor", "image")  # by bare words
     facts: Callable[[Any, Scene], Sequence[Sequence[tuple[str, Any]]]] | None = None  # of the detail view, in blocks
+
+    def empty_words(self, where: str) -> str:
+        """What stands where no rows do; `where` is the place, if there is but one."""
+        return self.nothing or f"No {self.title[:1].lower()}{self.title[1:]}{f' in {where}' if where else ''}."
 
 
 _DIGITS = re.compile(r"\d+")
