@@ -5,7 +5,7 @@ import datetime as dt
 import gzip
 import json
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from console.replay import REFUSAL, Replay
 from console.sim.estate import Estate
 from console.testing import MovedClock
 from console.tui.app import NovadeckApp
+from console.tui.keys import REPLAY
 from console.tui.replaying import moment_of
 from console.tui.theme import load_theme
 
@@ -306,6 +307,49 @@ async def test_every_writing_key_is_refused_with_the_reason(recording: Path, pat
         await seen(app, pilot, "This is a recording: nothing can be done to it.")
         await pilot.press("enter", "l")
         await seen(app, pilot, "This is a recording: no cloud is asked.")
+
+
+def at(moment: Callable[[Replay], object]) -> Callable[[NovadeckApp, Replay], bool]:
+    return lambda app, replay: replay.time.at == moment(replay)
+
+
+def told(words: str) -> Callable[[NovadeckApp, Replay], bool]:
+    return lambda app, replay: words in screen_text(app)
+
+
+# What is pressed before each key of a recording, and what holds after it.
+REPLAY_KEYS: dict[str, tuple[tuple[str, ...], Callable[[NovadeckApp, Replay], bool]]] = {
+    "pause": ((), lambda app, replay: replay.playing),
+    "faster": ((), lambda app, replay: replay.speed == 2.0),
+    "slower": ((), lambda app, replay: replay.speed == 0.25),
+    "next_change": ((), lambda app, replay: replay.begin < replay.time.at <= replay.end),
+    "last_change": (("shift+right",), lambda app, replay: replay.begin <= replay.time.at < replay.end),
+    "skip_on": ((), at(lambda replay: min(replay.end, replay.begin + dt.timedelta(seconds=10)))),
+    "skip_back": (("shift+right",), at(lambda replay: max(replay.begin, replay.end - dt.timedelta(seconds=10)))),
+    "leap_on": ((), at(lambda replay: replay.end)),
+    "leap_back": (("shift+right",), at(lambda replay: replay.begin)),
+    "seek": ((), told("Go to")),
+    "mark_moment": ((), told("A is ")),
+    "compare": (("shift+right",), told("What changed")),
+}
+
+
+def test_no_key_of_a_recording_is_forgotten() -> None:
+    assert {command.name for command in REPLAY} == REPLAY_KEYS.keys()
+
+
+@pytest.mark.parametrize(("name", "key"), [(c.name, key) for c in REPLAY for key in c.keys])
+async def test_each_key_of_a_recording_does_what_it_says(name: str, key: str, recording: Path, paths: Paths) -> None:
+    before, holds = REPLAY_KEYS[name]
+    async with shown(recording, paths) as (app, pilot, replay):
+        await pilot.press(*before)
+        assert not holds(app, replay), "it held before"
+        await pilot.press(key)
+        for _ in range(100):
+            if holds(app, replay):
+                return
+            await pilot.pause(0.02)
+        raise AssertionError(screen_text(app))
 
 
 def test_times_to_go_to() -> None:
