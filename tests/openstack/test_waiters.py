@@ -66,7 +66,7 @@ async def test_one_that_somebody_else_deletes_ends_at_once(cloud: Cloud) -> None
         while not audit_lines() or audit_lines()[-1]["event"] != "accepted":  # noqa: ASYNC110
             await asyncio.sleep(0.1)
         # In an earlier step Nova itself may call the build failed before it notices that the server is unwanted.
-        while (await cloud.witness.server(id) or {}).get("OS-EXT-STS:task_state") != "spawning":
+        while (await cloud.witness.server(id) or {}).get("OS-EXT-STS:task_state") != "spawning":  # noqa: ASYNC110
             await asyncio.sleep(0.1)
     await cloud.witness.delete(id)
     said, told = await waiting, await also
