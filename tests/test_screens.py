@@ -52,7 +52,8 @@ def still_actions(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def told(console: StandIn, pane: ResourcePane) -> bool:
     """Whether the pane shows all that the store knows."""
-    return pane.loaded and len(pane.table.index.rows) == len(console.store.rows(pane.spec.kind))
+    asking = all(one.state == "asking" for one in console.health.values())  # and so it stays
+    return (pane.loaded or asking) and len(pane.table.index.rows) == len(console.store.rows(pane.spec.kind))
 
 
 async def picture(
@@ -86,9 +87,13 @@ async def picture(
 
 def check(name: str, text: str) -> None:
     """Compare with the kept picture, or keep this one."""
-    path = PICTURES / f"{name}.txt"
+    kept_or_written(PICTURES / f"{name}.txt", text)
+
+
+def kept_or_written(path: Path, text: str) -> None:
+    """Compare with this file, or write it."""
     if os.environ.get("SCREENS") == "write":
-        PICTURES.mkdir(exist_ok=True)
+        path.parent.mkdir(exist_ok=True)
         path.write_text(text + "\n", encoding="utf-8")
     assert text + "\n" == path.read_text(encoding="utf-8")
 
