@@ -56,13 +56,13 @@ async def test_one_that_goes_to_error_ends_with_the_clouds_reason(cloud: Cloud) 
 
 async def test_one_that_somebody_else_deletes_ends_at_once(cloud: Cloud) -> None:
     slow = ("--metadata", f"lab_build_seconds={LONG[cloud.real]}")
-    words = (*order(cloud, "lost", cloud.tiny), *slow, "--timeout", "120", *words_of(cloud))
+    words = (*order(cloud, "lost", cloud.tiny), *slow, "--timeout", "300", *words_of(cloud))
     waiting = asyncio.create_task(run(*words))
     id = await appeared(cloud, "lost")
     also = asyncio.create_task(
-        run("wait", "server", id, "--for", "status=ACTIVE", "--timeout", "120", *words_of(cloud))
+        run("wait", "server", id, "--for", "status=ACTIVE", "--timeout", "300", *words_of(cloud))
     )
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(240):
         while not audit_lines() or audit_lines()[-1]["event"] != "accepted":  # noqa: ASYNC110
             await asyncio.sleep(0.1)
         # In an earlier step Nova itself may call the build failed before it notices that the server is unwanted.
