@@ -228,7 +228,7 @@ def test_what_is_refused_is_said_before_it_is_sent(shell: Shell, resting: str) -
     assert (shell.code, "nosuch" in shell.err) == (1, True)
     assert shell.json("server", "show", resting)["task_state"] is None
     out = shell.ok("server", "reboot", resting, "--dry-run")
-    assert out.startswith("would reboot ")
+    assert out.startswith("would do: reboot ")
     assert resting in out
 
 

@@ -86,3 +86,8 @@ def test_what_is_waited_for(words: str, row: Server | None, there: bool) -> None
 def test_what_cannot_be_waited_for(words: str) -> None:
     with pytest.raises(UsageError, match="--for needs"):
         goal(words)
+
+
+def test_a_status_that_no_server_ever_has_is_not_waited_for() -> None:
+    with pytest.raises(UsageError, match=r"ever 'actve'.* Did you mean 'ACTIVE'"):
+        goal("status=ERROR,ACTVE")

@@ -43,6 +43,8 @@ KINDS = {
     "image",
     "keypair",
     "network",
+    "address",
+    "group",
     "metadata",
 }
 # What has no command is begun by a plan, and offered to nobody.

@@ -22,6 +22,7 @@ from console.errors import (
     AuditError,
     CloudError,
     Conflict,
+    ConsoleError,
     NotFound,
     WaitTimeout,
 )
@@ -377,6 +378,31 @@ async def test_every_verb_to_its_end(ground: SmallGround) -> None:
             assert outcome.admin_pass is not None
     assert "N0t-a-secret" not in ground.audit.path.read_text()
     await gone(ground, made.id)
+
+
+async def test_a_clone_is_told_by_its_own_name_and_refused_before_its_image_is_made(
+    ground: SmallGround, estate: Estate
+) -> None:
+    row = some(ground)
+    flavor = next(one for one in [r async for p in ground.dialect(place(ground)).flavors() for r in p] if one.disk == 1)
+    for given, told in (
+        ({"flavor": flavor}, f"the image of {row.name} wants .* GB of disk, and {flavor.name} has 1"),
+        ({"key_name": "nobody"}, "There is no key pair 'nobody'"),
+        ({"metadata": {"k/": "v"}}, "metadata key"),
+    ):
+        with pytest.raises(ConsoleError, match=told):
+            await perform(ground, "server.clone", row, name="second", **given)
+    ((_, region),) = estate.places
+    quota = region.nova.quota
+    before, quota["instances"] = quota["instances"], 1
+    with pytest.raises(ActionRefused, match="1 more servers, and the quota leaves 0"):
+        await perform(ground, "server.clone", row, name="second")
+    assert ground.events() == []
+    quota["instances"] = before
+    steps: list[Step] = []
+    made = await perform(ground, "server.clone", row, name="second", wait=True, timeout=60, progress=steps.append)
+    assert (made.name, made.row.name, made.row.status) == ("second", "second", "ACTIVE")
+    assert {step.name for step in steps if step.text.startswith("BUILD")} == {"second"}
 
 
 async def test_only_an_administrator_resets_a_state(ground: SmallGround, estate: Estate, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from screen_pilot import Deck, deck
 
 from console.model.image import Image
 from console.model.place import Place
+from console.sim.records import Flavor
 from console.tui.dialogs import Confirm
 from console.tui.pickers import Pages, Palette, Pick
 
@@ -244,6 +245,30 @@ async def test_n_builds_a_server(fleet: Deck) -> None:
         await fleet.keys("enter")
     await ended(fleet, "new server")
     assert await cloud_says(fleet, "fresh-1") == "ACTIVE"
+
+
+async def test_n_asks_for_a_volume_where_the_flavor_has_no_disk(tmp_path: Path) -> None:
+    async with deck(tmp_path, clouds=1, regions=1, servers=6, speed=40.0) as fleet:
+        ((_, place),) = fleet.estate.places
+        place.nova.flavors["0"] = Flavor("0", "a0.diskless", 512, 1, 0)
+        place.volume.quota.update(volumes=7, gigabytes=300)
+        await fleet.console.flavors.list()
+        await fleet.on(next(name for name, row in fleet.rows.items() if row.status == "ACTIVE"))
+        await fleet.keys("n")
+        await fleet.until(lambda: "called" in fleet.text(), "the name is asked for")
+        await fleet.keys(*"vol-1", "enter")
+        await fleet.until(lambda: "image:" in fleet.text(), "the image is asked for")
+        await fleet.keys("enter")
+        await fleet.until(lambda: "flavor:" in fleet.text(), "the flavor is asked for")
+        await fleet.keys("slash", *"diskless", "enter", "enter")
+        await fleet.until(lambda: "key pair:" in fleet.text(), "the key pair is asked for")
+        await fleet.keys("enter")
+        await fleet.until(lambda: "boot from a new volume" in fleet.text(), "the volume's size is asked for")
+        assert "The quota leaves 7 volumes and 300 GB of them." in fleet.text()
+        await fleet.keys("ctrl+u", *"12", "enter")
+        await ended(fleet, "new server")
+        row = fleet.rows["vol-1"]
+        assert row.boots_from_volume and [volume.size for volume in place.cinder.volumes.values()] == [12]
 
 
 async def test_filter_narrows_and_esc_clears(fleet: Deck) -> None:

@@ -76,7 +76,7 @@ async def test_limits_and_zones_are_asked_for_while_they_are_shown(tmp_path: Pat
         assert not store.rows(Allowance) and not store.rows(Zone)
         await found.keys("5")
         await found.until(lambda: "floating ips" in found.text() and "instances" in found.text(), "the limits")
-        assert "Limits  14" in found.text() and not store.rows(Zone)
+        assert "Limits  19" in found.text() and not store.rows(Zone)
         assert wanted(found) >= {"Allowance"}
         await found.keys("6")
         await found.until(lambda: "nova" in found.text() and "available" in found.text(), "the zones")

@@ -394,18 +394,55 @@ async def test_what_still_waits_ends_with_the_console(paths: Paths) -> None:
             await console.wait_until(await ops.servers.find("s"), "colour", "red")
 
 
-@pytest.mark.parametrize("given", [{"attempts": 3}, {"deadline": 12}])
-async def test_wait_until_ends_at_its_bounds_with_what_was_seen_last(paths: Paths, given: dict[str, Any]) -> None:
+@pytest.mark.parametrize(("given", "seconds", "readings"), [({"attempts": 3}, 10, 3), ({"deadline": 12}, 12, 4)])
+async def test_wait_until_ends_at_its_bounds_with_what_was_seen_last(
+    paths: Paths, given: dict[str, Any], seconds: int, readings: int
+) -> None:
     small = Small(paths)
     small.cloud.server("s", "BUILD")
     async with small.open() as ops:
         server = await ops.servers.find("s")
         waiting = asyncio.create_task(console.wait_until(server, "status", "ACTIVE", **given))
         await small.clock.advance(30)
-        with pytest.raises(WaitTimeout, match="status is BUILD after 10 s, not ACTIVE") as error:
+        with pytest.raises(WaitTimeout, match=f"status is BUILD after {seconds} s, not ACTIVE") as error:
             await waiting
         assert error.value.last == "BUILD"
-        assert small.cloud.asked.count("server s") == 3
+        assert small.cloud.asked.count("server s") == readings
+
+
+async def test_a_deadline_before_the_next_reading_is_waited_for(paths: Paths) -> None:
+    small = Small(paths)
+    small.cloud.server("s", "BUILD")
+    async with small.open() as ops:
+        waiting = asyncio.create_task(console.wait_for_build(await ops.servers.find("s"), deadline=15))
+        await small.clock.advance(10)
+        assert not waiting.done()
+        small.cloud.server("s", "ACTIVE")
+        await small.clock.advance(5)
+        assert (await waiting).status == "ACTIVE"
+
+
+async def test_a_cloud_that_is_away_for_a_while_ends_no_wait_until(
+    paths: Paths, capsys: pytest.CaptureFixture[str]
+) -> None:
+    small = Small(paths)
+    small.cloud.server("s", "BUILD")
+    async with small.open() as ops:
+        server = await ops.servers.find("s")
+        given = {"verbose": True, "deadline": 60}
+        waiting = asyncio.create_task(console.wait_until(server, "status", "ACTIVE", **given))
+        await small.clock.advance(6)
+        small.cloud.error = Unreachable("No answer.", place="small")
+        await small.clock.advance(10)
+        assert not waiting.done()
+        small.cloud.error = None
+        small.cloud.server("s", "ACTIVE")
+        await small.clock.advance(5)
+        assert (await waiting).status == "ACTIVE"
+        assert "s: small: No answer. after 10 s" in capsys.readouterr().out
+        small.cloud.error = Unauthorized("No.", place="small")
+        with pytest.raises(Unauthorized):
+            await console.wait_until(server, "status", "SHUTOFF", deadline=60)
 
 
 async def test_wait_until_ends_when_it_is_gone(paths: Paths) -> None:

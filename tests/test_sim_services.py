@@ -191,6 +191,14 @@ async def test_a_server_boots_from_a_volume_and_its_image_is_an_empty_string() -
         image = (await member.act(id, "createImage", {"name": "shot"})).body["image_id"]
         assert brief(await member.show(id)) == "ACTIVE/None"
         assert (await member.glance("GET", f"/v2/images/{image}")).body["size"] == 0
+        quota = estate.clouds["lab"].regions["ber"].volume.quota
+        quota.update(snapshots=1, gigabytes=5)
+        over = await member.act(id, "createImage", {"name": "shot"})
+        assert (over.status, over.body["forbidden"]["message"]) == (403, "Quota exceeded for resources: snapshots")
+        more = (await member.nova("POST", "/servers", {"server": body})).body["server"]["id"]
+        await estate.clock.advance(5)
+        failed = await member.show(more)
+        assert failed["status"] == "ERROR" and "Requested 4G, quota is 5G and 4G has been" in failed["fault"]["message"]
         await member.nova("DELETE", f"/servers/{id}")
         await estate.clock.advance(2)
         assert (await member.cinder("GET", "/volumes")).body["volumes"] == []

@@ -155,7 +155,9 @@ async def perform(
     terms = Terms(wait, timeout, progress, dry_run, why)
     orders = [_Performance(ground, found, place, row, told, terms, crowd, gate) for place, row, told in ways]
     if found.creates and len(orders) > 1:  # what there is no room for together is not begun
-        await _Performance(ground, found, ways[0][0], None, dict(given), terms, crowd, gate).check()
+        note = await _Performance(ground, found, ways[0][0], None, dict(given), terms, crowd, gate).check()
+        for one in orders:
+            one.terms = replace(terms, note=f"of {len(orders)} together: {note}" if note else "")
     if len(orders) == 1 and (isinstance(target, Row | Place) or target is None):
         outcome = await orders[0].run()
         if outcome.error is not None:
@@ -188,6 +190,7 @@ class Terms:
     progress: Progress | None = None
     dry_run: bool = False
     why: str = ""
+    note: str = ""  # what is worth saying of several together, instead of each
 
 
 Way = tuple[Place, Row | None, dict[str, Any]]
@@ -246,6 +249,7 @@ class _Performance:
         try:
             async with self.gate:
                 note = await self.check()
+                note = self.terms.note or note
                 if self.terms.dry_run:
                     self.outcome.plan = plan(self.order) + (f" ({note})" if note else "")
                     return self.outcome
@@ -267,9 +271,9 @@ class _Performance:
         given = await checked(self.action, self.given, self.ground, place)
         self.order = replace(self.order, given=given)
         self.outcome.name, self.outcome.given = self.order.name, given
-        told = [await self.action.look(self.order)] if self.action.look is not None else []
-        told += self.action.warns([row]) if self.action.warns is not None and row is not None else ()
-        return " ".join(filter(None, told))
+        told = await self.action.look(self.order) if self.action.look is not None else ""
+        warned = self.action.warns([row]) if self.action.warns is not None and row is not None else ()
+        return " ".join([*([f"{told}." if warned else told] if told else []), *warned])
 
     def _closed(self, place: Place) -> Refusal | None:
         """The reason against making something new at this place."""
@@ -309,6 +313,8 @@ class _Performance:
         if isinstance(answer, Accepted):
             self.outcome.request_id = answer.request_id
             self.outcome.id = answer.id or self.outcome.id
+            if self.action.ends is not None and self.action.ends.made:
+                self.outcome.name = str(self.order.given["name"])
             self.outcome.admin_pass = answer.admin_pass
             self._hold(answer.admin_pass or self.order.given.get("password"))
         else:
@@ -327,7 +333,8 @@ class _Performance:
         assert self.action.ends is not None
         place = self.order.place
         timeout = self.action.ends.deadline if self.terms.timeout is None else self.terms.timeout
-        waiting = Wait(self.order, self.action.ends, accepted, timeout, crowd=lambda: self.crowd[place])
+        order = replace(self.order, row=None) if self.action.ends.made else self.order  # told under the new one's name
+        waiting = Wait(order, self.action.ends, accepted, timeout, crowd=lambda: self.crowd[place])
         self.crowd[place] += 1
         try:
             row = await waiting.run()

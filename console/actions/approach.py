@@ -101,8 +101,7 @@ def on_this_machine(server: Server) -> tuple[str, int | None]:
 
 def candidates(server: Server) -> Sequence[str]:
     """Where to try: the access addresses, floating before fixed, version 4 before 6."""
-    access = [address for address in (server.access_ipv4, server.access_ipv6) if address]
-    return list(dict.fromkeys([*access, *(address.addr for address in server.all_addresses())]))
+    return list(dict.fromkeys([*server.access, *(address.addr for address in server.all_addresses())]))
 
 
 async def _image(ground: Ground, dialect: Dialect, server: Server) -> Image | None:

@@ -4,6 +4,7 @@ A value that we can know to be wrong never reaches a cloud. Names are looked up 
 the cloud itself; a name that fits several things is refused with the candidates.
 """
 
+import ipaddress
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -60,6 +61,10 @@ async def _one(ask: Ask, value: Any, ground: Ground, place: Place) -> Any:
         return await _keypair(_text(ask, value), ground, place)
     if ask.kind == "network":
         return await network(_text(ask, value), ground, place)
+    if ask.kind == "address":
+        return await _fixed(_text(ask, value), ground, place)
+    if ask.kind == "group":
+        return await _server_group(_text(ask, value), ground, place)
     if ask.kind == "metadata":
         return metadata(value)
     if ask.kind == "files":
@@ -154,14 +159,35 @@ async def network(text: str, ground: Ground, place: Place) -> str:
     dialect = ground.dialect(place)
     if text in ("auto", "none") or "network.list" not in dialect.verbs:
         return text
-    known = await dialect.networks()
+    return _id_of("network", text, await dialect.networks(), place)
+
+
+async def _fixed(pair: str, ground: Ground, place: Place) -> str:
+    """NETWORK=ADDRESS with the network's id."""
+    name, _, address = pair.rpartition("=")
+    try:
+        ipaddress.ip_address(address)
+    except ValueError:
+        name = ""
+    if name in ("", "auto", "none"):
+        raise ActionRefused(f"Fixed address {clean(pair)!r} is no NETWORK=ADDRESS.")
+    return f"{await network(name, ground, place)}={address}"
+
+
+async def _server_group(text: str, ground: Ground, place: Place) -> str:
+    """A server group's id from its name or id."""
+    return _id_of("server group", text, await ground.dialect(place).server_groups(), place)
+
+
+def _id_of(what: str, text: str, known: Sequence[Mapping[str, Any]], place: Place) -> str:
+    """The id of the one record with that id or name. Raises `NotFound` or `AmbiguousName`."""
     found = [str(one["id"]) for one in known if one.get("id") == text]
     found = found or [str(one["id"]) for one in known if one.get("name") == text]
     if len(found) > 1:
-        raise AmbiguousName(f"{len(found)} networks are called {clean(text)!r}.", candidates=found)
+        raise AmbiguousName(f"{len(found)} {what}s are called {clean(text)!r}.", candidates=found)
     if not found:
-        names = ", ".join(sorted(str(one.get("name")) for one in known)[:6])
-        raise NotFound(f"There is no network {clean(text)!r}.", place=str(place), hint=f"There are {names}.")
+        names = ", ".join(sorted(str(one.get("name")) for one in known)[:8])
+        raise NotFound(f"There is no {what} {clean(text)!r}.", place=str(place), hint=f"There are {names or 'none'}.")
     return found[0]
 
 

@@ -17,7 +17,6 @@ from console.actions.ground import Clock
 from console.clouds.dialect import Accepted, Dialect
 from console.errors import (
     ActionRefused,
-    AmbiguousName,
     BadReply,
     CloudError,
     CloudFault,
@@ -34,6 +33,9 @@ from console.text import clean
 MARK = "novadeck_order"  # the metadata key; its value is the order's id in the audit
 LOOKS = (0.3, 0.7, 1.5, 3.0, 5.0)  # seconds before each look for a server whose reply was lost
 _HOSTNAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,61}[A-Za-z0-9]")
+_LABEL = "[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_DOMAIN = re.compile(rf"{_LABEL}(\.{_LABEL})*")
+_NEWER = {"description": "server.description", "hostname": "server.hostname", "tag": "server.new_tags"}
 _TAG_MOST = 50
 _NEVER_SENT = ("refused", "name", "tls", "proxy")  # the ways to be unreachable in which nothing was sent
 _PASSED_ON = (
@@ -48,7 +50,7 @@ ASKS = (
     Ask("flavor", "flavor", "flavor", "the flavor, by name or id", required=True),
     Ask("network", "network", "network", "a network by name or id, or auto, or none", many=True),
     Ask("port", "text", "port", "a port that there is, by id", many=True),
-    Ask("fixed_ip", "text", "fixed address", "NETWORK=ADDRESS", many=True),
+    Ask("fixed_ip", "address", "fixed address", "an address of its own on a network, by name or id", many=True),
     Ask("key_name", "keypair", "key pair", "the key pair that may log in"),
     Ask("boot_from_volume", "number", "volume size", "boot from a new volume of so many GB", least=1),
     Ask("volume", "text", "volume", "boot from this volume (its id) instead of an image"),
@@ -64,8 +66,8 @@ ASKS = (
     Ask("config_drive", "flag", "config drive", "give it its metadata on a drive"),
     Ask("tag", "text", "tag", "a tag", many=True, most=60),
     Ask("description", "text", "description", "what it is for"),
-    Ask("hostname", "text", "host name", "its own host name", most=63),
-    Ask("server_group", "text", "server group", "a server group, by name or id"),
+    Ask("hostname", "text", "host name", "its own host name"),
+    Ask("server_group", "group", "server group", "a server group, by name or id"),
     Ask("count", "number", "count", "how many: NAME-1, NAME-2 ...", default=1, least=1),
 )  # fmt: skip
 
@@ -73,10 +75,12 @@ ASKS = (
 async def look(order: Order) -> str:
     """Refuse what can be known to be wrong, and what would not fit; gives what the quota then leaves."""
     given = order.given
-    check_texts(given)
+    check_texts(order)
     check_tags(given.get("tag", ()))
     _check_connections(given)
     _check_disk(given)
+    if not any(name in given for name in ("network", "port", "fixed_ip")):
+        await _only_network(order)
     known = await limits.limits(order)
     if "server.files" in order.dialect.verbs:
         injected.check(given.get("file", {}), limits.most(known))
@@ -88,16 +92,31 @@ async def look(order: Order) -> str:
     await _check_zone(order)
     flavor, count = given["flavor"], given.get("count", 1)
     needed = {"instances": count, "cores": count * (flavor.vcpus or 0), "ram": count * (flavor.ram or 0)}
+    if size := given.get("boot_from_volume"):
+        known = {**known, **await limits.quotas(order)}
+        needed |= {"volumes": count, "volume_gigabytes": count * size}
     return limits.check(known, **needed)
 
 
-def check_texts(given: Mapping[str, Any]) -> None:
-    """Refuse what is no address or host name."""
+def check_texts(order: Order) -> None:
+    """Refuse what is no address or host name, and what this cloud is too old for."""
+    given, verbs = order.given, order.dialect.verbs
+    for name, needs in _NEWER.items():
+        if name in given and needs not in verbs:
+            asked = order.action.ask(name)
+            raise ActionRefused(f"{order.place} takes no {asked.title if asked else name}: its API is too old for it.")
     for name, version in (("access_ipv4", 4), ("access_ipv6", 6)):
-        if name in given:
+        if given.get(name):
             check_address(given[name], version)
-    if "hostname" in given and not _HOSTNAME.fullmatch(given["hostname"]):
-        raise ActionRefused(f"Host name {clean(given['hostname'])!r}: 2 to 63 letters, digits and - inside.")
+    if "hostname" in given:
+        _check_hostname(given["hostname"], whole="server.domain" in verbs)
+
+
+def _check_hostname(text: str, *, whole: bool) -> None:
+    """Refuse what is no host name; a `whole` one may hold its domain."""
+    if not (_DOMAIN if whole else _HOSTNAME).fullmatch(text):
+        rule = "letters, digits and - inside" + (", with or without its domain" if whole else ", 2 to 63 of them")
+        raise ActionRefused(f"Host name {clean(text)!r}: {rule}.")
 
 
 def check_tags(tags: Sequence[str]) -> None:
@@ -114,8 +133,6 @@ def _check_connections(given: Mapping[str, Any]) -> None:
         for text in given.get(name, ()) if name == "port" else [given[name]] if name in given else []:
             if not _is_id(text):
                 raise ActionRefused(f"{name} {clean(text)!r} is no id.")
-    for pair in given.get("fixed_ip", ()):
-        fixed(pair)
     networks = given.get("network", [])
     if {"auto", "none"} & set(networks) and (len(networks) > 1 or "port" in given or "fixed_ip" in given):
         raise ActionRefused("Network auto or none stands alone, without other networks, ports or addresses.")
@@ -129,18 +146,6 @@ def check_address(text: str, version: int) -> None:
         right = False
     if not right:
         raise ActionRefused(f"{clean(text)!r} is no IPv{version} address.")
-
-
-def fixed(pair: str) -> tuple[str, str]:
-    """The network and the address of NETWORK=ADDRESS."""
-    network, joined, address = pair.rpartition("=")
-    try:
-        ipaddress.ip_address(address)
-    except ValueError:
-        joined = ""
-    if not (network and joined):
-        raise ActionRefused(f"Fixed address {clean(pair)!r} is no NETWORK=ADDRESS.")
-    return network, address
 
 
 def _is_id(text: str) -> bool:
@@ -234,7 +239,7 @@ async def body(order: Order) -> dict[str, Any]:
     if tags := given.get("tag"):
         asked["tags"] = tags
     if "server_group" in given:
-        asked["hints"] = {"group": await _group(dialect, given["server_group"])}
+        asked["hints"] = {"group": given["server_group"]}
     if "server.files" in dialect.verbs:
         asked["personality"], asked["user_data"] = given.get("file"), given.get("user_data")
     else:
@@ -272,22 +277,11 @@ async def _networks(order: Order) -> str | list[Any] | None:
     named: list[str] = given.get("network", [])
     if named in (["auto"], ["none"]):
         return named[0]
-    found: list[Any] = []
-    taken = set()
-    for text, address in map(fixed, given.get("fixed_ip", ())):
-        network = await network_id(order, text)
-        taken.add(network)
-        found.append({"uuid": network, "fixed_ip": address})
-    found = [*(network for network in named if network not in taken), *found]
+    fixed = [pair.rpartition("=") for pair in given.get("fixed_ip", ())]
+    found: list[Any] = [network for network in named if network not in {network for network, _, _ in fixed}]
+    found += [{"uuid": network, "fixed_ip": address} for network, _, address in fixed]
     found += [{"port": port} for port in given.get("port", ())]
     return found or await _only_network(order)
-
-
-async def network_id(order: Order, text: str) -> str:
-    """The id of a network by name or id."""
-    from console.actions.asks import network
-
-    return await network(text, order.ground, order.place)
 
 
 async def _only_network(order: Order) -> list[Any] | None:
@@ -299,18 +293,6 @@ async def _only_network(order: Order) -> list[Any] | None:
         names = _list([str(one.get("name") or one.get("id")) for one in known])
         raise ActionRefused(f"There are {len(known)} networks, and none was named: {names}.", hint="Give --network.")
     return [str(known[0]["id"])] if known else None
-
-
-async def _group(dialect: Dialect, text: str) -> str:
-    known = await dialect.server_groups()
-    found = [str(group["id"]) for group in known if text == group.get("id")]
-    found = found or [str(group["id"]) for group in known if text == group.get("name")]
-    if len(found) > 1:
-        raise AmbiguousName(f"{len(found)} server groups are called {clean(text)!r}.", candidates=found)
-    if not found:
-        names = _list([str(group.get("name")) for group in known]) or "none"
-        raise NotFound(f"There is no server group {clean(text)!r}.", hint=f"There are: {names}.")
-    return found[0]
 
 
 def may_be_lost(error: CloudError) -> bool:

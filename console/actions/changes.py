@@ -68,11 +68,17 @@ async def backup(order: Order) -> Accepted:
     return await order.dialect.act("server.backup", order.row.id, **given)
 
 
+_TAKEN_AWAY = "an empty one takes it away: Nova then keeps what stands for none"
+
+
 async def _look_at_changes(order: Order) -> str:
     """Refuse addresses and names that no cloud takes."""
     if not order.given:
         raise ActionRefused("Nothing was given to change.", hint="Give a name, or one of the others.")
-    check_texts(order.given)
+    check_texts(order)
+    for name, what in (("access_ipv4", "access IPv4"), ("access_ipv6", "access IPv6")):
+        if order.given.get(name) == "" and getattr(order.row, name) not in order.row.access:
+            raise ActionRefused(f"{order.name} has no {what} to be taken away.")
     return ""
 
 
@@ -86,9 +92,9 @@ async def _look_at_changes(order: Order) -> str:
     asks=(
         Ask("name", "text", "name", "a new name"),
         Ask("description", "text", "description", "a new description; an empty one takes it away", clears=True),
-        Ask("hostname", "text", "host name", "a new host name", most=63),
-        Ask("access_ipv4", "text", "access IPv4", "the address to reach it at"),
-        Ask("access_ipv6", "text", "access IPv6", "the version 6 address to reach it at"),
+        Ask("hostname", "text", "host name", "a new host name"),
+        Ask("access_ipv4", "text", "access IPv4", f"the address to reach it at; {_TAKEN_AWAY} (0.0.0.0)", clears=True),
+        Ask("access_ipv6", "text", "access IPv6", f"the same of version 6; {_TAKEN_AWAY} (::)", clears=True),
     ),
     look=_look_at_changes,
 )

@@ -4,19 +4,37 @@ Both steps pass the gate as orders of their own, so each has its lines in the au
 server names it as what it was made from.
 """
 
+from dataclasses import replace
 from typing import Any
 
+from console.actions import building, limits
 from console.actions.action import perform
+from console.actions.asks import checked
 from console.actions.building import MARK
 from console.actions.contents import image_warns
-from console.actions.declared import Ask, Ends, Order, action
+from console.actions.declared import ACTIONS, Ask, Ends, Order, action
 from console.clouds.dialect import Accepted
 from console.errors import ActionRefused
 from console.model import operation
 from console.model.fitting import held
+from console.model.image import Image
 from console.model.server import Server
 
 _OF_THIS_ONE = (MARK, operation.MARK, "lab_ssh_at")  # metadata that tells of this one server alone
+
+
+async def look(order: Order) -> str:
+    """Refuse before the image is made what the new server would be refused after it."""
+    server = await order.dialect.server(order.row.id)
+    disk = server.flavor.disk if server.flavor is not None and not server.boots_from_volume else None
+    image = Image(id="", name=f"the image of {server.name}", place=order.place, word="active", min_disk=disk)
+    create = ACTIONS["server.create"]
+    given = await checked(create, {**await likeness(order, server), "image": image}, order.ground, order.place)
+    told = await building.look(replace(order, action=create, given=given, row=None))
+    if server.boots_from_volume:
+        needed = dict.fromkeys(("volumes", "volume_snapshots"), max(1, len(server.volumes or ())))
+        limits.check(await limits.quotas(order), **needed)
+    return told
 
 
 @action(
@@ -36,6 +54,7 @@ _OF_THIS_ONE = (MARK, operation.MARK, "lab_ssh_at")  # metadata that tells of th
     ),
     ends=Ends(("ACTIVE", "SHUTOFF"), "As a new server; the image is complete before it is ordered.", made=True,
               deadline=4 * 3600),
+    look=look,
     warns=image_warns,
 )  # fmt: skip
 async def clone(order: Order) -> Accepted:
@@ -62,7 +81,7 @@ async def likeness(order: Order, server: Server) -> dict[str, Any]:
         "metadata": {**pairs, **given.get("metadata", {})},
         "key_name": given.get("key_name") or server.key_name,
         "description": server.description if server.description != server.name else None,
-        "tag": server.tags or None,
+        "tag": server.tags if "server.new_tags" in order.dialect.verbs else None,
     }
     groups = sorted({group.name for group in server.security_groups or ()})
     if groups and groups != ["default"]:

@@ -28,6 +28,8 @@ AskKind = Literal[
     "image",
     "keypair",
     "network",
+    "address",
+    "group",
     "metadata",
 ]
 

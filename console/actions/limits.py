@@ -4,22 +4,35 @@ Only what can be known is refused: a limit that the cloud does not tell, or does
 itself has the last word.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 from console.actions.declared import Order
 from console.errors import ActionRefused, CloudError, Forbidden, Unauthorized
-from console.model.quota import Limit
+from console.model.quota import Limit, Limits
 
 Most = Callable[[str], int | None]
-_UNITS = {"cores": "vcpu", "ram": "MB of memory", "instances": "servers"}
+_UNITS = {
+    "cores": "vcpu",
+    "ram": "MB of memory",
+    "instances": "servers",
+    "volume_gigabytes": "GB of volumes",
+    "volume_snapshots": "snapshots of volumes",
+}
 
 
 async def limits(order: Order) -> Mapping[str, Limit]:
     """The limits at the order's place by name; none where the cloud cannot tell them now."""
-    if "limits" not in order.dialect.verbs:
-        return {}
+    return await _told(order.dialect.limits) if "limits" in order.dialect.verbs else {}
+
+
+async def quotas(order: Order) -> Mapping[str, Limit]:
+    """What the services for networks and volumes limit there, by name; none where they cannot tell it now."""
+    return await _told(order.dialect.quotas) if "quota.list" in order.dialect.verbs else {}
+
+
+async def _told(ask: Callable[[], Awaitable[Limits]]) -> Mapping[str, Limit]:
     try:
-        return (await order.dialect.limits()).absolute
+        return (await ask()).absolute
     except (Unauthorized, Forbidden):
         raise
     except CloudError:  # the order itself will tell what is wrong

@@ -158,6 +158,13 @@ async def revert(order: Order) -> Accepted:
     return await order.dialect.revert_resize(order.row.id)
 
 
+async def _room_for_snapshots(order: Order) -> str:
+    """Refuse an image of volumes whose snapshots the quota has no room for."""
+    if not order.row.boots_from_volume:
+        return ""
+    return limits.check(await limits.quotas(order), volume_snapshots=max(1, len(order.row.volumes or ())))
+
+
 @action(
     "server.snapshot",
     title="image",
@@ -174,6 +181,7 @@ async def revert(order: Order) -> Accepted:
         image=True,
         deadline=4 * 3600,
     ),
+    look=_room_for_snapshots,
     warns=image_warns,
 )
 async def snapshot(order: Order) -> Accepted:

@@ -245,7 +245,7 @@ def report(action: "Action", outcomes: "Sequence[Outcome]", given: Given) -> int
     if given.get("dry_run"):
         for outcome in outcomes:
             if outcome.ok:
-                print(f"would {outcome.plan}")
+                print(f"would do: {outcome.plan}")
     elif action.name == "server.check":
         return checked(outcomes, given.get("format", "table"))
     elif action.reads:

@@ -156,6 +156,7 @@ FIXED: tuple[Command, ...] = (
         ),
     ),
     Command(("limits", "show"), "quotas:limits", "show what may be used of each quota, and what is", options=LISTED),
+    Command(("quota", "show"), "quotas:limits", "the same as limits show", options=LISTED),
     Command(
         ("availability", "zone", "list"),
         "quotas:zones",
@@ -356,7 +357,7 @@ def option_of(ask: "Ask") -> Option:
     kinds = {"number": "whole", "metadata": "pair"}
     return Option(
         flags=(ask.flag,),
-        help=(ask.help or ask.title).rstrip("."),
+        help=(ask.help or ask.title).rstrip(".") + "; may be given again" * ask.many,
         value="" if ask.kind == "flag" else _WORDS.get(ask.kind, ask.title.upper().replace(" ", "-")),
         kind=kinds.get(ask.kind, "text"),
         many=ask.many and ask.kind != "metadata",
@@ -371,6 +372,7 @@ _WORDS = {
     "files": "PATH=FILE",
     "number": "N",
     "metadata": "KEY=VALUE",
+    "address": "NETWORK=ADDRESS",
     "flavor": "FLAVOR",
     "image": "IMAGE",
 }

@@ -59,7 +59,7 @@ async def _run(given: Given) -> int:
     if dry:
         for outcome in outcomes:
             if outcome.ok:
-                print(f"would {outcome.plan}")
+                print(f"would do: {outcome.plan}")
     else:
         _print(outcomes, given.get("format", "table"))
     errors = [outcome.error for outcome in outcomes if outcome.error is not None]
@@ -111,7 +111,7 @@ async def _ssh(given: Given) -> int:
         rows = await named(ops.servers, given.names)
         outcome = await ops.perform(action, rows[0], dry_run=bool(given.get("dry_run")), **told)
     if outcome.result is None:
-        print(f"would {outcome.plan}")
+        print(f"would do: {outcome.plan}")
         return Exit.DONE
     try:
         os.execvp(outcome.result[0], outcome.result)

@@ -183,8 +183,10 @@ def _keep(option: Option, flag: str, value: str, options: dict[str, Any]) -> Non
             raise UsageError(f"{flag} needs {option.value}, not '{value}'.")
         options.setdefault(option.name, {})[key] = text
         return
-    if option.choices and value not in option.choices:
-        raise UsageError(f"{flag} knows no '{value}'." + nearest(value, option.choices))
+    if option.choices:
+        kept = next((choice for choice in option.choices if choice.casefold() == value.casefold()), None)
+        if kept is None:
+            raise UsageError(f"{flag} knows no '{value}'." + nearest(value, option.choices))
     if option.many:
         options.setdefault(option.name, []).append(kept)
     else:

@@ -47,8 +47,7 @@ def _by_address(server: Server, wanted: str) -> str:
         for address in found:
             if as_address(address.addr) == wanted:
                 return f"address {wanted} on {network}"
-    access = (server.access_ipv4, server.access_ipv6)
-    return f"access address {wanted}" if wanted in [as_address(found) for found in access if found] else ""
+    return f"access address {wanted}" if wanted in map(as_address, server.access) else ""
 
 
 def _by_mac(server: Server, wanted: str) -> str:

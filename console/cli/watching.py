@@ -14,14 +14,16 @@ from console.cli import reach
 from console.cli.columns import server_columns, sheet
 from console.cli.naming import named_servers
 from console.cli.output import iso, plain, text, to_json, write
-from console.cli.parse import Given, UsageError
+from console.cli.parse import Given, UsageError, nearest
 from console.cli.voice import say
 from console.core.news import News
+from console.core.until import AWAY
 from console.errors import NotFound, WaitTimeout
 from console.model.flavor import Flavor
 from console.model.image import Image
 from console.model.place import Place, Row
 from console.model.server import Server
+from console.model.status import STATUSES
 
 if TYPE_CHECKING:
     from console.session import Collection, Console
@@ -115,6 +117,8 @@ def goal(words: str) -> tuple[str, frozenset[str]]:
     if not joined or field not in (*Server.__struct_fields__, "status", "power", "address"):
         raise UsageError(f"--for needs FIELD=VALUES or gone, such as status=ACTIVE,ERROR, not '{words}'.")
     wanted = [value.strip().casefold() for value in values.split(",")]
+    if field == "status" and (never := [value for value in wanted if value.upper() not in STATUSES]):
+        raise UsageError(f"No server's status is ever '{never[0]}'." + nearest(never[0].upper(), sorted(STATUSES)))
     return field, frozenset("" if value == "none" else value for value in wanted)
 
 
@@ -154,19 +158,23 @@ async def _until(
     began = ops.clock.monotonic()
     last, timeout, interval = "", given.get("timeout"), given.get("interval")
     while True:
+        now: Server | None = None
+        answered = True
         try:
-            now: Server | None = await ops.servers.get(row)
+            now = await ops.servers.get(row)
+            state = " ".join(filter(None, [now.status, now.task_state]))
         except NotFound as error:
             if field != "gone":
                 return error
-            now = None
-        state = " ".join(filter(None, [now.status, now.task_state])) if now else "gone"
+            state = "gone"
+        except AWAY as error:  # a cloud that is away for a while ends no wait
+            answered, state = False, f"out of sight: {str(error).rstrip('.')}"
         if given.get("verbose"):
             say(f"{row.name or row.id}: {state} after {ops.clock.monotonic() - began:.1f} s")
         elif state != last:
             say(f"{row.name or row.id}: {state}")
         last = state
-        if met(now, field, values):
+        if answered and met(now, field, values):
             return now or row
         passed = ops.clock.monotonic() - began
         if timeout is not None and passed >= timeout:

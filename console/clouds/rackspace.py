@@ -108,6 +108,8 @@ class Images:
 class Rackspace(OpenStack):
     """The verbs of one account in one region."""
 
+    nowhere: Mapping[str, str] = {}  # this old Nova takes an access address away
+
     def __init__(self, origin: Origin, nova: Nova, images: Images, **own: Any) -> None:
         super().__init__(origin, nova, images, None, **own)
         self._own_images = images

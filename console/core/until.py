@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from console.core.clock import Clock
-from console.errors import ConfigError, WaitTimeout
+from console.errors import BadReply, CloudError, CloudFault, ConfigError, OverLimit, Unreachable, WaitTimeout
 from console.model.place import Row
 
 R = TypeVar("R", bound=Row)
+
+AWAY = (Unreachable, BadReply, CloudFault, OverLimit)  # a cloud that may answer the next time
 
 
 @dataclass
@@ -36,27 +38,39 @@ class Until(Generic[R]):
         return list(self.desired) if several else [self.desired]
 
     async def run(self, read: Callable[[R], Awaitable[R]], clock: Clock) -> R:
-        """Read until it is so; the row as it is then. Raises `WaitTimeout`, or what `read` raises."""
+        """Read until it is so; the row as it is then. Raises `WaitTimeout`, or what `read` raises.
+
+        A cloud that is away for a while ends no wait: a reading that fails so counts as one without news.
+        """
         begun, asked = clock.monotonic(), 0
         while True:
-            self.row = await read(self.row)
+            away: CloudError | None = None
+            try:
+                self.row = await read(self.row)
+            except AWAY as error:
+                away = error
             asked += 1
-            have, passed = getattr(self.row, self.attribute), clock.monotonic() - begun
+            passed = clock.monotonic() - begun
             if self.verbose:
-                print(self._line(passed))
-            if any(_same(have, value) for value in self.wanted):
+                print(self._line(passed, away))
+            if away is None and any(_same(getattr(self.row, self.attribute), value) for value in self.wanted):
                 return self.row
-            late = self.deadline is not None and passed + self.interval > self.deadline
-            if late or (self.attempts and asked >= self.attempts):
-                told = ", ".join(map(str, self.wanted))
-                what = f"{self.row.name}: {self.attribute} is {have} after {passed:.0f} s, not {told}."
-                raise WaitTimeout(what, last=str(have))
-            await clock.sleep(self.interval)
+            left = None if self.deadline is None else self.deadline - passed
+            if (left is not None and left <= 0) or (self.attempts and asked >= self.attempts):
+                raise self._late(passed, away)
+            await clock.sleep(self.interval if left is None else min(self.interval, left))
 
-    def _line(self, passed: float) -> str:
+    def _late(self, passed: float, away: CloudError | None) -> WaitTimeout:
+        have, told = getattr(self.row, self.attribute), ", ".join(map(str, self.wanted))
+        why = f" {away}" if away is not None else ""
+        return WaitTimeout(
+            f"{self.row.name}: {self.attribute} is {have} after {passed:.0f} s, not {told}.{why}", last=str(have)
+        )
+
+    def _line(self, passed: float, away: CloudError | None) -> str:
         names = (self.attribute, *self.attributes)
         told = ", ".join(f"{name} is {getattr(self.row, name)}" for name in names)
-        return f"{self.row.name}: {told} after {passed:.0f} s"
+        return f"{self.row.name}: {away or told} after {passed:.0f} s"
 
 
 def _same(have: Any, wanted: Any) -> bool:

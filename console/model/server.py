@@ -12,6 +12,8 @@ import msgspec
 from console.model.place import Key, Row
 from console.model.status import POWER_STATES, Mood, in_flight, known, mood
 
+NOWHERE = ("0.0.0.0", "::")  # access addresses that say that there is none
+
 
 class Address(
     msgspec.Struct,
@@ -155,10 +157,15 @@ class Server(Row, frozen=True, kw_only=True, gc=False):
         return sorted(found, key=lambda a: (a.kind != "floating", a.version))
 
     @property
+    def access(self) -> list[str]:
+        """The access addresses, v4 first; 0.0.0.0 and :: say that there is none."""
+        return [address for address in (self.access_ipv4, self.access_ipv6) if address and address not in NOWHERE]
+
+    @property
     def address(self) -> str | None:
         """The one address to show and to try first: the access address, else floating, else fixed; v4 first."""
-        if self.access_ipv4 or self.access_ipv6:
-            return self.access_ipv4 or self.access_ipv6
+        if (self.access_ipv4 or self.access_ipv6) and (access := self.access):
+            return access[0]
         found = self.all_addresses()
         return found[0].addr if found else None
 

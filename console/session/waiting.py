@@ -59,7 +59,8 @@ async def wait_until(
 ) -> "R | asyncio.Task[R]":
     """Read a row again every `interval` seconds until its attribute is the desired value, or one of a list.
 
-    `attempts` (0: no limit) and `deadline` (seconds) end it with `WaitTimeout`. `verbose` prints a line for each
+    `attempts` (0: no limit) and `deadline` (seconds) end it with `WaitTimeout`; a cloud that does not answer for a
+    while does not, but a row that is gone and a login that is refused do. `verbose` prints a line for each
     reading, with `verbose_atts` too. With a `callback` it neither waits nor prints: a task of the open console does
     the waiting, and gives the row as last read to the callback, whether it got there or not; the row's attribute
     tells. Needs the console that the row came from to be open.

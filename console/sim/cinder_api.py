@@ -16,8 +16,6 @@ from console.sim.trouble import Trouble
 KINDS = {400: "badRequest", 403: "forbidden", 404: "itemNotFound", 409: "conflictingRequest", 413: "overLimit",
          503: "serviceUnavailable"}  # fmt: skip
 MALFORMED = "The server could not comply with the request since it is either malformed or otherwise incorrect."
-QUOTA = {"volumes": 500, "per_volume_gigabytes": -1, "snapshots": 500, "gigabytes": 50000, "backups": 10,
-         "backup_gigabytes": 1000, "groups": 10}  # fmt: skip
 
 
 class Cinder(Service):
@@ -29,7 +27,7 @@ class Cinder(Service):
         super().__init__(clock, region.identity, trouble, region.name)
         self.place = region
         self.store = region.cinder
-        self.quota = dict(QUOTA)
+        self.quota = self.store.quota
         self.router.table(
             {
                 "GET /volumes": self.brief_list,

@@ -103,14 +103,9 @@ class CinderExtras:
             raise Fault(404, f"Volume type {call.names['id']} could not be found.")
         return reply(200, {"volume_type": self._type()})
 
-    def _used(self, project: str) -> dict[str, int]:
-        mine = [v for v in self.cinder.store.volumes.values() if v.project_id == project]
-        snapshots = [s for s in self.cinder.store.snapshots.values() if s.project_id == project]
-        return {"volumes": len(mine), "gigabytes": sum(v.size for v in mine), "snapshots": len(snapshots)}
-
     async def limits(self, call: Call) -> web.Response:
         """GET /limits."""
-        used = self._used(call.who.project_id)
+        used = self.cinder.store.used(call.who.project_id)
         absolute = {
             "maxTotalVolumes": self.cinder.quota["volumes"],
             "maxTotalSnapshots": self.cinder.quota["snapshots"],
@@ -128,7 +123,7 @@ class CinderExtras:
     async def quotas(self, call: Call) -> web.Response:
         """GET /os-quota-sets/{project}."""
         project = call.names["project"]
-        used = self._used(project)
+        used = self.cinder.store.used(project)
         if str(call.first("usage")).lower() not in ("true", "1"):
             return reply(200, {"quota_set": {**self.cinder.quota, "id": project}})
         every = self.cinder.quota | {f"{k}___DEFAULT__": -1 for k in ("volumes", "gigabytes", "snapshots")}

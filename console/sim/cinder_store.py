@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from console.sim.clock import Clock
 from console.sim.records import Ids, Server
 
+QUOTA = {"volumes": 500, "per_volume_gigabytes": -1, "snapshots": 500, "gigabytes": 50000, "backups": 10,
+         "backup_gigabytes": 1000, "groups": 10}  # fmt: skip
+
 
 @dataclass(slots=True)
 class Attachment:
@@ -71,6 +74,17 @@ class Volumes:
         self.ids = ids
         self.volumes: dict[str, Volume] = {}
         self.snapshots: dict[str, VolumeSnapshot] = {}
+        self.quota = dict(QUOTA)
+
+    def used(self, project_id: str) -> dict[str, int]:
+        """What a project has of each thing that is limited."""
+        mine = [volume for volume in self.volumes.values() if volume.project_id == project_id]
+        snapshots = sum(snapshot.project_id == project_id for snapshot in self.snapshots.values())
+        return {"volumes": len(mine), "gigabytes": sum(volume.size for volume in mine), "snapshots": snapshots}
+
+    def exceeded(self, project_id: str, what: str, more: int = 0) -> bool:
+        """Whether a project has, or with so many more would have, more than its quota."""
+        return 0 <= self.quota[what] < self.used(project_id)[what] + more
 
     def add(self, name: str, project_id: str, user_id: str, size: int) -> Volume:
         """A new volume, creating."""

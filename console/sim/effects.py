@@ -52,8 +52,19 @@ def _not_scheduled(server: Server, job: Job) -> None:
 
 @effect
 def connect_volumes(region: Region, server: Server, job: Job) -> None:
-    """The volumes that the server was made with are in use."""
-    region.cinder.connect(server)
+    """The volumes that the server was made with are in use; new ones beyond the quota end its build."""
+    cinder = region.cinder
+    new = [volume for volume in server.volumes if volume.created >= server.created]
+    if new and any(cinder.exceeded(server.project_id, what) for what in ("volumes", "gigabytes")):
+        for volume in new:
+            cinder.detached(server, volume)
+            cinder.volumes.pop(volume.id, None)
+        most, size = cinder.quota["gigabytes"], sum(volume.size for volume in new)
+        used = cinder.used(server.project_id)["gigabytes"]
+        why = f"Requested {size}G, quota is {most}G and {used}G has been consumed."
+        text = f"VolumeSizeExceedsAvailableQuota: Requested volume or snapshot exceeds allowed gigabytes quota. {why}"
+        raise Failed(f"Build of instance {server.id} aborted: {text}", noted=False)
+    cinder.connect(server)
 
 
 @effect

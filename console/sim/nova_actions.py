@@ -231,9 +231,9 @@ class Actions(ImageActions, AdminActions):
         if call.minor >= 57 and "user_data" in given:
             server.user_data = given["user_data"]
         if "accessIPv4" in given:
-            server.access_v4 = checked_address("accessIPv4", given["accessIPv4"])
+            server.access_v4 = checked_address("accessIPv4", given["accessIPv4"], self.nova.clears_access)
         if "accessIPv6" in given:
-            server.access_v6 = checked_address("accessIPv6", given["accessIPv6"])
+            server.access_v6 = checked_address("accessIPv6", given["accessIPv6"], self.nova.clears_access)
         server.disk_config = given.get("OS-DCF:diskConfig", server.disk_config)
         server.admin_pass = given.get("adminPass") or self.region.ids.word(12)
         if server.image_id is not None:

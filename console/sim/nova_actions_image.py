@@ -69,6 +69,8 @@ class ImageActions(ActionGround):
         return image
 
     def _volume_image(self, call: Call, server: Server, given: dict[str, Any]) -> web.Response:
+        if self.region.cinder.exceeded(server.project_id, "snapshots", len(server.volumes)):
+            raise Fault(403, "Quota exceeded for resources: snapshots")
         image = self.new_image(call, server, given, "snapshot")
         self.region.glance.fill(image, 0)
         image.virtual_size = None

@@ -44,6 +44,7 @@ class Nova(Service):
     kind = "compute"
     default_disk_config = "MANUAL"
     joins_all_networks = False  # what a server gets that names no network, where there are several
+    clears_access = False  # whether an empty access address takes it away
 
     def __init__(self, region: Region, machine: Machine, clock: Clock, trouble: Trouble) -> None:
         super().__init__(clock, region.identity, trouble, region.name)

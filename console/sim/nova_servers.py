@@ -107,7 +107,7 @@ class Servers:
         if "name" in body:
             checked_name(body["name"])
         for key in {"accessIPv4", "accessIPv6"} & set(body):
-            body[key] = checked_address(key, body[key])
+            body[key] = checked_address(key, body[key], self.nova.clears_access)
         if "hostname" in body:
             checked_hostname(body["hostname"], call.minor)
         for key, value in body.items():

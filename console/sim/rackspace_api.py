@@ -48,6 +48,7 @@ class RackspaceNova(Nova):
 
     default_disk_config = "AUTO"
     joins_all_networks = True
+    clears_access = True
 
     def __init__(self, region: Region, machine: Machine, clock: Clock, trouble: Trouble, account: str) -> None:
         super().__init__(region, machine, clock, trouble)

@@ -32,6 +32,7 @@ SINCE = {
 }
 META_KEY = re.compile(r"^[a-zA-Z0-9-_:. ]{1,255}$")
 UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
+DOMAIN = r"^[a-zA-Z0-9-._]*$"
 HOSTNAME = r"^[a-zA-Z0-9]+[a-zA-Z0-9-]*[a-zA-Z0-9]+$"
 
 
@@ -65,20 +66,25 @@ def checked_name(name: Any) -> str:
 
 
 def checked_hostname(name: Any, minor: int) -> str:
-    """A host name, if it is a legal one; from 2.94 on it may be anything."""
+    """A host name, if it is a legal one; from 2.94 on it may be one with its domain."""
     if not isinstance(name, str):
         raise invalid("hostname", name, f"{name!r} is not of type 'string'")
-    if minor < 94 and not re.match(HOSTNAME, name):
-        raise invalid("hostname", name, f"{name!r} does not match '{HOSTNAME}'")
+    pattern = HOSTNAME if minor < 94 else DOMAIN
+    if not re.match(pattern, name):
+        raise invalid("hostname", name, f"{name!r} does not match '{pattern}'")
+    if not name:
+        raise invalid("hostname", name, "'' should be non-empty")
     if len(name) > (255 if minor >= 94 else 63):
         raise invalid("hostname", name, f"{name!r} is too long")
     return name
 
 
-def checked_address(field: str, given: Any) -> str:
-    """An access address in its shortest form, or nothing; `field` is accessIPv4 or accessIPv6."""
-    if given is None or given == "":
+def checked_address(field: str, given: Any, may_be_empty: bool) -> str:
+    """An access address in its shortest form; `field` is accessIPv4 or accessIPv6. Old clouds took "" to clear it."""
+    if given == "" and may_be_empty:
         return ""
+    if not isinstance(given, str):
+        raise invalid(field, given, f"{given!r} is not of type 'string'")
     kind: type[IPv4Address | IPv6Address] = IPv4Address if field == "accessIPv4" else IPv6Address
     try:
         return str(kind(given))
@@ -144,7 +150,10 @@ class Wanted:
         self._check_user_data()
         if "hostname" in body:
             checked_hostname(body["hostname"], minor)
-        self.access = {key: checked_address(key, body.get(key)) for key in ("accessIPv4", "accessIPv6")}
+        self.access = {
+            key: checked_address(key, body[key], self.nova.clears_access) if key in body else ""
+            for key in ("accessIPv4", "accessIPv6")
+        }
         if {"host", "hypervisor_hostname"} & set(body):
             self.nova.only_admin(self.call, "servers:create:requested_destination")
 

@@ -22,6 +22,7 @@ from console.tui.questions import Answers, Questions
 _NOTHING = object()  # an answer that gives nothing
 _BESIDE = ("keypair", "network")  # kinds that are asked for though they are not required
 _ZONE = "availability_zone"
+_VOLUME = "boot_from_volume"  # asked for where the flavor has no disk of its own
 _PLACES = (("place", 40, False),)  # the columns of a picker of places
 
 
@@ -40,7 +41,7 @@ class Making:
             return None
         topic = Topic(f"{self._noun} at {self.deck.label(place)}", production=self.deck.production(place))
         for ask in self.action.asks:
-            if not (ask.required or ask.kind in _BESIDE or ask.name == _ZONE):
+            if not self._is_asked(ask):
                 continue
             value = await self._ask(topic, ask, place)
             if value is None:
@@ -49,6 +50,11 @@ class Making:
                 self.given[ask.name] = value
         answers = await self._by_rules(place, topic, Answers(self.given))
         return None if answers is None else (place, answers)
+
+    def _is_asked(self, ask: Any) -> bool:
+        if ask.name == _VOLUME:
+            return bool(self.given["flavor"].disk == 0)
+        return bool(ask.required or ask.kind in _BESIDE or ask.name == _ZONE)
 
     @property
     def _noun(self) -> str:
@@ -77,6 +83,8 @@ class Making:
 
     async def _ask(self, topic: Topic, ask: Any, place: Place) -> Any:
         help = [spans(Span(ask.help, "muted"))]
+        if ask.name == _VOLUME:
+            return await self._volume(topic, help, ask, place)
         if ask.kind == "flavor":
             return await self._flavor(topic, help, ask, self.questions.at(Flavor, place), place)
         if ask.kind == "text" and ask.name != _ZONE:
@@ -87,6 +95,28 @@ class Making:
             )
         offered = await self._offered(ask, place)
         return await self._pick(topic, help, offered, f"{ask.title}:") if offered else _NOTHING
+
+    async def _volume(self, topic: Topic, help: list[Line], ask: Any, place: Place) -> Any:
+        image, flavor = self.given["image"], self.given["flavor"]
+        lines = [spans(Span(f"{flavor.name} has no disk; an empty line leaves that to the cloud.", "muted")), *help]
+        if left := await self._room(place):
+            lines.append(spans(Span(f"The quota leaves {left}.", "muted")))
+        ink, glyphs = self.screen.ink, self.deck.glyphs
+        size = str(max(10, image.min_disk or 0))
+        dialog = AskText(ink, glyphs, topic, lines, "go on", label="GB", default=size, required=False)
+        told = await self.questions.show(dialog)
+        return _NOTHING if told == "" else told
+
+    async def _room(self, place: Place) -> str:
+        """How many volumes and gigabytes of them the quota leaves, where the cloud tells."""
+        dialect = self.deck.console.dialect(place)
+        try:
+            known = (await dialect.quotas()).absolute if "quota.list" in dialect.verbs else {}
+        except ConsoleError:
+            return ""
+        pairs = (("volumes", "volumes"), ("volume_gigabytes", "GB of them"))
+        left = [(known[name].left, word) for name, word in pairs if name in known]
+        return " and ".join(f"{max(0, count):,} {word}" for count, word in left if count is not None)
 
     async def _flavor(self, topic: Topic, help: list[Line], ask: Any, flavors: list[Flavor], place: Place) -> Any:
         image = self.given.get("image")

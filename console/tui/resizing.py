@@ -55,7 +55,7 @@ def _against(
             return reason
     if flavor.disabled:
         return "switched off by the provider"
-    return _quota(now, flavor, limits)
+    return _quota({**_needed(now, flavor), "instances": int(not servers)}, limits)
 
 
 def _needed(now: Sequence[Flavor | None], flavor: Flavor) -> dict[str, int]:
@@ -64,14 +64,15 @@ def _needed(now: Sequence[Flavor | None], flavor: Flavor) -> dict[str, int]:
     return {name: sum(one[name] for one in each) for name in ("cores", "ram")}
 
 
-def _quota(now: Sequence[Flavor | None], flavor: Flavor, limits: Mapping[str, Limit]) -> str:
-    more = _needed(now, flavor)
+def _quota(more: Mapping[str, int], limits: Mapping[str, Limit]) -> str:
     name = fitting.short(limits, more)
     if not name:
         return ""
     left = max(0, limits[name].left or 0)
     if name == "ram":
         return f"quota: needs {megabytes(more[name])} more, {megabytes(left)} are left"
+    if name == "instances":
+        return f"quota: {limits[name].used} of {limits[name].most} servers are there already"
     return f"quota: needs {more[name]} more vcpu, {left} are left"
 
 

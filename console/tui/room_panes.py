@@ -13,7 +13,9 @@ from console.tui.spec import Cell, Cells, Group, PaneSpec, Scene
 
 TIGHT = 0.9  # the share from which on a limit asks for attention
 BAR = 20  # cells of a bar that is full
-_ORDER = ("instances", "cores", "ram", "keypairs", "floating_ips", "ports", "networks", "security_groups")
+_ORDER = tuple(
+    "instances cores ram volumes volume_gigabytes keypairs floating_ips ports networks security_groups".split()
+)
 
 
 def _words(allowance: Allowance) -> str:

@@ -158,7 +158,7 @@ async def ends(cloud: Cloud, here: tuple[str, ...], web: str, big: str) -> None:
         run("wait", "server", name, big, "--for", "status=ACTIVE,ERROR", "--timeout", "60", "-f", "json", *here),
         run("server", "delete", name, *here),
     )
-    assert (plan.code, plan.out) == (0, f"would reboot {name} ({web}) at {cloud.member}/{cloud.regions[0]}\n")
+    assert (plan.code, plan.out) == (0, f"would do: reboot {name} ({web}) at {cloud.member}/{cloud.regions[0]}\n")
     assert (refused.code, "There is no resize to confirm" in refused.err) == (1, True)
     assert (wrong.code, wrong.err) == (2, "novadeck: server reboot needs NAME.\n")
     assert (late.code, "is ACTIVE after 1 s" in late.err) == (3, True)

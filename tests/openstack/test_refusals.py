@@ -35,6 +35,9 @@ async def test_a_server_that_no_cloud_would_make(cloud: Cloud, tmp_path: Path) -
         ({}, ["--hostname", "no_good"], "Host name 'no_good'"),
         ({}, ["--access-ipv4", "10.1.2"], "10.1.2"),
         ({}, ["--fixed-ip", f"{cloud.network}=300.1.1.1"], "300.1.1.1"),
+        ({}, ["--fixed-ip", "none-such=10.1.1.1"], "There is no network 'none-such'."),
+        ({}, ["--server-group", "none-such"], "There is no server group 'none-such'."),
+        ({}, ["--boot-from-volume", "60000"], "It needs 60000 more GB of volumes, and the quota leaves"),
         ({}, ["--port", "no-id"], "no-id"),
         ({}, ["--file", f"/etc/x={big}"], "87914 bytes of user data, and 49151 are the most."),
         ({}, ["--file", f"/etc/x={binary}"], "/etc/x"),
@@ -69,6 +72,9 @@ async def test_changes_that_no_cloud_would_take(cloud: Cloud, tmp_path: Path) ->
         (("set", teller.id), "Nothing was given to change."),
         (("set", teller.id, "--access-ipv6", "1.2.3.4"), "1.2.3.4"),
         (("metadata", "set", teller.id, *MANY), f"would have {many} metadata pairs, and 128 are the most."),
+        (("set", teller.id, "--access-ipv6="), "has no access IPv6 to be taken away."),
+        (("set", teller.id, "--hostname", "web_1"), "Host name 'web_1'"),
+        (("reset", "state", teller.id, "--state", "none"), "--state knows no 'none'."),
         (("metadata", "set", teller.id), "Nothing was given to set or remove."),
         (("metadata", "set", teller.id, "--metadata", "k/y=v"), "metadata key 'k/y'"),
         (("tags", "set", teller.id, *[f"--tag=t{n}" for n in range(51)]), "51 tags were given, and 50 are the most."),
@@ -83,4 +89,6 @@ async def test_changes_that_no_cloud_would_take(cloud: Cloud, tmp_path: Path) ->
         if said.code not in (1, 2) or told not in said.err or said.err.count("\n") != 1:
             wrong.append(f"{' '.join(words)[:80]}: {told!r} is not in {said}")
     assert wrong == [], "\n".join(wrong)
+    late = await run("server", "clone", teller.id, "--name", "x", "--key-name", "none", *here)
+    assert (late.code, "There is no key pair 'none'." in late.err.splitlines()[-1]) == (1, True), late
     assert audit_lines() == []

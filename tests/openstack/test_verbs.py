@@ -101,6 +101,12 @@ STORIES: dict[str, tuple[Said, ...]] = {
         ),
         Said("server set $ID --description=", "server.set", holds=lambda one: one["description"] in ("", None)),
         Said(
+            "server set $ID --access-ipv4= --access-ipv6= --hostname renamed.example.org",
+            "server.set",
+            holds=lambda one: (one["accessIPv4"], one["accessIPv6"]) == ("0.0.0.0", "::"),  # Nova keeps what is there
+        ),
+        Said("server set $ID --access-ipv4=", "server.set", refused="has no access IPv4 to be taken away"),
+        Said(
             "server metadata set $ID --metadata role=web --metadata x=y",
             "server.metadata",
             holds=lambda one: one["metadata"]["role"] == "web",
@@ -129,7 +135,8 @@ STORIES: dict[str, tuple[Said, ...]] = {
         Said("server migrate live $ID", "server.live_migrate", ACTIVE, admin=True),
         Said("server reset state $ID --state ERROR", "server.reset_state", admin=True,
              holds=lambda one: one["status"] == "ERROR"),
-        Said("server reset state $ID", "server.reset_state", admin=True, holds=lambda one: one["status"] == "ACTIVE"),
+        Said("server reset state $ID --state active", "server.reset_state", admin=True,
+             holds=lambda one: one["status"] == "ACTIVE"),
     ),
 }  # fmt: skip
 GUESTS = ("server.hostkeys", "server.run", "server.shell")  # what is done inside, with guests of their own elsewhere
@@ -305,6 +312,8 @@ async def test_what_only_reads(cloud: Cloud, tmp_path: Path) -> None:
     assert "(novadeck server check)" in table.out
     known = {row["name"]: row for row in limits.json}
     assert known["instances"]["used"] >= 1 and known["ports"]["used"] >= 1
+    assert known["volumes"]["left"] + known["volumes"]["used"] == known["volumes"]["most"]
+    assert known["volume_gigabytes"]["unit"] == "GB"
     zones = await ok("availability", "zone", "list", "-f", "json", *teller.here(admin=True))
     assert all(zone["state"] == "available" and zone["hosts"] >= zone["hosts_up"] >= 1 for zone in zones.json)
     assert (late.code, late.err.count("ACTIVE after") > 2) == (3, True)

@@ -1,5 +1,6 @@
 """One account of one OpenStack in one region: its services found, their versions settled, their verbs together."""
 
+import asyncio
 import datetime as dt
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol
@@ -18,12 +19,13 @@ from console.clouds.openstack.catalog import (
     regions,
     take_apart,
 )
+from console.clouds.openstack.cinder import Cinder
 from console.clouds.openstack.glance import Glance
 from console.clouds.openstack.neutron import Neutron
 from console.clouds.openstack.nova import Nova
 from console.clouds.openstack.orders import Orders
 from console.clouds.openstack.service import Service, Spoken, Version, discover, not_offered
-from console.errors import BadReply
+from console.errors import BadReply, CloudError
 from console.model.flavor import Flavor
 from console.model.image import Image
 from console.model.keypair import KeyPair
@@ -35,7 +37,12 @@ from console.wire.pace import Pace
 from console.wire.session import DEADLINE
 from console.wire.transport import Transport
 
-_TYPES = {"compute": ("compute",), "image": ("image",), "network": ("network",)}
+_TYPES = {
+    "compute": ("compute",),
+    "image": ("image",),
+    "network": ("network",),
+    "volume": ("block-storage", "volumev3", "block-store", "volume", "volumev2"),
+}
 _PROJECT_IN_PATH = Version(2, 18)  # up to the one before, an endpoint must name the project
 _NO_PROXIES = (2, 44)  # from here on Nova hands floating IPs to nobody
 _ADDRESSES: Mapping[str, Callable[..., Awaitable[Accepted]]] = {
@@ -53,6 +60,7 @@ _VERBS = {
     "compute": _COMPUTE_VERBS,
     "image": frozenset(("image.list", "image.get", "image.delete", "image.set")),
     "network": frozenset(("network.list", "port.list", "quota.list", "server.vip", "server.move_ip")),
+    "volume": frozenset(("quota.list",)),
 }
 
 
@@ -85,7 +93,8 @@ class OpenStack(Orders, Absent):
         self.nova = nova
         self._glance = glance
         self._neutron = neutron
-        offered = {"compute": nova, "image": glance, "network": neutron}
+        self._cinder: Cinder | None = own.get("cinder")
+        offered = {"compute": nova, "image": glance, "network": neutron, "volume": self._cinder}
         self._proxied = neutron is None and not nova.service.knows(*_NO_PROXIES)
         self.verbs = self.offered() | {verb for kind, there in offered.items() if there for verb in _VERBS[kind]}
         if self._proxied:
@@ -214,8 +223,14 @@ class OpenStack(Orders, Absent):
         return [read_zone(record, self.origin, self.region) for record in records if record["zoneName"] != _INTERNAL]
 
     async def quotas(self) -> Limits:
-        """What else is limited in this project: the network service's own quotas."""
-        told = await self._neutron.quotas(self.origin.project_id) if self._neutron is not None else {}
+        """What else is limited in this project, by the services for networks and volumes; one may be away."""
+        asked = [self._neutron.quotas(self.origin.project_id)] if self._neutron is not None else []
+        asked += [self._cinder.limits()] if self._cinder is not None else []
+        answers = await asyncio.gather(*asked, return_exceptions=True)
+        told = {name: limit for answer in answers if isinstance(answer, dict) for name, limit in answer.items()}
+        for error in answers:
+            if isinstance(error, BaseException) and not (told and isinstance(error, CloudError)):
+                raise error
         return Limits(self.origin.place, told)
 
     async def instance_actions(self, id: str) -> list[dict[str, Any]]:
@@ -270,11 +285,13 @@ class Opening:
         nova = Nova(service, origin, region=region, user_id=access.user_id)
         image = self._service(access, "image", region, "v2")
         network = self._service(access, "network", region, "v2.0")
+        volume = self._service(access, "volume", region, "v3", in_project=True)
         return OpenStack(
             origin,
             nova,
             Glance(image, origin, region=region) if image else None,
             Neutron(network) if network else None,
+            cinder=Cinder(volume) if volume else None,
             **self._own(region),
         )
 
@@ -284,15 +301,17 @@ class Opening:
         return {"region": region, "pace": transport.pace, "close": transport.close, "clock_now": self.clock_now}
 
     def _find(self, access: Access, kind: str, region: str | None) -> Endpoint | None:
-        settings = self.account.settings
+        settings, words = self.account.settings, (kind, *_TYPES[kind])
         found = find_endpoint(
             access.catalog,
             _TYPES[kind],
-            interface=settings.interfaces.get(kind, settings.interface),
+            interface=next(
+                (settings.interfaces[word] for word in words if word in settings.interfaces), settings.interface
+            ),
             region=region,
             name=self.names.get(kind, ""),
         )
-        if (override := settings.overrides.get(kind)) is not None:
+        if override := next((settings.overrides[word] for word in words if word in settings.overrides), ""):
             override = override.replace("%(project_id)s", access.project_id).replace("%(tenant_id)s", access.project_id)
             return Endpoint(override, region or (found.region if found else ""), found.public if found else override)
         return found
@@ -323,13 +342,16 @@ class Opening:
             return address.project
         return access.project_id
 
-    def _service(self, access: Access, kind: str, region: str, version: str) -> Service | None:
+    def _service(
+        self, access: Access, kind: str, region: str, version: str, *, in_project: bool = False
+    ) -> Service | None:
         endpoint = self._find(access, kind, region)
         if endpoint is None:
             return None
         address = take_apart(endpoint.url, access.project_id)
         step = address.version if address.version.split(".")[0] == version.split(".")[0] else version
-        service = self._session(put_together(address.root, step))
+        project = address.project or access.project_id if in_project else ""
+        service = self._session(put_together(address.root, step, project))
         service.kind = kind
         return service
 

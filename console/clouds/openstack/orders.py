@@ -20,6 +20,7 @@ from console.wire.message import Reply, read_json, refuse_body, request_id
 _GENERATED_KEYS = Version(2, 91)  # the last at which Nova makes a key pair's private half
 _CONSOLES = (2, 6)
 _NO_FILES = (2, 57)  # from here on Nova puts no files into a new server
+_ACCESS = {"access_ipv4": "0.0.0.0", "access_ipv6": "::"}  # Nova keeps an access address: what stands for none
 
 
 class Order(NamedTuple):
@@ -90,6 +91,10 @@ ORDERS: dict[str, Order] = {
 # What is no action, and since when there is such a thing.
 OTHERS: dict[str, tuple[int, int]] = {
     "server.update": (2, 1),
+    "server.description": (2, 19),
+    "server.new_tags": (2, 52),
+    "server.hostname": (2, 90),
+    "server.domain": (2, 94),
     "server.metadata": (2, 1),
     "server.tags": (2, 26),
     "server.remote_console": (2, 1),
@@ -104,6 +109,8 @@ OTHERS: dict[str, tuple[int, int]] = {
 
 class Orders:
     """The orders of one account at one compute service."""
+
+    nowhere: Mapping[str, str] = _ACCESS  # what is sent instead of an access address that is taken away
 
     def __init__(self, service: Service) -> None:
         self._service = service
@@ -141,7 +148,7 @@ class Orders:
     async def update_server(self, id: str, **given: str) -> Accepted:
         """Change a server's name, description, hostname or access addresses."""
         names = {"access_ipv4": "accessIPv4", "access_ipv6": "accessIPv6", "disk_config": "OS-DCF:diskConfig"}
-        server = {names.get(name, name): value for name, value in given.items()}
+        server = {names.get(name, name): value or self.nowhere.get(name, "") for name, value in given.items()}
         return accepted(await self._service.put(f"servers/{id}", {"server": server}))
 
     async def set_metadata(self, id: str, metadata: Mapping[str, str], *, replace: bool = False) -> Accepted:
