@@ -14,12 +14,12 @@ from small_ground import SmallGround, ground_on
 from test_probe import failure
 
 from console.actions.action import perform
-from console.actions.approach import Approach, approach, blocked
+from console.actions.approach import Approach, approach, blocked, candidates
 from console.core.settings import CloudSettings, SshSettings, SshWay
 from console.guests.hostkeys import Evidence
 from console.guests.probe import probe
 from console.guests.route import Route
-from console.model.server import Server
+from console.model.server import Address, Server
 from console.sim.estate import Estate
 
 
@@ -140,3 +140,11 @@ async def test_a_port_that_drops_all_is_told_with_what_the_cloud_lets_in() -> No
         alone = await probe(route, Evidence("id"), deadline=0.5)
         assert "it is off, or no security group rule lets" in failure(alone).text
         assert not asyncio.all_tasks() - {asyncio.current_task()}
+
+
+def test_an_access_address_that_was_taken_away_is_none() -> None:
+    fixed = {"private": [Address("10.0.0.5")]}
+    server = Server(id="s", name="s", addresses=fixed, access_ipv4="0.0.0.0", access_ipv6="::")
+    assert (server.access, server.address, list(candidates(server))) == ([], "10.0.0.5", ["10.0.0.5"])
+    server = Server(id="s", name="s", addresses=fixed, access_ipv4="0.0.0.0", access_ipv6="2001:db8::1")
+    assert (server.address, list(candidates(server))) == ("2001:db8::1", ["2001:db8::1", "10.0.0.5"])
