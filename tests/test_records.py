@@ -4,12 +4,14 @@ import json
 import random
 from typing import Any
 
+import msgspec
 import pytest
 
-from console.clouds.openstack.records import Memo, Reader
+from console.clouds.openstack.records import Memo, Reader, Sparse
 from console.clouds.openstack.shapes import GlanceImage, NovaFlavor, NovaServer
+from console.clouds.openstack.sparse import LATER, SparseServer, complete
 from console.errors import BadReply
-from console.model.place import Key, Origin, Place
+from console.model.place import Key, Origin, Place, facts
 from console.model.server import Reference, Server
 from console.wire.message import Reply
 
@@ -18,7 +20,7 @@ TIMES = ("created", "updated", "launched_at", "terminated_at")
 
 
 def reader() -> Reader[Server]:
-    return Reader(NovaServer, "server", ORIGIN, region="one", naive=TIMES)
+    return Reader(NovaServer, "server", ORIGIN, region="one", naive=TIMES, sparse=Sparse(SparseServer, LATER, complete))
 
 
 def read(record: dict[str, Any] | bytes) -> Server:
@@ -44,7 +46,7 @@ def test_a_record_cannot_fill_what_is_ours() -> None:
 
 def test_a_server_just_ordered_has_an_id_and_nothing_is_guessed() -> None:
     row = read({"id": "a", "links": [], "OS-DCF:diskConfig": "AUTO", "adminPass": "x"})
-    told = {name for name in row.__struct_fields__ if getattr(row, name) not in (None, "")}
+    told = {name for name in Server.__struct_fields__ if getattr(row, name) not in (None, "")}
     assert told == {"id", "key", "place", "record", "dialect", "disk_config"}
     assert row.status == "UNKNOWN"
 
@@ -307,3 +309,56 @@ def test_metadata_that_looks_like_a_link_is_none() -> None:
     tricky = server(1, metadata={"servers_links": "x", "next": "http://evil/"})
     for _ in range(2):
         assert len(listing([tricky, server(2)])) == 2
+
+
+WHOLE = {
+    "id": "a",
+    "name": "web-1",
+    "status": "ACTIVE",
+    "flavor": {"original_name": "m1", "vcpus": 1, "extra_specs": {"a": "b"}},
+    "image": {"id": "i", "links": []},
+    "addresses": {"private": [{"addr": "10.0.0.5", "version": 4, "OS-EXT-IPS:type": "fixed"}]},
+    "metadata": {"role": "web"},
+    "security_groups": [{"name": "default"}],
+    "os-extended-volumes:volumes_attached": [{"id": "v", "delete_on_termination": True}],
+    "tags": ["blue"],
+    "OS-SRV-USG:launched_at": "2026-11-20T23:33:13.000000",
+    "OS-EXT-STS:vm_state": "active",
+    "OS-EXT-AZ:availability_zone": "nova",
+    "key_name": "operator",
+    "config_drive": "",
+    "user_id": "u",
+    "tenant_id": "p",
+}
+
+
+def test_what_is_left_in_the_record_reads_as_if_it_were_not() -> None:
+    whole = Reader(NovaServer, "server", ORIGIN, region="one", naive=TIMES)(json.dumps(WHOLE).encode())
+    row = read(WHOLE)
+    assert whole is not None and type(row) is SparseServer and type(whole) is NovaServer
+    assert facts(row) == facts(whole)
+    assert {name for name in LATER if getattr(row, name) is not None} >= {"metadata", "tags", "launched_at", "zone"}
+    assert row.address == "10.0.0.5" and row.launched_at is not None and row.launched_at.tzinfo is not None
+
+
+def test_a_field_of_the_wrong_type_in_the_record_tells_nothing() -> None:
+    row = read(WHOLE | {"metadata": 5, "tags": "blue"})
+    assert (row.metadata, row.tags, row.zone) == (None, None, "nova")
+
+
+def test_a_row_given_another_record_still_says_what_it_was_read_from() -> None:
+    row = msgspec.structs.replace(read(WHOLE), word="UNKNOWN", record=b'{"id": "a"}')
+    assert (row.status, row.metadata) == ("UNKNOWN", {"role": "web"})
+    assert msgspec.structs.replace(row, metadata={}).metadata == {}
+
+
+def test_what_many_rows_have_in_common_is_held_once() -> None:
+    one, other = reader().many([json.dumps(WHOLE | {"id": id}).encode() for id in "ab"])
+    assert one.flavor is other.flavor and one.image is other.image and one.project_id is other.project_id
+
+
+def test_a_server_asked_for_alone_is_another_where_only_its_metadata_is() -> None:
+    memo = Memo("servers", reader().many)
+    listed = memo.row(json.dumps(WHOLE).encode())
+    assert memo.row(json.dumps(WHOLE | {"more": 1}).encode(), alone=True) is listed
+    assert memo.row(json.dumps(WHOLE | {"metadata": {"role": "db"}}).encode(), alone=True) is not listed

@@ -11,7 +11,7 @@ import msgspec
 
 from console.core.watch import Batch
 from console.model.image import Image
-from console.model.place import Key, Place, Row
+from console.model.place import Key, Place, Row, facts
 from console.model.server import Server
 
 VERSION = 1
@@ -26,7 +26,7 @@ def addresses(server: Server) -> dict[str, list[str]] | None:
 
 def fields(row: Row) -> dict[str, Any]:
     """All that is known of one thing under the model's own names, the place as cloud and region."""
-    known = msgspec.structs.asdict(row).items()
+    known = facts(row).items()
     found = {name: _unpacked(value) for name, value in known if name not in ("record", "key", "place")}
     if isinstance(row, Server):
         first = {"id": row.id, "name": row.name, "status": row.status, "power": row.power, "address": row.address}

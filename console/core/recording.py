@@ -26,7 +26,7 @@ from console.errors import ConfigError
 from console.model.flavor import Flavor
 from console.model.image import Image
 from console.model.keypair import KeyPair
-from console.model.place import Key, Place, Row
+from console.model.place import Key, Place, Row, facts
 from console.model.server import Server
 from console.text import masked
 
@@ -111,7 +111,7 @@ class Recording:
             event = "changed" if known else "seen" if first or self._old(row) else "appeared"
             change = told(event, kind, row, moment, differences(known, row) if known else None)
             # By the model's names: a row is of the class that read it, which knows the cloud's.
-            whole = msgspec.structs.asdict(row) | {"record": _masked(row.record)}
+            whole = facts(row) | {"record": _masked(row.record)}
             lines.append(masked(msgspec.to_builtins({**change, "row": whole}, enc_hook=str)))
         self._put(lines)
 

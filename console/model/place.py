@@ -4,6 +4,8 @@ A *place* is a way: one entry of clouds.yaml in one region; it has a lane on the
 A *key* is what the thing is: the same server seen by a user's and by an administrator's entry has one key.
 """
 
+from typing import Any
+
 import msgspec
 
 
@@ -46,3 +48,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     place: Place = Place("")
     record: bytes = b""
     dialect: str = "openstack"  # what the cloud speaks that it came from
+
+
+def facts(row: Row) -> dict[str, Any]:
+    """Every field of a row by its name, those too that a row reads from its record only when asked."""
+    return {name: getattr(row, name) for name in row.__struct_fields__ if name != "source"}

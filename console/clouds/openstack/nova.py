@@ -9,9 +9,10 @@ import msgspec
 from console.clouds.dialect import Accepted, Filters
 from console.clouds.openstack.ordering import new_server
 from console.clouds.openstack.orders import accepted
-from console.clouds.openstack.records import Memo, Reader
+from console.clouds.openstack.records import Memo, Reader, Sparse
 from console.clouds.openstack.service import Service, Version
 from console.clouds.openstack.shapes import NovaFlavor, NovaServer
+from console.clouds.openstack.sparse import LATER, SparseServer, complete
 from console.clouds.rates import obey
 from console.errors import NotFound
 from console.model.flavor import Flavor
@@ -92,7 +93,9 @@ class Nova:
         self._user_id = user_id
         place = service.place
         times = ("created", "updated", "launched_at", "terminated_at")
-        self._servers = Memo("servers", Reader(NovaServer, "server", origin, region=region, naive=times).many, place)
+        sparse = Sparse(SparseServer, LATER, complete)
+        servers = Reader(NovaServer, "server", origin, region=region, naive=times, sparse=sparse)
+        self._servers = Memo("servers", servers.many, place)
         flavors = flavors or Reader(NovaFlavor, "flavor", origin, region=region).many
         self._flavors = Memo("flavors", flavors, place)
         self._keypairs = Memo("keypairs", lambda records: filter(None, map(self._keypair, records)), place)

@@ -12,7 +12,7 @@ import gc
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import msgspec
 from msgspec.structs import force_setattr
@@ -25,6 +25,7 @@ R = TypeVar("R", bound=Row)
 
 _raw_decode = json.JSONDecoder().raw_decode
 _MOST_ODD = 32  # differing records of a page, above which splitting it whole is cheaper
+_BYTES = ("record", "source")
 _LONGEST_HEAD = 200  # bytes before a page's first record
 
 
@@ -32,16 +33,37 @@ class Plain(list[bytes]):
     """Records of a page that was looked through: none of them needs cleaning."""
 
 
+class Sparse(NamedTuple, Generic[R]):
+    """Another shape of a row, for records that need no cleaning, and what makes a row of what was decoded to it."""
+
+    shape: type[R]
+    later: Sequence[str]  # the fields that are left in the record
+    complete: Callable[[R, bytes, dict[Any, Any]], None]
+
+
 class Reader(Generic[R]):
     """Makes a row of one record: decoded, cleaned, and signed with where it came from."""
 
-    def __init__(self, shape: type[R], kind: str, origin: Origin, *, region: str, naive: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        shape: type[R],
+        kind: str,
+        origin: Origin,
+        *,
+        region: str,
+        naive: Sequence[str] = (),
+        sparse: Sparse[R] | None = None,
+    ) -> None:
         self._shape = shape
         self._kind = kind
         self._origin = origin
         self._region = region
-        self._naive = tuple(naive)  # times that the service writes without a zone, and means in UTC
-        self._decode = msgspec.json.Decoder(shape).decode
+        later = sparse.later if sparse else ()
+        # Times that the service writes without a zone, and means in UTC.
+        self._naive = tuple(name for name in naive if name not in later)
+        self._decode = msgspec.json.Decoder(sparse.shape if sparse else shape).decode
+        self._complete = sparse.complete if sparse else None
+        self._shared: dict[Any, Any] = {}
         self._fields = msgspec.structs.fields(shape)
 
     def __call__(self, record: bytes) -> R | None:
@@ -53,10 +75,16 @@ class Reader(Generic[R]):
         decode, naive = self._decode, self._naive
         endpoint, region, kind, place = self._origin.endpoint, self._region, self._kind, self._origin.place
         dialect = self._origin.dialect
-        plain = isinstance(records, Plain)
+        plain, complete, shared = isinstance(records, Plain), self._complete, self._shared
         for record in records:
+            row: R | None
             try:
-                row = decode(record) if plain or is_plain(record) else self._carefully(record)
+                if not (plain or is_plain(record)):
+                    row = self._carefully(record)
+                else:
+                    row = decode(record)
+                    if complete is not None:
+                        complete(row, record, shared)
             except (msgspec.DecodeError, UnicodeDecodeError):
                 row = self._carefully(record)
             if row is None or not row.id:
@@ -164,9 +192,9 @@ class Memo(Generic[R]):
         return records if len(rows) == len(records) else [row.record for row in rows], rows
 
     def _same(self, known: R, row: R, alone: bool) -> bool:
-        if (row.id in self._alone) == alone:
-            return False
-        return msgspec.structs.replace(row, record=known.record) == known
+        return (row.id in self._alone) != alone and all(
+            getattr(row, name) == getattr(known, name) for name in row.__struct_fields__ if name not in _BYTES
+        )
 
     def split(self, reply: Reply) -> tuple[list[bytes], dict[str, Any]]:
         """A page's records, and what stands beside them. Raises `BadReply`."""

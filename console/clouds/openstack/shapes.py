@@ -4,8 +4,8 @@ Nothing here touches a record: which JSON name fills which field, and no more. `
 cloud's to tell; whoever decodes sets them afterwards, always (`records.py`).
 """
 
-from collections.abc import Mapping
-from typing import TypeVar, cast
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar, cast
 
 import msgspec
 
@@ -16,7 +16,7 @@ from console.model.server import Server
 
 R = TypeVar("R", bound=Row)
 
-_SERVER_NAMES = {
+SERVER_NAMES = {
     "word": "status",
     "task_state": "OS-EXT-STS:task_state",
     "vm_state": "OS-EXT-STS:vm_state",
@@ -51,26 +51,30 @@ _IMAGE_NAMES = {
     "operation": "novadeck_op",
     "schedule": "novadeck_schedule",
 }
-_OURS = {"key": "novadeck:key", "place": "novadeck:place", "record": "novadeck:record", "dialect": "novadeck:dialect"}
+OURS = {"key": "novadeck:key", "place": "novadeck:place", "record": "novadeck:record", "dialect": "novadeck:dialect"}
 
 
-def _told_as(name: str, noun: type[R], names: Mapping[str, str]) -> type[R]:
-    """The noun with its fields under other names; a Struct's own renaming does not reach the fields it inherits."""
-    fields = [(field.name, field.type, field.default) for field in msgspec.structs.fields(noun)]
+def told_as(name: str, noun: type[R], names: Mapping[str, str], others: Sequence[tuple[str, Any, Any]] = ()) -> type[R]:
+    """The noun with its fields under other names; a Struct's own renaming does not reach the fields it inherits.
+
+    `others` are fields (name, type, default) that it has beside its own, or in their place.
+    """
+    fields = {field.name: (field.name, field.type, field.default) for field in msgspec.structs.fields(noun)}
+    fields |= {field[0]: field for field in others}
     shape = msgspec.defstruct(
         name,
-        fields,
+        list(fields.values()),
         bases=(noun,),
         module=__name__,
         namespace={"__doc__": noun.__doc__},
         frozen=True,
         kw_only=True,
         gc=False,
-        rename={**names, **_OURS},
+        rename={**OURS, **names},
     )
     return cast(type[R], shape)
 
 
-NovaServer = _told_as("NovaServer", Server, _SERVER_NAMES)  # as /servers/detail tells it
-NovaFlavor = _told_as("NovaFlavor", Flavor, _FLAVOR_NAMES)  # as /flavors/detail tells it
-GlanceImage = _told_as("GlanceImage", Image, _IMAGE_NAMES)  # as /v2/images tells it, its own properties among them
+NovaServer = told_as("NovaServer", Server, SERVER_NAMES)  # as /servers/detail tells it
+NovaFlavor = told_as("NovaFlavor", Flavor, _FLAVOR_NAMES)  # as /flavors/detail tells it
+GlanceImage = told_as("GlanceImage", Image, _IMAGE_NAMES)  # as /v2/images tells it, its own properties among them
