@@ -1,8 +1,9 @@
 """Records to rows, and the memory that makes an unchanged record cost a comparison of bytes.
 
 A listing of ten thousand servers differs from the last one in a few records. So the last listing's records are kept in
-their order, and a new page is walked along them: where the expected bytes stand, the expected row is the row, the very
-same object. Only what differs is parsed, and the walk finds its way again by the id that it meets there.
+their order. A page with the digest of one that we know is that page, and its rows are the rows, the very same objects.
+Any other page is walked along the records: where the expected bytes stand, the expected row is the row. Only what
+differs is parsed, and the walk finds its way again by the id that it meets there.
 
 A record that does not fit its shape loses the fields that do not fit, never itself, its page or its neighbours.
 """
@@ -16,6 +17,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 import msgspec
 from msgspec.structs import force_setattr
+from xxhash import xxh3_128_digest
 
 from console.model.place import Key, Origin, Row
 from console.text import clean_tree, is_plain
@@ -134,12 +136,21 @@ def _tree(record: bytes) -> Any:
         return None
 
 
-class _Order(Generic[R]):
-    """One listing as it stood: its records and their rows, side by side."""
+class _Page(NamedTuple):
+    """Where a page's rows stand in its listing, and what stood beside them."""
 
-    __slots__ = ("_index", "head", "records", "rows", "separator")
+    first: int
+    end: int
+    beside: dict[str, Any]
+
+
+class _Order(Generic[R]):
+    """One listing as it stood: its records and their rows, side by side, and its pages by their digests."""
+
+    __slots__ = ("_index", "head", "pages", "records", "rows", "separator")
 
     def __init__(self) -> None:
+        self.pages: dict[bytes, _Page] = {}
         self.records: list[bytes] = []
         self.rows: list[R] = []
         self.head = b""
@@ -227,18 +238,35 @@ class Turn(Generic[R]):
 
     def page(self, reply: Reply) -> tuple[list[R], str | None]:
         """A page's rows, and the link to the next page as the page wrote it. Raises `BadReply`."""
-        start, at = len(self._new.rows), self._at
+        start = len(self._new.rows)
+        digest = xxh3_128_digest(reply.body)
+        known = self._old.pages.get(digest)
         with _no_collection():
-            beside = self._walk(reply.body)
-            if beside is None:
-                del self._new.rows[start:], self._new.records[start:]
-                self._at = at
-                beside = self._read_whole(reply)
+            beside = self._read(reply) if known is None else self._pass(known)
+        self._new.pages[digest] = _Page(start, len(self._new.rows), beside)
         return self._new.rows[start:], _next_link(beside)
+
+    def _pass(self, page: _Page) -> dict[str, Any]:
+        """The page stands in the old listing to the byte."""
+        self._moved |= page.first != self._at
+        self._new.records += self._old.records[page.first : page.end]
+        self._new.rows += self._old.rows[page.first : page.end]
+        self._at = page.end
+        return page.beside
+
+    def _read(self, reply: Reply) -> dict[str, Any]:
+        start, at = len(self._new.rows), self._at
+        beside = self._walk(reply.body)
+        if beside is None:
+            del self._new.rows[start:], self._new.records[start:]
+            self._at = at
+            beside = self._read_whole(reply)
+        return beside
 
     def done(self, *, whole: bool = False) -> None:
         """The listing was read to its end."""
         same = len(self._new.rows) == len(self._old.rows) == self._at and not self._moved
+        self._old.pages = self._new.pages
         self._memo.keep(self._name, self._old if same else self._new, whole and not same)
 
     def _walk(self, page: bytes) -> dict[str, Any] | None:
