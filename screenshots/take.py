@@ -72,6 +72,7 @@ PICTURES = {
     "servers-256-colours": Picture(120, 40, keys=DOWN, terminal=FEWER),
     "detail-dark": Picture(160, 42, keys=(*ON_WEB_1, "t", 4.0, "enter", 1.5), speed=ALIVE),
     "detail-light": Picture(160, 42, "vellum", (*ON_WEB_1, "t", 4.0, "enter", 1.5), speed=ALIVE),
+    "beside": Picture(180, 48, keys=(*DOWN, "P", "j")),
     "history": Picture(120, 36, keys=(*ON_WEB_1, "h", 1.5)),
     "log-80x24": Picture(80, 24, keys=(*ON_WEB_1, "l", 1.5), speed=ALIVE),
     "resize": Picture(160, 50, keys=(*ON_WEB_1, "f", 1.0)),

@@ -113,6 +113,7 @@ KEYS: dict[str, Key] = {
     "views": Key((), says("No view was given a name yet.")),
     "keep_view": Key((), says("Keep this view")),
     "zoom": Key((), lambda found: found.app.main.zoomed and not found.app.main.panes["images"].display),
+    "aside": Key((), lambda found: found.app.main.follows_cursor and found.app.main.preview.is_open),
     "copy": Key(ON_WEB_1, lambda found: found.app.clipboard == web(found).id),
     "refresh": Key((), says("Asking every place now.")),
     "palette": Key((), lambda found: isinstance(found.app.screen, Palette)),

@@ -191,6 +191,7 @@ class Session(msgspec.Struct, frozen=True, omit_defaults=True):
 
     pane: str = "servers"
     zoomed: bool = False
+    aside: bool = False
     panes: dict[str, PaneView] = {}
 
 

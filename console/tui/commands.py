@@ -17,6 +17,7 @@ from console.tui.pickers import Pages, Palette
 from console.tui.replaying import Replaying
 from console.tui.runs import Runs
 from console.tui.screen import MainScreen
+from console.tui.shape import TALL, WIDE
 from console.tui.viewing import Viewing, described
 from console.tui.writer import SparingApp
 
@@ -43,7 +44,7 @@ class Commands:
             "page_up": lambda: page(-1),
             "next_pane": lambda: self._next(1),
             "previous_pane": lambda: self._next(-1),
-            "open": lambda: self._open("Overview"),
+            "open": lambda: self._open(screen.preview.tab if screen.follows_cursor else "Overview", whole=True),
             "describe": lambda: self._open("Overview"),
             "raw": lambda: self._open("Raw"),
             "log": lambda: self._open("Console log"),
@@ -64,6 +65,7 @@ class Commands:
             "views": self.viewing.pick,
             "keep_view": self.viewing.name_view,
             "zoom": screen.zoom,
+            "aside": self._aside,
             "copy": self._copy,
             "refresh": self._refresh,
             "palette": self._palette,
@@ -106,7 +108,7 @@ class Commands:
         else:
             self.screen.next_pane(step)
 
-    def _open(self, tab: str) -> None:
+    def _open(self, tab: str, whole: bool = False) -> None:
         detail, deck = self.screen.detail, self.screen.deck
         if detail.is_open:
             if tab in detail.tabs():
@@ -115,7 +117,17 @@ class Commands:
         row = self.screen.pane.table.cursor_row
         if row is None or deck is None:
             return
+        if self.screen.follows_cursor and not whole and tab in self.screen.preview.tabs():
+            self.screen.preview.choose(tab)
+            return
         self._open_row(row, tab)
+
+    def _aside(self) -> None:
+        if self.screen.detail.is_open:
+            self.screen.close_detail()
+        elif not self.screen.toggle_aside():
+            words = f"Nothing fits beside the table below {WIDE} by {TALL}."
+            self.screen.refuse(words, f"{self.screen.keymap.key('open')} opens the row.")
 
     def _reopen(self, key: Key, tab: str) -> None:
         """Open a row again that was looked at before, if it is still there."""
@@ -129,8 +141,7 @@ class Commands:
         if tab in ("Console log", "History") and not isinstance(row, Server):
             self.screen.refuse(f"Only servers have a {tab.lower()}.")
             return
-        readers = {"Console log": deck.log, "History": deck.history}
-        detail.open(row, self.screen.pane.scene, readers, tab)
+        detail.open(row, self.screen.pane.scene, deck.readers(), tab)
         self.screen.show_panes()
         self.screen.draw_footer()
 
@@ -144,6 +155,8 @@ class Commands:
             screen.close_detail()
         elif not screen.pane.clear() and not screen.operations.hide_ended():
             screen.refuse("")
+            if screen.follows_cursor:
+                screen.toggle_aside()
         screen.draw_operations()
         screen.draw_footer()
 

@@ -5,7 +5,7 @@ look. It asks nothing of any cloud and changes nothing.
 """
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -203,6 +203,10 @@ class Deck:
     def verdict(self, name: str, row: Row) -> str:
         """ "" when the action is allowed for the row now, else why not."""
         return self.console.verdict(self.actions()[name], row)
+
+    def readers(self) -> dict[str, Callable[[Row], Awaitable[Any]]]:
+        """What is asked of a server when somebody looks, by the tab that shows it."""
+        return {"Console log": self.log, "History": self.history}
 
     async def log(self, row: Row) -> str:
         """The console log of a server, as much as its cloud keeps."""

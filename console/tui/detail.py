@@ -5,6 +5,7 @@ from typing import Any
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
+from textual.timer import Timer
 
 from console.errors import ConsoleError
 from console.model.place import Key, Row
@@ -20,6 +21,8 @@ TABS = ("Overview", "Readiness", "Console log", "History", "Metadata", "Raw")
 WIDE = 140  # from this width on the overview has log and history beside it
 SPLIT = 62
 ROOMY = 100  # from this width on the tabs stand apart
+NARROW = 76  # below this width they are words alone
+REST = 0.4  # seconds for which the cursor rests on a row before more is asked of it than is known
 LOG_EVERY = 5  # seconds between two readings of a log that is followed
 
 Read = Callable[[Row], Awaitable[Any]]
@@ -28,8 +31,11 @@ Read = Callable[[Row], Awaitable[Any]]
 class Detail(Vertical):
     """One row, whole."""
 
-    def __init__(self, ink: Ink, glyphs: Glyphs, *, id: str) -> None:
-        super().__init__(id=id)
+    def __init__(self, ink: Ink, glyphs: Glyphs, *, id: str, rests: bool = False) -> None:
+        """With `rests` it follows a cursor: nothing is read before that has rested on a row."""
+        super().__init__(id=id, classes="detail")
+        self._rests = rests
+        self._resting: Timer | None = None
         self.ink, self.glyphs = ink, glyphs
         self.row: Row | None = None
         self.tab = "Overview"
@@ -71,6 +77,11 @@ class Detail(Vertical):
         """Show nothing."""
         self.row = None
 
+    def blank(self) -> None:
+        """Take away what was shown last."""
+        for sheet in self.query(Sheet):
+            sheet.show([])
+
     def tabs(self) -> tuple[str, ...]:
         """The tabs that this row has."""
         if not isinstance(self.row, Server):
@@ -83,7 +94,15 @@ class Detail(Vertical):
         self.following = True
         self.sheet.top = 0
         self.draw()
-        self.call_after_refresh(self._read)
+        self._read_soon()
+
+    def _read_soon(self) -> None:
+        if self._resting is not None:
+            self._resting.stop()
+        if self._rests:
+            self._resting = self.set_timer(REST, self._read)
+        else:
+            self.call_after_refresh(self._read)
 
     def next_tab(self, step: int = 1) -> None:
         """Show the next tab."""
@@ -196,7 +215,8 @@ class Detail(Vertical):
         gap = " " * (4 if self.size.width >= ROOMY else 2)
         for tab in self.tabs():
             here = tab == self.tab
-            title = "Console log (following)" if tab == "Console log" and here and self.following else tab
+            follows = tab == "Console log" and here and self.following and self.size.width >= NARROW
+            title = "Console log (following)" if follows else tab
             one = spans(one, Span(title, "accent" if here else "muted", here, underline=here and self._flat), gap)
             two = spans(two, Span((self.glyphs.bar if here and not self._flat else " ") * len(title), "accent"), gap)
         return [one, two]

@@ -28,7 +28,7 @@ from console.tui.operations import Operations
 from console.tui.paint import Line, Span, fit, spans
 from console.tui.pane import BESIDE, ResourcePane
 from console.tui.panes import PANES
-from console.tui.shape import LEAST, SIDE, shape_of
+from console.tui.shape import ASIDE, GAP, LEAST, MARGIN, SIDE, shape_of
 from console.tui.sheet import Sheet
 from console.tui.spec import Scene
 from console.tui.table import Table
@@ -45,6 +45,7 @@ class Frame(Screen[None]):
         super().__init__(id="main")
         self.specs = with_columns(PANES, columns or {})
         self.zoomed = False
+        self.aside = False  # whether the row under the cursor is shown beside the table, where there is room
         self.link = Link()
         self.recording = False
         self.ink, self.glyphs = ink, glyphs
@@ -71,6 +72,16 @@ class Frame(Screen[None]):
         """The view of one row."""
         return self.query_one("#detail", Detail)
 
+    @property
+    def preview(self) -> Detail:
+        """The same beside the table, of the row under the cursor."""
+        return self.query_one("#aside", Detail)
+
+    @property
+    def follows_cursor(self) -> bool:
+        """Whether the row under the cursor is shown beside the table now."""
+        return self.aside and self.layout_shape.beside and not self.detail.is_open
+
     def compose(self) -> ComposeResult:
         """Everything is there from the first frame on; layouts show and hide."""
         ink, glyphs = self.ink, self.glyphs
@@ -85,6 +96,7 @@ class Frame(Screen[None]):
                 yield self.panes["images"]
                 yield Sheet(ink, id="between")
                 yield self.panes["flavors"]
+                yield Detail(ink, glyphs, id="aside", rests=True)
         yield Detail(ink, glyphs, id="detail")
         yield Sheet(ink, id="operations", ground="surface")
         yield Sheet(ink, id="refusal")
@@ -106,7 +118,6 @@ class Frame(Screen[None]):
         for name in ("header", "gap", "body", "operations", "refusal", "footer"):
             self.query_one(f"#{name}").display = shape.enough
         self.query_one("#header").styles.height = shape.header
-        self.query_one("#mainside").styles.width = shape.main if shape.beside else shape.width - 2
         self.show_panes()
         for pane in self.panes.values():
             pane.reshape(shape)
@@ -125,16 +136,23 @@ class Frame(Screen[None]):
         if detail:  # what was asked to be painted while it was hidden is lost
             for sheet in self.detail.query(Sheet):
                 sheet.refresh()
-        beside = shape.beside
+        beside, aside = shape.beside, shape.beside and self.aside
+        if aside and self.active in BESIDE:
+            self.active = self.main
+        taken = ASIDE if aside else SIDE
+        self.query_one("#mainside").styles.width = shape.main - (taken - SIDE if aside else 0)
         side = beside or self.active in BESIDE
         self.query_one("#side").display = side
-        self.query_one("#side").styles.width = SIDE if beside else shape.width - 2
-        self.query_one("#side").styles.margin = (0, 0, 0, 6 if beside else 0)
+        self.query_one("#side").styles.width = taken if beside else shape.width - MARGIN
+        self.query_one("#side").styles.margin = (0, 0, 0, GAP if beside else 0)
         self.query_one("#mainside").display = beside or self.active not in BESIDE
-        self.query_one("#between").display = beside
+        self.query_one("#between").display = beside and not aside
+        self.preview.display = aside
         for name, pane in self.panes.items():
-            pane.display = (beside and name in (*BESIDE, self.main)) or name == self.active
+            shown = (self.main,) if aside else (*BESIDE, self.main)
+            pane.display = (beside and name in shown) or name == self.active
             pane.table.activate(name == self.active)
+        self.follow_cursor()
         self._side = (0, 0)
         self._divide_side()
 
@@ -166,8 +184,30 @@ class Frame(Screen[None]):
             pane.show_head()
         self.draw_footer()
 
+    def toggle_aside(self) -> bool:
+        """Show the row under the cursor beside the table, or no more; whether there is room for it."""
+        if not self.aside and not self.layout_shape.beside:
+            return False
+        self.aside = not self.aside
+        self.lay_out()
+        return True
+
+    def follow_cursor(self) -> None:
+        """Show the row under the cursor beside the table, where that is wanted."""
+        row, preview = self.pane.table.cursor_row, self.preview
+        if self.deck is None or not self.follows_cursor:
+            preview.close()
+        elif row is None:
+            preview.close()
+            preview.blank()
+        elif preview.row is None or preview.row.key != row.key:
+            preview.open(row, self.pane.scene, self.deck.readers(), preview.tab)
+
     def next_pane(self, step: int = 1) -> None:
-        """Give the keys to the next pane."""
+        """Give the keys to the next pane, or show the next tab of what stands beside it."""
+        if self.follows_cursor:
+            self.preview.next_tab(step)
+            return
         names = [self.main, *BESIDE]
         at = names.index(self.active) if self.active in names else 0
         self.choose_pane(names[(at + step) % len(names)])
@@ -284,6 +324,7 @@ class Frame(Screen[None]):
         for pane in self.panes.values():
             pane.restyle()
         self.detail.restyle()
+        self.preview.restyle()
         self.draw()
 
     def refuse(self, reason: str, way_out: str = "") -> None:
@@ -302,4 +343,5 @@ class Frame(Screen[None]):
         event.stop()
         for pane in self.panes.values():
             pane.show_head()
+        self.follow_cursor()
         self.draw_footer()

@@ -126,6 +126,7 @@ class MainScreen(Frame):
             self._divide_side()
         elif pane.spec.name == "servers":
             self.detail.saw(batch)
+            self.preview.saw(batch)
             self.notices.changed(batch)
         self._mark_loaded(pane)
         self.draw_header()
@@ -149,6 +150,7 @@ class MainScreen(Frame):
         pane.table.take(rows, (), now=time.monotonic())
         pane.show_head()
         self.detail.checked(keys)
+        self.preview.checked(keys)
 
     def take_health(self) -> None:
         """A place has changed its health."""
@@ -218,6 +220,7 @@ class MainScreen(Frame):
         if self._refusal[0] and time.monotonic() - self._refused_at > REFUSAL:
             self.refuse("")
         self.detail.tick()
+        self.preview.tick()
 
     def _tell(self) -> None:
         """Tell what has ended, broken or runs out, here and wherever the user wants to hear of it."""

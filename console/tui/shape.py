@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 LEAST = (60, 16)
 SIDE = 38  # images above flavors, beside the servers
+ASIDE = 66  # one row, beside the servers in their stead
+WIDE, TALL = 160, 30  # from there on something fits beside the servers
 GAP = 6
 MARGIN = 2
 
@@ -34,12 +36,12 @@ class Shape:
 
 def shape_of(width: int, height: int) -> Shape:
     """The layout of a terminal of so many cells by so many lines."""
-    tall = height >= 30
+    tall = height >= TALL
     return Shape(
         width=width,
         height=height,
         enough=width >= LEAST[0] and height >= LEAST[1],
-        beside=width >= 160 and tall,
+        beside=width >= WIDE and tall,
         lane_lines=2 if width >= 120 and tall else 1,
         padded=tall and height >= 36,
         titled=tall,

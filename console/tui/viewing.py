@@ -167,7 +167,7 @@ class Viewing:
                 if name in self.screen.panes:
                     show_view(self.screen.panes[name], seen)
                     self.screen.panes[name].restore_marks(seen.marks)
-            self.screen.zoomed = session.zoomed
+            self.screen.zoomed, self.screen.aside = session.zoomed, session.aside
             self.screen.choose_pane(session.pane)
         self.trail = Trail()
         self.note()
@@ -176,7 +176,7 @@ class Viewing:
         """What the screen shows, to begin with the next time."""
         panes = {name: pane_view(pane) for name, pane in self.screen.panes.items()}
         told = {name: seen for name, seen in panes.items() if seen != PaneView()}
-        return Session(self.screen.active, self.screen.zoomed, told)
+        return Session(self.screen.active, self.screen.zoomed, self.screen.aside, told)
 
     def keep(self) -> None:
         """Write the session down, if it differs from what is written; trouble with the file is told once."""
