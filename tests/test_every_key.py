@@ -75,6 +75,15 @@ def only_problems(found: Deck) -> bool:
     return {index.rows[key].name for key in index.order} == cloud
 
 
+def servers_of_that_flavor(found: Deck) -> bool:
+    """Just the servers that the cloud has of that flavor, with a name of many words."""
+    flavor = found.app.main.panes["flavors"].table.cursor_row
+    index = found.app.main.panes["servers"].table.index
+    cloud = {one.name for place in found.places for one in place.nova.alive() if one.flavor.name == flavor.name}
+    shown = {index.rows[key].name for key in index.order}
+    return found.app.main.active == "servers" and " " in flavor.name and shown == cloud != set()
+
+
 def bundled(found: Deck) -> bool:
     return any((found.console.paths.state / "incidents").glob("*.tar.gz"))
 
@@ -112,6 +121,7 @@ KEYS: dict[str, Key] = {
     "newer_view": Key(("2", "["), active("images")),
     "views": Key((), says("No view was given a name yet.")),
     "keep_view": Key((), says("Keep this view")),
+    "servers_of": Key(("3", "g", "j"), servers_of_that_flavor),
     "zoom": Key((), lambda found: found.app.main.zoomed and not found.app.main.panes["images"].display),
     "aside": Key((), lambda found: found.app.main.follows_cursor and found.app.main.preview.is_open),
     "copy": Key(ON_WEB_1, lambda found: found.app.clipboard == web(found).id),

@@ -79,6 +79,11 @@ def expression(text: str) -> re.Pattern[str]:
         return re.compile(re.escape(text), re.IGNORECASE)
 
 
+def plain_word(text: str) -> str:
+    """The text as an expression in one word of a filter, which neither a blank nor a mark parts."""
+    return re.sub(r"\\?[\s!]", ".", re.escape(text))
+
+
 def _searching(text: str) -> Test:
     search = expression(text).search
     return lambda row, scene, haystack: search(haystack) is not None

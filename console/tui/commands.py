@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from console.core.filters import plain_word
 from console.errors import ConfigError
 from console.model.place import Key, Row
 from console.model.server import Server
@@ -12,6 +13,7 @@ from console.tui.clipboard import copy
 from console.tui.dialogs import Topic
 from console.tui.helping import help_lines
 from console.tui.keys import COMMANDS
+from console.tui.pane import BESIDE
 from console.tui.panes import PANES
 from console.tui.pickers import Pages, Palette
 from console.tui.replaying import Replaying
@@ -64,6 +66,7 @@ class Commands:
             "newer_view": self.viewing.forth,
             "views": self.viewing.pick,
             "keep_view": self.viewing.name_view,
+            "servers_of": self._servers_of,
             "zoom": screen.zoom,
             "aside": self._aside,
             "copy": self._copy,
@@ -121,6 +124,18 @@ class Commands:
             self.screen.preview.choose(tab)
             return
         self._open_row(row, tab)
+
+    def _servers_of(self) -> None:
+        """From a flavor or an image to the servers that have it; `-` leads back."""
+        screen = self.screen
+        row, field = next(iter(screen.targets()), None), screen.active.removesuffix("s")
+        if row is None or screen.active not in BESIDE:
+            screen.refuse("Only flavors and images have servers.")
+            return
+        screen.close_detail()
+        screen.choose_pane("servers")
+        screen.pane.set_filter(f"{field}:^{plain_word(row.name or row.id)}$")
+        screen.draw_footer()
 
     def _aside(self) -> None:
         if self.screen.detail.is_open:

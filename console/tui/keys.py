@@ -83,6 +83,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("newer_view", ("]",), "forth", "Forth again through the views.", "Find"),
     Command("views", ("v",), "views", "The views that you gave a name.", "Find"),
     Command("keep_view", ("ctrl+s",), "keep view", "Give this view a name: pane, filter, order and width.", "Find"),
+    Command("servers_of", ("U",), "its servers", "The servers of this flavor, or made from this image.", "Find"),
     Command("zoom", ("Z",), "zoom", "Give the whole width to this pane, or share it again.", "See"),
     Command("aside", ("P",), "beside", "The row under the cursor beside the table, following it, or not.", "See"),
     Command("copy", ("c",), "copy id", "Copy the id of the row.", "See"),
