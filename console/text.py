@@ -10,9 +10,10 @@ import unicodedata
 from functools import lru_cache
 from typing import Any
 
-# C0 and DEL have pictures of their own; C1, direction marks and other invisible ones do not.
+# C0 and DEL have pictures of their own; C1, direction marks, fillers, tags and other invisible ones do not.
 _CONTROL = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff]"
+    "[\x00-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200f\u2028-\u202e"
+    "\u2060-\u206f\u3164\ufeff\uffa0\ufff0-\ufffb\ud800-\udfff\U000e0000-\U000e0fff]"
 )
 _CONTROL_IN_LINES = re.compile(_CONTROL.pattern.replace("\x00-\x1f", "\x00-\x08\x0b-\x1f"))
 _ESCAPE_SEQUENCE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\^_])")
@@ -27,7 +28,7 @@ def _picture(match: re.Match[str]) -> str:
 
 def clean(text: str) -> str:
     """One line of text without control, escape or direction characters; each is shown as a picture."""
-    if text.isprintable():
+    if text.isascii() and text.isprintable():
         return text
     return _CONTROL.sub(_picture, text)
 

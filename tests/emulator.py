@@ -19,6 +19,7 @@ from rich.cells import cell_len
 
 UNKNOWN = re.compile(r"\x1b\[[<>=][0-9;]*[a-zA-Z]")  # the kitty keyboard's, which pyte takes for others
 PATIENCE = 30.0
+OUTER = ("NO_COLOR", "TMUX", "COLORTERM", "COLUMNS", "LINES")  # what holds for the terminal that the tests run in
 
 
 class Terminal(pyte.Screen):
@@ -142,7 +143,7 @@ def program(
     pid, fd = pty.fork()
     if pid == 0:
         fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", height, width, 0, 0))
-        kept = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "TMUX", "COLORTERM")}
+        kept = {name: value for name, value in os.environ.items() if name not in OUTER}
         told = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8"} | environment
         os.execve(sys.executable, [sys.executable, *argv], kept | told)
     try:

@@ -1,7 +1,6 @@
 """The words of the dialogs: which rows, what is special about each, what cannot be undone, what must be typed. Pure."""
 
 import datetime as dt
-import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -13,10 +12,11 @@ from console.model.server import Server
 from console.tui.deck import Deck
 from console.tui.image_pane import kind_words
 from console.tui.operations import Operation
-from console.tui.paint import Line, Span, age, byte_size, cut_middle, since, spans
+from console.tui.paint import Line, Span, age, byte_size, cut_middle, pad, since, spans, word_lines
 from console.tui.pickers import Choice
 from console.tui.server_pane import flavor_name
 
+MOST_HOSTS = 3  # whose servers are named
 NARROWEST = 68  # cells that a line of a dialog has at least
 NAMES = (("name", 40, False), ("", 12, True))  # the columns of a picker that has only names
 
@@ -48,23 +48,21 @@ def names_of(rows: Sequence[Row]) -> str:
     return f"{len(rows)} {rows[0].key.kind or 'row'}s"
 
 
-def row_lines(rows: Sequence[Row], deck: Deck, glyph_of: Any, most: int = 0) -> list[Line]:
-    """A line for each row, with what is special about it; for the first `most`, or for all."""
+def row_lines(rows: Sequence[Row], deck: Deck, glyph_of: Any) -> list[Line]:
+    """A line for each row, with what is special about it."""
     found: list[Line] = []
-    for row in rows[: most or len(rows)]:
+    for row in rows:
         made = since(getattr(row, "created", None), deck.now())
         glyph, role = glyph_of(row.mood) if isinstance(row, Server) else (" ", "muted")
         facts = [row.address or deck.glyphs.none, row.status] if isinstance(row, Server) else []
         if isinstance(row, Image):
             facts = [byte_size(row.size), row.status]
         special = "locked" if getattr(row, "locked", False) else ""
-        line = spans(Span(f"{glyph} ", role), Span(f"{cut_middle(row.name or row.id, 24):<26}", "strong"))
+        line = spans(Span(f"{glyph} ", role), Span(pad(cut_middle(row.name or row.id, 24), 26), "strong"))
         for fact in facts:
-            line = spans(line, Span(f"{fact:<18}", "text"))
+            line = spans(line, Span(pad(fact, 18), "text"))
         line = spans(line, Span(f"{'' if made is None else age(made):>5}", "muted"))
         found.append(spans(line, Span(f"  {special}", "warn")) if special else line)
-    if 0 < most < len(rows):
-        found.append(spans(Span(f"  and {len(rows) - most} more", "muted")))
     return found
 
 
@@ -75,11 +73,14 @@ def told_of(action: Any, rows: Sequence[Row]) -> list[Line]:
     said = list(action.warns(rows)) if action.warns else []
     if not action.reads:
         said += [f"{told}." for row in rows if isinstance(row, Server) and (told := under(row))]
-    for group in same_host(row for row in rows if isinstance(row, Server)) if not action.reads else ():
-        names = ", ".join(server.name or server.id for server in group[:6])
+    groups = same_host(row for row in rows if isinstance(row, Server)) if not action.reads else []
+    for group in groups[:MOST_HOSTS]:
+        names = ", ".join(cut_middle(server.name or server.id, 24) for server in group[:6])
         more = f" and {len(group) - 6} more" if len(group) > 6 else ""
         said.append(f"On one host together: {names}{more}.")
-    return [spans(Span(line, "warn")) for sentence in said for line in textwrap.wrap(sentence, NARROWEST)]
+    if len(groups) > MOST_HOSTS:
+        said.append(f"So it is on {len(groups) - MOST_HOSTS} other hosts.")
+    return [spans(Span(line, "warn")) for sentence in said for line in word_lines(sentence, NARROWEST)]
 
 
 def warning(action: Any, rows: Sequence[Row]) -> list[Line]:

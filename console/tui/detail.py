@@ -12,7 +12,7 @@ from console.model.place import Key, Row
 from console.model.server import Server
 from console.tui import readiness, views
 from console.tui.lanes import badge
-from console.tui.paint import Line, Span, fit, spans, spread, wrapped
+from console.tui.paint import Line, Span, cut_middle, fit, spans, spread, width, wrapped
 from console.tui.sheet import Sheet
 from console.tui.spec import Scene
 from console.tui.theme import Glyphs, Ink
@@ -197,16 +197,19 @@ class Detail(Vertical):
         spec = views.spec_of(row)
         glyph, role = spec.mood(row, self.scene)
         word = "gone" if self.gone else getattr(row, "status", "")
-        left = spans("  ", Span(spec.title, "muted"), Span("  /  ", "faint"), Span(row.name or row.id, "strong", True))
-        left = spans(left, "   ", Span(f"{glyph} {word}".strip(), "stale" if self.gone else role))
+        state = spans("   ", Span(f"{glyph} {word}".strip(), "stale" if self.gone else role))
         if isinstance(row, Server) and row.task_state:
-            left = spans(left, Span(f", {row.task_state}", role))
-        left = spans(left, Span(f"   {self.scene.label(row.place)}", "muted"))
+            state = spans(state, Span(f", {row.task_state}", role))
+        state = spans(state, Span(f"   {self.scene.label(row.place)}", "muted"))
         if self.scene.production(row.place):
-            left = spans(left, "  ", badge(self.ink.theme.kind == "mono"))
+            state = spans(state, "  ", badge(self.ink.theme.kind == "mono"))
         right = spans(Span(row.id, "muted"), "   ", Span("c", "accent", True), " copy", "  ")
-        width = self.size.width or 80
-        head = spread(left, right, width) if width >= 100 else fit(left, width - 2)
+        total = self.size.width or 80
+        room = total - 2 if total < 100 else total - width(right) - 2
+        left = spans("  ", Span(spec.title, "muted"), Span("  /  ", "faint"))
+        name = cut_middle(row.name or row.id, max(12, room - width(left) - width(state)), self.glyphs.cut)
+        left = spans(left, Span(name, "strong", True), state)
+        head = spread(left, right, total) if total >= 100 else fit(left, room)
         self.query_one("#crumbs", Sheet).show([head, (), *self._tab_lines()])
 
     def _tab_lines(self) -> list[Line]:

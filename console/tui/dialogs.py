@@ -15,13 +15,14 @@ from textual.screen import ModalScreen
 from console.tui.edit import Edit
 from console.tui.keys import key_of
 from console.tui.lanes import badge
-from console.tui.paint import EMPTY, Line, Span, fit, spans, spread
+from console.tui.paint import EMPTY, Line, Span, cut_middle, fit, spans, spread, width, wrapped
 from console.tui.sheet import Sheet
 from console.tui.theme import Glyphs, Ink
 
 T = TypeVar("T")
 MOST = 104
 LISTED = 12  # lines of a list that a question shows at once
+LEAST_LISTED = 4  # so many it shows at least
 SCROLL = {"up": -1, "down": 1, "pageup": 1 - LISTED, "pagedown": LISTED - 1}
 
 
@@ -53,6 +54,7 @@ class Dialog(ModalScreen[T], Generic[T]):
         super().__init__(classes="dialog-screen")
         self.ink, self.glyphs, self.topic = ink, glyphs, topic
         self.sheet = Sheet(ink, classes="dialog", ground="raised")
+        self._top = 0  # of a list that scrolls
 
     def compose(self) -> ComposeResult:
         """One sheet."""
@@ -89,16 +91,20 @@ class Dialog(ModalScreen[T], Generic[T]):
 
     def draw(self) -> None:
         """Draw all lines; only those that differ are painted."""
-        head = spans(Span(self.topic.title, "strong", True))
-        if self.topic.place:
-            head = spans(head, Span(f"   {self.topic.place}", "muted"))
-        if self.topic.production:
-            head = spans(head, "  ", badge(self.ink.theme.kind == "mono"))
-        lines = [spread(head, (Span(self.topic.right, "muted"),), self.room), *self.middle(), EMPTY, self.answer()]
+        lines = [self._head(), *self.middle(), EMPTY, self.answer()]
         edge = Span(self.glyphs.edge, self.topic.edge)
         framed = [spans(edge, "   ", line) for line in [EMPTY, *(fit(line, self.room) for line in lines), EMPTY]]
         self.sheet.styles.width, self.sheet.styles.height = self.total, min(len(framed), self.app.size.height - 2)
         self.sheet.show(framed)
+
+    def _head(self) -> Line:
+        """What and where; a long name is cut in the middle, and hides no production cloud."""
+        where = spans(Span(f"   {self.topic.place}" if self.topic.place else "", "muted"))
+        if self.topic.production:
+            where = spans(where, "  ", badge(self.ink.theme.kind == "mono"))
+        right = spans(Span(self.topic.right, "muted"))
+        title = cut_middle(self.topic.title, max(12, self.room - width(where) - width(right) - 2), self.glyphs.cut)
+        return spread(spans(Span(title, "strong", True), where), right, self.room)
 
     def middle(self) -> list[Line]:
         """Everything between the first line and the answer."""
@@ -123,6 +129,17 @@ class Dialog(ModalScreen[T], Generic[T]):
 
     def press(self, key: str, event: events.Key) -> None:
         """Take a key."""
+
+    def window(self, listed: Sequence[Line], room: int, of: str = "") -> list[Line]:
+        """As much of a list as there is room for, and where it is in the whole."""
+        count, room = len(listed), max(2, min(room, LISTED))
+        if count <= room:
+            return list(listed)
+        shown = room - 1
+        self._top = max(0, min(self._top, count - shown))
+        keys = Span(f"{self.glyphs.up} {self.glyphs.down}", "accent", True)
+        where = f"  {self._top + 1} to {self._top + shown} of {count:,}{of}   "
+        return [*listed[self._top : self._top + shown], spans(Span(where, "muted"), keys, " the others")]
 
     def answers(self, does: Line, keeps: str, *others: Line, ready: bool = True) -> Line:
         """The answer line; `enter` is dim until the dialog is ready."""
@@ -150,11 +167,12 @@ class Confirm(Dialog[bool]):
         *,
         listed: Sequence[Line] = (),
         after: Sequence[Line] = (),
+        told: Sequence[Line] = (),
     ) -> None:
         super().__init__(ink, glyphs, topic)
         self._lines, self._does, self._keeps = list(lines), does, keeps
         self._typed, self._twice, self._asks = typed, twice, asks
-        self._listed, self._after, self._top = list(listed), list(after), 0
+        self._listed, self._after, self._told = list(listed), list(after), list(told)
         self.edit = Edit()
         self._once = False
 
@@ -164,24 +182,20 @@ class Confirm(Dialog[bool]):
         return not self._typed or self.edit.text.strip() == self._typed
 
     def middle(self) -> list[Line]:
-        """What it is about, and what must be typed; the list takes the lines that are left, and scrolls."""
+        """What it is about, and what must be typed; the list takes the lines that are left, and scrolls.
+
+        What is worth knowing beside stands below the question; where there is no room for it, it scrolls with the list.
+        """
         asked: list[Line] = []
         if self._typed:
             asks = spans("Type ", Span(self._typed, "strong", True), f" {self._asks}")
-            asked = [EMPTY, asks, EMPTY, spans(self.edit.spans(room=self.field))]
-        rest = len(self._lines) + len(self._after) + len(asked)
-        return [*self._lines, *self._window(self.rows - rest), *self._after, *asked]
-
-    def _window(self, room: int) -> list[Line]:
-        """As much of the list as there is room for, and where it is in the whole."""
-        count, room = len(self._listed), max(2, min(room, LISTED))
-        if count <= room:
-            return self._listed
-        shown = room - 1
-        self._top = max(0, min(self._top, count - shown))
-        keys = Span(f"{self.glyphs.up} {self.glyphs.down}", "accent", True)
-        where = f"  {self._top + 1} to {self._top + shown} of {count:,}   "
-        return [*self._listed[self._top : self._top + shown], spans(Span(where, "muted"), keys, " the others")]
+            asked = [EMPTY, *wrapped(asks, self.room), EMPTY, spans(self.edit.spans(room=self.field))]
+        room = self.rows + 1 - len(self._lines) - len(self._after) - len(asked)
+        if room - len(self._told) >= min(len(self._listed), LEAST_LISTED):
+            listed, told = self.window(self._listed, room - len(self._told)), self._told
+        else:
+            listed, told = self.window([*self._listed, EMPTY, *self._told], room, " lines"), []
+        return [*self._lines, *listed, *self._after, *told, *asked]
 
     def answer(self) -> Line:
         """What enter does."""
@@ -225,16 +239,18 @@ class AskText(Dialog[str]):
         secret: bool = False,
         keeps: str = "leave it",
         required: bool = True,
+        listed: Sequence[Line] = (),
     ) -> None:
         super().__init__(ink, glyphs, topic)
         self._lines, self._does, self._label, self._keeps = list(lines), does, label, keeps
+        self._listed = list(listed)
         self._required = required
         self.edit = Edit(default, secret=secret)
 
     def middle(self) -> list[Line]:
         """What is asked, and the line to type into."""
         field = spans(Span(f"{self._label:<12}" if self._label else "", "muted"), self.edit.spans(room=self.field))
-        return [*self._lines, EMPTY, field]
+        return [*self.window(self._listed, self.rows - len(self._lines) - 2, " lines"), *self._lines, EMPTY, field]
 
     def answer(self) -> Line:
         """What enter does."""
@@ -251,5 +267,7 @@ class AskText(Dialog[str]):
         if key == "enter":
             if self.edit.text.strip() or not self._required:
                 self.dismiss(self.edit.text if self.edit.secret else self.edit.text.strip())
+        elif key in SCROLL:
+            self._top += SCROLL[key]
         else:
             self.edit.press(event)

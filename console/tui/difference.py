@@ -291,14 +291,22 @@ class _Words:
             if size > 1:
                 self._many(cell, x, size, y)
             else:
-                self._one(cell)
-                self._at = (x + 1, y)
                 while x + size < end and _second(row[x + size]):
                     size += 1
-                self._at = (None if _disputed(cell.text) else x + size, y)
+                self._whole(cell, x, size, y)
             x += size
         if x >= self._width and self._at == (x, y):
             self._at = (None, y)
+
+    def _whole(self, cell: Cell, x: int, size: int, y: int) -> None:
+        """One character in all of its cells; where a terminal may draw it narrower, nothing old stays beside it."""
+        disputed = _disputed(cell.text)
+        if disputed and size > 1:
+            self._one(Cell(" " * size, cell.pen))
+            self._at = (x + size, y)
+            self.move(x, y)
+        self._one(cell)
+        self._at = (None if disputed else x + size, y)
 
     def _one(self, cell: Cell) -> None:
         if cell.text != " " or self._pen is None or self._pen.blank != cell.pen:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from rich.cells import cell_len
 from textual import events
 
 from console.tui.paint import Line, Span, fit, spans, width
@@ -56,7 +57,9 @@ class Edit:
     def spans(self, ground: str = "background", room: int = 0) -> Line:
         """The text with its cursor, which stands still; with `room`, as a field of so many cells."""
         text = "•" * len(self.text) if self.secret else self.text
-        first = max(0, self.at - room + 2) if room else 0
+        first = 0
+        while room and cell_len(text[first : self.at]) > room - 2:
+            first += 1
         text, at = text[first:], self.at - first
         here = text[at] if at < len(text) else " "
         after = text[at + 1 :]

@@ -1,6 +1,5 @@
 """What failed, why, and one key that tries it again: the summary behind an action on many rows."""
 
-import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +9,7 @@ from textual import events
 from console.model.place import Key, Row
 from console.tui.asking import NARROWEST, names_of
 from console.tui.dialogs import Dialog, Topic
-from console.tui.paint import EMPTY, Line, Span, cut_middle, spans, spread
+from console.tui.paint import EMPTY, Line, Span, cut_middle, pad, spans, spread, word_lines
 from console.tui.questions import Answers
 from console.tui.theme import Glyphs, Ink
 
@@ -74,7 +73,7 @@ def failure_lines(failures: Failures, verdicts: Mapping[Key, str]) -> list[Line]
         groups.setdefault(_reason(outcome), []).append(outcome)
     found: list[Line] = []
     for reason, outcomes in sorted(groups.items(), key=lambda pair: -len(pair[1])):
-        found += [spans(Span(line, "error")) for line in textwrap.wrap(reason, NARROWEST)]
+        found += [spans(Span(line, "error")) for line in word_lines(reason, NARROWEST)]
         found += [_row_line(outcome, verdicts) for outcome in outcomes]
         found.append(EMPTY)
     return found[:-1]
@@ -91,6 +90,6 @@ def _reason(outcome: Any) -> str:
 
 def _row_line(outcome: Any, verdicts: Mapping[Key, str]) -> Line:
     place = f"{outcome.place}  {outcome.request_id}".strip()
-    line = spans(Span(f"  {cut_middle(outcome.name or str(outcome.id), 24):<26}", "strong"), Span(place, "muted"))
+    line = spans(Span(f"  {pad(cut_middle(outcome.name or str(outcome.id), 24), 26)}", "strong"), Span(place, "muted"))
     verdict = verdicts.get(outcome.key, "") if outcome.key is not None else ""
     return spans(line, Span(f"   not again: {verdict}", "warn")) if verdict else line

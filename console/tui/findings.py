@@ -7,8 +7,10 @@ drawn elsewhere (a check's rungs, a run's journal) is none of it.
 from collections.abc import Sequence
 from typing import Any
 
+from rich.cells import cell_len
+
 from console.text import clean_lines
-from console.tui.paint import EMPTY, Line, Span, spans
+from console.tui.paint import EMPTY, Line, Span, pad, spans
 
 
 def told_by(outcome: Any) -> list[Line]:
@@ -42,8 +44,8 @@ def page(outcomes: Sequence[Any]) -> list[Line]:
 def _labelled(told: Sequence[str]) -> list[Line]:
     """Lines whose first word is their label."""
     pairs = [line.partition(": ") for line in told]
-    room = max((len(label) for label, _, _ in pairs), default=0) + 2
-    return [spans(Span(f"{label:<{room}}", "muted"), Span(text, "text")) for label, _, text in pairs]
+    room = max((cell_len(label) for label, _, _ in pairs), default=0) + 2
+    return [spans(Span(pad(label, room), "muted"), Span(text, "text")) for label, _, text in pairs]
 
 
 def ending(ran: Any) -> str:

@@ -5,7 +5,6 @@ terminal counts them, so that a wide or combining character in a name never push
 """
 
 import datetime as dt
-import textwrap
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -51,6 +50,12 @@ def width(line: Iterable[Span]) -> int:
     return sum(cell_len(span.text) for span in line)
 
 
+def pad(text: str, size: int, *, right: bool = False) -> str:
+    """The text and as many blanks as it lacks of so many cells; at its right end, or before it."""
+    blanks = " " * (size - cell_len(text))
+    return blanks + text if right else text + blanks
+
+
 def cut_end(text: str, most: int, mark: str = "…") -> str:
     """The text in at most so many cells, its end cut."""
     if cell_len(text) <= most:
@@ -67,7 +72,7 @@ def cut_middle(text: str, most: int, mark: str = "…") -> str:
     tail = (most - 1) // 2
     head = most - 1 - tail
     end = text[-tail:]
-    while cell_len(end) > tail:
+    while end and (cell_len(end) > tail or not cell_len(end[0])):  # a mark without its letter is no beginning
         end = end[1:]
     return set_cell_size(text, head).rstrip() + mark + end
 
@@ -142,12 +147,23 @@ def wrapped(line: Line, size: int, lead: str = "") -> list[Line]:
     return [*found, tuple(part)] if part else found
 
 
+def word_lines(text: str, size: int) -> list[str]:
+    """The text as lines of at most so many cells, broken between words where that can be."""
+    found: list[str] = []
+    for word in text.split():
+        if found and cell_len(found[-1]) + 1 + cell_len(word) <= size:
+            found[-1] += f" {word}"
+        else:
+            found += [plain(part) for part in wrapped((Span(word),), size)]
+    return found
+
+
 def folded(line: Line, size: int) -> list[Line]:
     """A line whose last words go on below where they began, as far as it is longer than so many cells."""
     at = width(line[:-1])
     if width(line) <= size or size - at < LEAST_FOLD:
         return [line]
-    words = textwrap.wrap(line[-1].text, size - at)
+    words = word_lines(line[-1].text, size - at)
     parts: list[Line] = [(*line[:-1], line[-1]._replace(text=words[0]))]
     return parts + [(Span(" " * at), line[-1]._replace(text=more)) for more in words[1:]]
 

@@ -16,6 +16,7 @@ from rich.style import Style
 Render = Callable[[Style, str], str]
 
 _SEEN_ON_BLANKS = frozenset(("4", "7", "9", "21", "53"))  # lines above, below and through, and reverse
+_FLAG = re.compile("[\U0001f1e6-\U0001f1ff]")  # one letter of a flag
 _RENDERED = re.compile(r"(?:\x1b\](8;[^\x1b\x07]*)\x1b\\)?(?:\x1b\[([\d;:]*)m)?x")
 
 
@@ -129,7 +130,10 @@ def _split(text: str, table: _Table, cells: list[Cell]) -> None:
         return
     for start, end, size in split_graphemes(text)[0]:
         part = text[start:end]
-        if size:
+        if cells and _FLAG.match(part) and _FLAG.fullmatch(cells[-1].text):
+            cells[-1] = table[cells[-1].text + part]  # two letters are one flag, in the cells of both
+            cells.append(table[""])
+        elif size:
             cells.append(table[part])
             cells += [table[""]] * (size - 1)
         elif cells:

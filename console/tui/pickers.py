@@ -9,7 +9,7 @@ from textual.fuzzy import Matcher
 
 from console.tui.dialogs import Dialog, Topic
 from console.tui.edit import Edit
-from console.tui.paint import EMPTY, Line, Span, fit, folded, spans, spread, width
+from console.tui.paint import EMPTY, Line, Span, fit, folded, pad, spans, spread, width
 from console.tui.theme import Glyphs, Ink
 
 
@@ -115,7 +115,7 @@ class Pick(Dialog[Any]):
             Span(f"{glyph[0]} ", glyph[1], ground=ground),
         )
         for n, ((_, size, right), cell) in enumerate(zip(self._heads, choice.cells, strict=True)):
-            text = cell.rjust(size) if right else cell.ljust(size)
+            text = pad(cell, size, right=right)
             shade = role if n == 0 else ("text" if choice.fits or choice.current else "faint")
             found = spans(found, Span(text, shade, here and n == 0, ground))
         found = spans(found, Span(f"   {choice.reason}", "muted", ground=ground))
@@ -222,7 +222,7 @@ class Palette(Dialog[str]):
         line = spans(
             Span(f"{self.glyphs.cursor if here else ' '} ", "accent", ground=ground),
             Span(f"{key:<10}", "accent", True, ground),
-            Span(f"{title:<22}", "strong" if here else "text", ground=ground),
+            Span(pad(title, 22), "strong" if here else "text", ground=ground),
             Span(help, "muted", ground=ground),
         )
         line = fit(line, self.room)

@@ -19,7 +19,7 @@ from console.tui import resizing
 from console.tui.asking import NAMES, choices_of, default_of, names_of, row_lines, told_of, typed_for, warning
 from console.tui.deck import Deck
 from console.tui.dialogs import AskText, Confirm, Dialog, Topic
-from console.tui.paint import EMPTY, Line, Span, gigabytes, megabytes, spans
+from console.tui.paint import EMPTY, Line, Span, gigabytes, megabytes, pad, spans
 from console.tui.pickers import Choice, Pick
 from console.tui.screen import MainScreen
 
@@ -105,9 +105,9 @@ class Questions:
         if left_out:
             lines.append(spans(Span(f"{len(rows)} marked; {names_of(left_out)} left out", "muted")))
         after: list[Line] = [
-            spans(Span(f"  {row.name:<18} {deck.verdict(action.name, row)}", "muted")) for row in left_out[:3]
+            spans(Span(f"  {pad(row.name, 18)} {deck.verdict(action.name, row)}", "muted")) for row in left_out[:3]
         ]
-        after += [EMPTY, *warning(action, able), *told_of(action, able)]
+        after += [EMPTY, *warning(action, able)]
         typed, asks = typed_for(action, able, topic.production)
         if wanted and not typed:
             typed, asks = wanted, f"to {action.title} {names_of(able)}: your rules want it"
@@ -124,6 +124,7 @@ class Questions:
             asks,
             listed=row_lines(able, deck, deck.glyphs.of),
             after=after,
+            told=told_of(action, able),
         )
         return bool(await self.show(dialog))
 
@@ -144,12 +145,13 @@ class Questions:
             ink,
             glyphs,
             topic,
-            [*row_lines(able, deck, glyphs.of, most=8), EMPTY, *told_of(action, able), help],
+            [help],
             f"{action.title} {names_of(able)}",
             label=ask.title,
             default=default_of(action, ask, able),
             secret=ask.kind == "secret",
             required=ask.required,
+            listed=[*row_lines(able, deck, glyphs.of), EMPTY, *told_of(action, able)],
         )
         return await self.show(dialog)
 

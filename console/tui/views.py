@@ -8,6 +8,8 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from rich.cells import cell_len
+
 from console.model.flavor import Flavor
 from console.model.image import Image
 from console.model.place import Row
@@ -15,7 +17,7 @@ from console.model.server import Server
 from console.model.status import Mood
 from console.text import clean_lines, clean_tree, masked
 from console.tui import readiness
-from console.tui.paint import Line, Span, age, byte_size, fit, gigabytes, megabytes, since, spans, width
+from console.tui.paint import Line, Span, age, byte_size, cut_end, fit, gigabytes, megabytes, pad, since, spans, width
 from console.tui.panes import PANES
 from console.tui.server_pane import flavor_name, image_name
 from console.tui.spec import Scene
@@ -52,7 +54,7 @@ def _blocks(blocks: Sequence[Facts], scene: Scene) -> list[Line]:
 
 
 def _fact(label: str, value: Any, scene: Scene) -> list[Line]:
-    head = spans("  ", Span(f"{label:<14}", "muted"))
+    head = spans("  ", Span(pad(cut_end(label, 13), 14), "muted"))
     if isinstance(value, Span):
         return [spans(head, value)]
     if value is None or value == "" or value == []:
@@ -93,7 +95,7 @@ def _network_facts(server: Server) -> Facts:
         for address in addresses:
             kind = f"  {address.kind}" if address.kind else ""
             mac = f"  {address.mac}" if address.mac else ""
-            found.append((network[:13], f"{address.addr}{kind}{mac}"))
+            found.append((network, f"{address.addr}{kind}{mac}"))
     groups = sorted({group.name for group in server.security_groups or ()})
     return [*found, ("groups", ", ".join(groups))]
 
@@ -185,8 +187,8 @@ def metadata(row: Row, scene: Scene) -> list[Line]:
     pairs = getattr(row, "metadata", None) or {}
     if not pairs:
         return [spans("  ", Span("It has no metadata.", "muted"))]
-    size = min(40, max(len(key) for key in pairs) + 2)
-    return [spans("  ", Span(f"{key:<{size}}", "muted"), Span(value, "text")) for key, value in sorted(pairs.items())]
+    size = min(40, max(map(cell_len, pairs)) + 2)
+    return [spans("  ", Span(pad(key, size), "muted"), Span(value, "text")) for key, value in sorted(pairs.items())]
 
 
 def raw(row: Row) -> list[Line]:
