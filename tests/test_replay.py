@@ -5,6 +5,7 @@ import datetime as dt
 import gzip
 import json
 import os
+import zlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -45,6 +46,20 @@ async def known(ops: console.Console, name: str, holds: object = object()) -> Se
     raise AssertionError("the watch has ended")
 
 
+async def written(path: Path, text: str) -> None:
+    """Wait until the recorder has written this, which is a moment of its own."""
+    for _ in range(600):
+        if text in kept(path):
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError(f"never written: {text}")
+
+
+def kept(path: Path) -> str:
+    """What a recording that is still being written has."""
+    return zlib.decompressobj(31).decompress(path.read_bytes()).decode() if path.exists() else ""
+
+
 @pytest.fixture(scope="module")
 def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What was recorded while one server was renamed and another deleted; their names lie beside it."""
@@ -68,13 +83,14 @@ async def made(folder: Path) -> Path:
             task = asyncio.create_task(record(ops, path))
             calm = [row for row in (await ops.servers.list()).rows if row.status == "ACTIVE" and not row.locked]
             await known(ops, calm[0].name)
-            await asyncio.sleep(0.3)  # the recorder has its first rows
+            await written(path, calm[0].name)
+            await asyncio.sleep(0.3)  # the recorder has images and flavors too
             await ops.perform("server.metadata", calm[0], metadata={"db_password": "hunter2"})
             await ops.perform("server.set", calm[0], name="renamed")
-            await known(ops, "renamed")
+            await written(path, "renamed")
             await ops.perform("server.delete", calm[1])
             await known(ops, calm[1].name, None)
-            await asyncio.sleep(0.3)
+            await written(path, "disappeared")
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
         (folder / "names").write_text(f"{calm[0].name} {calm[1].name}")
