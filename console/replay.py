@@ -20,7 +20,7 @@ from console.core.clock import Clock
 from console.core.fleet import Fleet
 from console.core.health import Health
 from console.core.news import differences, told
-from console.core.recording import KINDS, Frame, read_recording
+from console.core.recording import KINDS, Frame, Head, read_recording
 from console.core.settings import CloudSettings, Paths, Saved, Settings
 from console.core.store import Listing, Store
 from console.errors import ActionRefused, ConfigError, Unreachable
@@ -82,7 +82,7 @@ class Replay(Console):
         head, self.frames = read_recording(path)
         self.path, self._places = path, head.places
         self.begin, self.end = head.at, max((frame.at for frame in self.frames), default=head.at)
-        clouds = {place.cloud: CloudSettings(production=place.cloud in head.production) for place in head.places}
+        clouds = {place.cloud: _looks(place.cloud, head, settings) for place in head.places}
         settings = msgspec.structs.replace(settings, clouds=clouds, read_only=True)
         self.time = ReplayClock(head.at)
         store = Store(self.time)
@@ -270,6 +270,12 @@ def _advance(state: dict[Key, Row], frames: Sequence[Frame]) -> None:
             state[frame.row.key] = frame.row
         elif frame.key is not None:
             state.pop(frame.key, None)
+
+
+def _looks(cloud: str, head: Head, settings: Settings) -> CloudSettings:
+    """What a cloud looks like: production where it was so, in the colour that the user gives it today."""
+    production = cloud in head.production
+    return CloudSettings(production=production, colour=settings.cloud(cloud).colour if production else "")
 
 
 async def _no_login(*given: Any, **more: Any) -> NoReturn:

@@ -52,7 +52,9 @@ class Picture(NamedTuple):
     keys: Sequence[str | float] = ()
     terminal: Mapping[str, str] = FULL
     speed: float = STILL
-    over: str = "clouds"  # clouds, three (kinds), tape, nothing (no cloud is known), silence (none answers), loss
+    over: str = (
+        "clouds"  # clouds, banners, three (kinds), tape, nothing (no cloud is known), silence (none answers), loss
+    )
 
 
 DOWN = ("j", "j")
@@ -77,6 +79,7 @@ PICTURES = {
     "log-80x24": Picture(80, 24, keys=(*ON_WEB_1, "l", 1.5), speed=ALIVE),
     "resize": Picture(160, 50, keys=(*ON_WEB_1, "f", 1.0)),
     "delete": Picture(160, 50, keys=(*ON_WEB_1, "D", 0.5)),
+    "production": Picture(140, 40, keys=("slash", *"place:ber", "enter", *"jjj", "escape", "D", 0.5), over="banners"),
     "delete-80x24": Picture(80, 24, keys=(*ON_WEB_1, "D", 0.5)),
     "operations": Picture(160, 50, keys=(*ON_WEB_1, "f", 1.0, "enter", 0.5, "escape", 1.5), speed=ALIVE),
     "palette": Picture(120, 36, keys=("colon", *"re")),
@@ -118,6 +121,8 @@ async def take(picture: Picture, folder: Path) -> str:
             estate.control.cause("hang", service="compute")
         ssh = SshSettings(key=str(folder / "id_demo"))
         clouds = {cloud: CloudSettings(production=cloud == names[0], ssh=ssh) for cloud in names}
+        if picture.over == "banners":
+            clouds[names[1]] = CloudSettings(production=True, colour="#e0a020")
         settings, paths = Settings(clouds=clouds), Paths(folder / "config", folder / "state", folder / "run")
         if picture.over == "tape":
             await make_tape(names, settings, paths, folder / "tape.gz")
@@ -155,7 +160,7 @@ async def shot(
     glyphs = ASCII if wants_ascii(picture.terminal) else UNICODE
     app = NovadeckApp(open_console, theme, glyphs, opening=names, colours=depth(picture.terminal))
     async with app.run_test(size=(picture.width, picture.height)) as pilot:
-        await (loaded(app, pilot) if picture.over in ("clouds", "loss", "tape") else pilot.pause(1.5))
+        await (loaded(app, pilot) if picture.over in ("clouds", "banners", "loss", "tape") else pilot.pause(1.5))
         if picture.over == "loss":
             for _, place in estate.places:
                 estate.control.dead(place.name)

@@ -202,7 +202,7 @@ async def test_marks_stay_with_their_rows(pilot: Pilot[None]) -> None:
 
 async def test_production_rows_have_their_gutter() -> None:
     app = Alone()
-    app.table.scene.production = lambda place: place == DFW
+    app.table.scene.production = lambda place: "production" if place == DFW else ""
     async with app.run_test(size=(120, 20)) as pilot:
         app.table.take(servers(), [])
         await pilot.pause()

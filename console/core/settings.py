@@ -24,6 +24,8 @@ from console.errors import ConfigError
 from console.text import clean
 
 APP = "novadeck"
+HEX = re.compile(r"#[0-9a-fA-F]{6}")
+BANNERS = ("accent", "busy", "error", "ok", "production", "warn")  # roles that a production cloud can be marked by
 S = TypeVar("S", bound=msgspec.Struct)
 
 
@@ -95,6 +97,7 @@ class CloudSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What holds for one entry of clouds.yaml; or the entry itself, for a cloud that clouds.yaml cannot hold."""
 
     production: bool = False
+    colour: str = ""  # of a production cloud: like #e0a020, or a role of the themes
     read_only: bool = False
     all_projects: bool = False
     confirms_after: float = 0.0  # seconds after which it keeps a resize by itself; 0: never, or nobody knows
@@ -104,6 +107,12 @@ class CloudSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     dialect: str = ""
     regions: list[str] = []
     pyrax_file: str = ""  # a credential file of pyrax, whose login it is
+
+    def __post_init__(self) -> None:
+        if self.colour and not (HEX.fullmatch(self.colour) or self.colour in BANNERS):
+            raise ValueError(f"colour must be like #e0a020, or one of {', '.join(BANNERS)}")
+        if self.colour and not self.production:
+            raise ValueError("a colour marks production, so production = true must stand beside it")
 
     @property
     def entry(self) -> dict[str, Any]:

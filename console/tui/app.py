@@ -155,6 +155,9 @@ class NovadeckApp(SparingApp[ExitRequest | None]):
             problems = [str(problem) for problem in console.problems]
             self.first_run("", "", looked=tuple(getattr(console.accounts, "looked_for", ())), problems=problems)
             return
+        self.wardrobe.clouds = {name: one.colour for name, one in console.settings.clouds.items() if one.colour}
+        if self.wardrobe.clouds:
+            self._wear(self.ink.theme.name)
         self.main.connect(deck := Deck(console, self.glyphs))
         self.commands_of_screen.runs.begin(deck)
         if isinstance(console, Replay):

@@ -16,6 +16,7 @@ from console.model.place import Key as RowKey
 from console.model.place import Place, Row
 from console.model.server import Server
 from console.replay import Replay
+from console.tui.banners import MARKED, banner
 from console.tui.footer import Key
 from console.tui.keys import COMMANDS, REPLAY, Command, Keymap
 from console.tui.lanes import Lane
@@ -102,10 +103,12 @@ class Deck:
         """Every place that is open, in the settings' order."""
         return self.console.places
 
-    def production(self, place: Place) -> bool:
-        """Whether the settings call this place's cloud a production one."""
-        cloud = self.console.settings.clouds.get(place.cloud)
-        return bool(cloud is not None and cloud.production)
+    def production(self, *places: Place) -> str:
+        """The role that marks production, where the settings call any of these places so; "" where none is."""
+        settings = self.console.settings.clouds
+        known = [(place.cloud, settings[place.cloud]) for place in places if place.cloud in settings]
+        roles = {banner(name) if cloud.colour else MARKED for name, cloud in known if cloud.production}
+        return roles.pop() if len(roles) == 1 else MARKED if roles else ""
 
     def resize_left(self, server: Server) -> float | None:
         """Seconds until the cloud keeps this resize by itself; None where it does not, or nobody knows."""

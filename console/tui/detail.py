@@ -201,8 +201,8 @@ class Detail(Vertical):
         if isinstance(row, Server) and row.task_state:
             state = spans(state, Span(f", {row.task_state}", role))
         state = spans(state, Span(f"   {self.scene.label(row.place)}", "muted"))
-        if self.scene.production(row.place):
-            state = spans(state, "  ", badge(self.ink.theme.kind == "mono"))
+        if mark := self.scene.production(row.place):
+            state = spans(state, "  ", badge(mark, self.ink.theme.kind == "mono"))
         right = spans(Span(row.id, "muted"), "   ", Span("c", "accent", True), " copy", "  ")
         total = self.size.width or 80
         room = total - 2 if total < 100 else total - width(right) - 2

@@ -32,7 +32,7 @@ class Topic:
 
     title: str
     place: str = ""
-    production: bool = False
+    production: str = ""  # the role that marks it
     reversible: bool = True
     right: str = ""
 
@@ -41,7 +41,7 @@ class Topic:
         """The role of the dialog's edge."""
         if self.reversible:
             return "accent"
-        return "production" if self.production else "error"
+        return self.production or "error"
 
 
 class Dialog(ModalScreen[T], Generic[T]):
@@ -101,7 +101,7 @@ class Dialog(ModalScreen[T], Generic[T]):
         """What and where; a long name is cut in the middle, and hides no production cloud."""
         where = spans(Span(f"   {self.topic.place}" if self.topic.place else "", "muted"))
         if self.topic.production:
-            where = spans(where, "  ", badge(self.ink.theme.kind == "mono"))
+            where = spans(where, "  ", badge(self.topic.production, self.ink.theme.kind == "mono"))
         right = spans(Span(self.topic.right, "muted"))
         title = cut_middle(self.topic.title, max(12, self.room - width(where) - width(right) - 2), self.glyphs.cut)
         return spread(spans(Span(title, "strong", True), where), right, self.room)

@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from console.tui.banners import tint
 from console.tui.paint import Line, Span, age, fit, spans, spread, width
 from console.tui.shape import Shape
 from console.tui.theme import Glyphs
@@ -26,7 +27,7 @@ class Lane:
     short: str = ""
     state: str = "asking"  # asking, well, slow, throttled, down, refused, needs-secret
     count: int | None = None
-    production: bool = False
+    production: str = ""  # the role that marks it
     age: float | None = None
     latency: float | None = None
     left: int | None = None
@@ -54,9 +55,9 @@ def glyph_of(lane: Lane, glyphs: Glyphs) -> Span:
     return Span(glyphs.broken, "error")
 
 
-def badge(mono: bool) -> Span:
-    """The mark of a production cloud."""
-    return Span("[PROD]", "production", bold=True) if mono else Span(" PROD ", "production", bold=True, ground="tint")
+def badge(role: str, mono: bool) -> Span:
+    """The mark of a production cloud, in its role."""
+    return Span("[PROD]", role, bold=True) if mono else Span(" PROD ", role, bold=True, ground=tint(role))
 
 
 def story(lane: Lane, dot: str = "·") -> Line:
@@ -113,7 +114,7 @@ def brief(lane: Lane, glyphs: Glyphs, *, short: bool, mono: bool) -> Line:
     name = lane.short if short and lane.short else lane.name
     found = spans(glyph_of(lane, glyphs), " ", Span(name, "strong", bold=lane.state in ("down", "refused")))
     if lane.production:
-        found = spans(found, " ", Span("[PROD]" if mono else "PROD", "production", bold=True))
+        found = spans(found, " ", Span("[PROD]" if mono else "PROD", lane.production, bold=True))
     return spans(found, " ", _brief_trouble(lane))
 
 
@@ -135,7 +136,7 @@ def full(lane: Lane, glyphs: Glyphs, mono: bool) -> tuple[Line, Line]:
     if lane.count is not None:
         first = spans(first, Span(f"  {lane.count:,}", "muted"))
     if lane.production:
-        first = spans(first, "  ", badge(mono))
+        first = spans(first, "  ", badge(lane.production, mono))
     return first, spans("  ", story(lane, glyphs.dot))
 
 

@@ -108,7 +108,7 @@ class Questions:
             spans(Span(f"  {pad(row.name, 18)} {deck.verdict(action.name, row)}", "muted")) for row in left_out[:3]
         ]
         after += [EMPTY, *warning(action, able)]
-        typed, asks = typed_for(action, able, topic.production)
+        typed, asks = typed_for(action, able, bool(topic.production))
         if wanted and not typed:
             typed, asks = wanted, f"to {action.title} {names_of(able)}: your rules want it"
         keeps = "leave it" if action.reversible else "keep it" if len(able) == 1 else "keep them"
@@ -201,8 +201,7 @@ class Questions:
         places = sorted({row.place for row in able})
         where = self.deck.label(places[0]) if len(places) == 1 else f"{len(places)} places"
         title = action.title[:1].upper() + action.title[1:]
-        production = any(map(self.deck.production, places))
-        return Topic(f"{title} {names_of(able)}", where, production, action.reversible)
+        return Topic(f"{title} {names_of(able)}", where, self.deck.production(*places), action.reversible)
 
 
 def _asked(action: Any) -> list[Any]:

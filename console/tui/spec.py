@@ -54,7 +54,7 @@ class Scene:
     used: Mapping[str, int] = field(default_factory=dict)  # how many servers have the flavor, by name
     stale: Mapping[Place, float | None] = field(default_factory=dict)  # seconds since its rows were vouched for
     labels: Mapping[Place, str] = field(default_factory=dict)
-    production: Callable[[Place], bool] = lambda place: False
+    production: Callable[[Place], str] = lambda place: ""  # its role; "" where it is none
     stale_row: Callable[[Row], bool] | None = None
     server_name: Callable[[Any], str] = lambda image: image.server_id or ""  # of the server that an image is of
     server_of: Callable[[Any, str], Any] = lambda row, id: None  # the server of that id at the row's cloud

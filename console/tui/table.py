@@ -17,6 +17,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from console.model.place import Key, Row
+from console.tui.banners import MARKED
 from console.tui.columns import EDGE, NARROW_EDGE, Placed, place_columns
 from console.tui.index import Index, nearest
 from console.tui.paint import Line, Span, age, cut_end, cut_middle, cut_tail, spans, to_strip
@@ -33,7 +34,7 @@ class Painted(NamedTuple):
     cells: Cells
     mood: tuple[str, str]
     bold: bool
-    production: bool
+    production: str  # its role, or ""
 
 
 class Table(Widget):
@@ -370,9 +371,8 @@ class Table(Widget):
         row = self.index.rows[key]
         cells = self.spec.cells(row, self.scene)
         fresh = key in self._fresh
-        return Painted(
-            cells, self.spec.mood(row, self.scene), fresh, self.spec.grouped and self.scene.production(row.place)
-        )
+        mark = self.scene.production(row.place) if self.spec.grouped else ""
+        return Painted(cells, self.spec.mood(row, self.scene), fresh, mark)
 
     def _row(self, key: Key) -> Strip:
         here, marked = self.active and key == self.cursor, key in self.marks
@@ -395,7 +395,7 @@ class Table(Widget):
             segments = [lead, Segment(" ", ink.style("text", ground))]
         else:
             gutter = glyphs.production if painted.production else " "
-            segments = [Segment(gutter, ink.style("production", ground)), pointer]
+            segments = [Segment(gutter, ink.style(painted.production or MARKED, ground)), pointer]
             segments.append(Segment(f" {glyph} ", ink.style(role, ground)))
         x = self.edge
         for column in self.columns:

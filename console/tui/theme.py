@@ -6,7 +6,6 @@ Status is always glyph and word, so that every kind tells the same facts.
 """
 
 import os
-import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from pathlib import Path
 from rich.style import Style
 from textual.theme import Theme as TextualTheme
 
+from console.core.settings import HEX
 from console.errors import ConfigError
 from console.model.status import Mood
 from console.text import clean
@@ -35,7 +35,6 @@ ROLES = (
     "production",
 )
 _KINDS = ("hex", "ansi", "mono")
-_HEX = re.compile(r"#[0-9a-fA-F]{6}")
 _SHIPPED = (Path(__file__).parent.parent / "themes", Path(__file__).parent.parent.parent / "themes")
 
 
@@ -119,9 +118,9 @@ class Ink:
         if ground == "cursor" and role in ("faint", "stale"):
             role = "muted"
         if self.theme.kind == "hex":
-            background = self.theme.colours[ground]
+            background = self._colour(ground)
             return Style(
-                color=self.theme.colours[role],
+                color=self._colour(role),
                 bgcolor=background,
                 bold=bold,
                 underline=underline,
@@ -130,10 +129,15 @@ class Ink:
             )
         reverse = reverse or ground == "cursor"
         if self.theme.kind == "ansi":
-            colour = None if ground == "cursor" else self.theme.colours.get(role, "default")
+            colour = None if ground == "cursor" else self._colour(role)
             return Style(color=colour, bold=bold, underline=underline, strike=strike, reverse=reverse)
         dim = role in ("stale", "faint") and ground != "cursor"
         return Style(bold=bold, dim=dim, underline=underline, strike=strike, reverse=reverse)
+
+    def _colour(self, role: str) -> str:
+        """The colour of a role; of a cloud's own (two words) that of the first word, where the theme has no other."""
+        colours = self.theme.colours
+        return colours.get(role) or colours.get(role.partition(" ")[0], "default")
 
 
 @dataclass(frozen=True)
@@ -210,7 +214,7 @@ def read_theme(path: Path) -> Theme:
     missing = [role for role in needed if role not in colours]
     if missing:
         raise ConfigError(f"{path}: no colour for {', '.join(missing)}.")
-    wrong = [role for role in needed if not _HEX.fullmatch(str(colours[role]))]
+    wrong = [role for role in needed if not HEX.fullmatch(str(colours[role]))]
     if kind not in _KINDS or wrong:
         what = f"kind must be one of {', '.join(_KINDS)}" if kind not in _KINDS else f"{wrong[0]} must be like #0f1218"
         raise ConfigError(f"{path}: {what}.")

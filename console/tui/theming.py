@@ -1,10 +1,11 @@
 """Choosing a theme while it is worn: the list of themes, each shown on the whole screen as the cursor passes it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from console.errors import ConfigError
+from console.tui.banners import dressed
 from console.tui.dialogs import Topic
 from console.tui.paint import Span, spans
 from console.tui.pickers import Choice, Pick
@@ -19,10 +20,12 @@ class Wardrobe:
 
     def __init__(self, folders: Sequence[Path] = (), colours: str = "full") -> None:
         self.folders, self.colours = tuple(folders), colours
+        self.clouds: Mapping[str, str] = {}  # production clouds with a colour of their own
 
     def fitted(self, theme: Theme) -> Theme:
-        """The theme in the colours that the terminal has."""
-        return in_256(theme) if self.colours == "256" else theme
+        """The theme in the colours that the terminal has, with those of clouds."""
+        whole = dressed(theme, self.clouds)
+        return in_256(whole) if self.colours == "256" else whole
 
     def load(self, name: str) -> Theme:
         """The theme of that name, fitted. Raises `ConfigError`."""

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import lru_cache
 
+from console.tui.banners import MARKED, ON_TINT, tint
 from console.tui.theme import GROUNDS, ROLES, Theme, luminance
 
 LEVELS = (0, 95, 135, 175, 215, 255)
@@ -32,11 +33,15 @@ def in_256(theme: Theme) -> Theme:
     colours = dict(theme.colours)
     _grounds(colours, theme.colours)
     grounds = [palette()[colours[name]] for name in GROUNDS]
-    for role in ROLES:
+    own = [role for role in colours if role.startswith(f"{MARKED} ")]
+    for role in own:
+        taken = {colours[name] for name in GROUNDS}
+        colours[tint(role)] = _nearest(colours[tint(role)], (one for one in palette() if one not in taken))
+    for role in (*ROLES, *own):
         well, on_cursor = EVERYWHERE.get(role, FACT)
         floors = [*zip(grounds, (well, well, well if role not in ("stale", "faint") else 0.0, on_cursor), strict=True)]
-        if role == "production":
-            floors.append((palette()[colours["tint"]], 4.5))
+        if role.startswith(MARKED):
+            floors.append((palette()[colours[tint(role)]], ON_TINT))
         colours[role] = _nearest(colours[role], (name for name, its in palette().items() if _reaches(its, floors)))
     return replace(theme, colours=colours)
 
