@@ -149,11 +149,12 @@ def timer_script(wanted: Wanted) -> str:
     its signal lets go at once.
     """
     body = [
-        "trap : TERM HUP INT",
+        f"sleep {wanted.seconds} </dev/null >/dev/null 2>&1 & nap=$!",
+        "trap 'kill $nap' TERM HUP INT",  # one that comes before the wait must not be slept over either
         "echo $$",
         "exec </dev/null >/dev/null 2>&1",
-        f"sleep {wanted.seconds} & wait $!",
-        "kill $!",
+        "wait $nap",
+        "kill $nap",
         *_let_go(wanted),
     ]
     return f"{_PATH}\nsetsid sh -c {shlex.quote('; '.join(body))} {_mark(wanted)} &\n"

@@ -146,13 +146,13 @@ def _freeze(seat: Seat, words: list[str]) -> Said:
 
 
 def _background(seat: Seat, words: list[str]) -> Said:
-    """`setsid sh -c BODY NAME &`: what stands before its sleep is done now, and the rest when it is over."""
+    """`setsid sh -c BODY NAME &`: what stands before the wait for its sleep is done now, the rest when it is over."""
     body, name = words[2], words[3] if words[3:] else ""
     seat = replace(seat, process=seat.still.begin(name))
     lines = list(_commands(body.replace("$$", str(seat.process))))
-    at = next((at for at, (_, line) in enumerate(lines) if line[0] == "sleep"), len(lines))
-    said = _all(seat, lines[:at])
-    seconds = float(lines[at][1][1]) if at < len(lines) else 0.0
+    seconds = next((float(line[1]) for _, line in lines if line[0] == "sleep"), 0.0)
+    at = next((at for at, (_, line) in enumerate(lines) if line[0] == "wait"), len(lines))
+    said = _all(seat, [line for line in lines[:at] if line[1][0] != "sleep"])
 
     def rest() -> None:
         _all(seat, lines[at + 1 :])
