@@ -15,6 +15,12 @@ from console.guests.route import Route
 from console.text import clean, clean_lines
 
 OUTPUT_MOST = 1_000_000  # characters that are kept of a command's output
+ANSWER_MOST = 8000  # characters that are kept of what a check is told
+ALIVE_SECONDS = 10.0  # of silence, after which sshd is asked whether it is still there; after three it is not
+
+
+class NoCommands(ProbeFailed):
+    """The guest lets us in and runs nothing for us."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +74,45 @@ async def run(
         raise ProbeFailed(f"{clean(command)!r} could not be run: {why}.", rung="command") from error
     ended = code if code is not None and code >= 0 else None
     return Ran(ended, clean_lines("".join(said)), cut, time.monotonic() - began)
+
+
+class _Answer(asyncssh.SSHClientSession[str]):
+    """Keeps the begin of what a command says, however much that is."""
+
+    def __init__(self) -> None:
+        self.text = ""
+
+    def data_received(self, data: str, datatype: int | None) -> None:
+        if len(self.text) < ANSWER_MOST:
+            self.text = (self.text + data)[:ANSWER_MOST]
+
+
+async def ask(
+    connection: asyncssh.SSHClientConnection, command: str, seconds: float, rung: str
+) -> tuple[int | None, str]:
+    """A command's exit code (-1 when it was killed, None when none was told) and the begin of what it said.
+
+    Raises `ProbeFailed` of that rung, and `NoCommands`.
+    """
+    answer = _Answer()
+    doubt = asyncio.get_running_loop().call_later(ALIVE_SECONDS, connection.set_keepalive, ALIVE_SECONDS)
+    try:
+        async with asyncio.timeout(seconds):
+            channel, _ = await connection.create_session(lambda: answer, command, errors="replace")
+            await channel.wait_closed()
+    except TimeoutError:
+        raise ProbeFailed(f"{clean(command)!r} did not end within {seconds:.3g} s.", rung=rung) from None
+    except asyncssh.ChannelOpenError as error:
+        raise NoCommands(f"No command can be run: {clean(error.reason)}.", rung=rung) from error
+    except (asyncssh.Error, OSError) as error:
+        why = clean(getattr(error, "reason", "") or str(error)).rstrip(".")
+        raise ProbeFailed(f"{clean(command)!r} could not be run: {why}.", rung=rung) from error
+    finally:
+        doubt.cancel()
+    code = channel.get_exit_status()
+    if code is None and connection.is_closed():
+        raise ProbeFailed(f"The connection broke while {clean(command)!r} ran: sshd went away.", rung=rung)
+    return code, answer.text
 
 
 def ssh_words(route: Route, report: Report, own: KnownHosts, name: str) -> list[str]:

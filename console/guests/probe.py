@@ -17,7 +17,7 @@ from typing import Any
 import asyncssh
 
 from console.errors import ProbeFailed
-from console.guests import own
+from console.guests import inside, own
 from console.guests.blame import broken
 from console.guests.hostkeys import Evidence, Judgement, Theirs, theirs
 from console.guests.jump import Gateway, Proxy, carry, gateway, turns_at
@@ -33,7 +33,6 @@ __all__ = ["RUNGS", "WINDOWS_PORTS", "Report", "Rung", "Told", "probe", "probe_w
 WINDOWS_PORTS = {3389: "Remote Desktop", 5985: "WinRM"}
 PORT_SECONDS = 5.0
 BANNER_SECONDS = 6.0
-ALIVE_SECONDS = 10.0  # of silence, after which sshd is asked whether it is still there; after the third it is not
 
 # Why nothing answers at an address and port, in a sentence, as far as the cloud can tell; "" where it cannot.
 Why = Callable[[str, int], Awaitable[str]]
@@ -244,7 +243,7 @@ class _Ladder:
         """Whether the guest has finished its own set-up, as far as cloud-init tells; raises `ProbeFailed`."""
         try:
             code, said = await self._run("cloud-init status --format json", "cloud-init")
-        except _NoCommands:
+        except inside.NoCommands:
             return "no command can be run here to ask"
         return own.set_up(code, said)
 
@@ -299,22 +298,8 @@ class _Ladder:
         return lambda line: self._run(line, rung)
 
     async def _run(self, command: str, rung: str) -> tuple[int | None, str]:
-        """A command's exit code (-1 when it was killed, None when none was told) and the begin of what it said."""
         assert self.connection is not None
-        seconds = self._seconds()
-        try:
-            async with asyncio.timeout(seconds):
-                done = await self.connection.run(command, stderr=asyncssh.STDOUT, errors="replace")
-        except TimeoutError:
-            raise ProbeFailed(f"{clean(command)!r} did not end within {seconds:.3g} s.", rung=rung) from None
-        except asyncssh.ChannelOpenError as error:
-            raise _NoCommands(f"No command can be run: {clean(error.reason)}.", rung=rung) from error
-        except (asyncssh.Error, OSError) as error:
-            why = clean(getattr(error, "reason", "") or str(error)).rstrip(".")
-            raise ProbeFailed(f"{clean(command)!r} could not be run: {why}.", rung=rung) from error
-        if done.exit_status is None and self.line is not None and self.line.over:
-            raise ProbeFailed(f"The connection broke while {clean(command)!r} ran: sshd went away.", rung=rung)
-        return done.exit_status, str(done.stdout or "")[:8000]
+        return await inside.ask(self.connection, command, self._seconds(), rung)
 
     def _options(self, keys: list[Any], said: Theirs) -> dict[str, Any]:
         return quick_options(bool(said.authorities), lasting=self.lasting) | {
@@ -322,7 +307,6 @@ class _Ladder:
             "known_hosts": lambda _host, _address, _port: ([], list(said.authorities), list(said.revoked)),
             "client_factory": lambda: _Client(self, said, keys),
             "preferred_auth": ["publickey", "keyboard-interactive", "password"],
-            "keepalive_interval": ALIVE_SECONDS,
         }
 
     def _password(self) -> str | None:
@@ -421,10 +405,6 @@ class _Ladder:
         """What was found out."""
         rungs, notes = tuple(self.rungs), self.route.notes
         return Report(rungs, self.address, self.port, self.user, self.banner, self.judged, notes)
-
-
-class _NoCommands(ProbeFailed):
-    """The guest lets us in and runs nothing for us."""
 
 
 class _Client(Keys):

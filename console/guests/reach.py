@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import functools
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -27,6 +28,11 @@ HOST_CERTIFICATES = (
     "rsa-sha2-512-cert-v01@openssh.com", "rsa-sha2-256-cert-v01@openssh.com",
 )  # fmt: skip
 
+# Nothing that is looked for on this machine for each connection anew.
+FEW: dict[str, Any] = {
+    "config": None, "client_keys": None, "compression_algs": None, "gss_host": None, "x509_trusted_certs": None,
+}  # fmt: skip
+
 
 class Silent(ProbeFailed):
     """Nothing answers at all: the machine is off, or something in between lets nothing through."""
@@ -43,16 +49,18 @@ def quick_options(certificates: bool = False, *, lasting: bool = True) -> dict[s
     `lasting` is for connections that carry more than a check. Keys are told by the client when it is asked for them:
     given here, asyncssh would look for an agent beside them, for each connection anew.
     """
-    return {
-        "config": None,
-        "client_keys": None,
+    return FEW | {
         "server_host_key_algs": (*(HOST_CERTIFICATES if certificates else ()), *HOST_KEYS),
-        "kex_algs": "^" + (LASTING_KEX if lasting else KEX),
-        "encryption_algs": "^" + CIPHERS,
-        "compression_algs": None,
-        "gss_host": None,
-        "x509_trusted_certs": None,
+        **_in_order(LASTING_KEX if lasting else KEX),
     }
+
+
+@functools.cache
+def _in_order(kex: str) -> dict[str, Sequence[str]]:
+    """What asyncssh exchanges keys and encrypts by, these first; it would find that out for each connection anew."""
+    found: Any = asyncssh.SSHClientConnectionOptions(kex_algs="^" + kex, encryption_algs="^" + CIPHERS, **FEW)
+    names = {"kex_algs": found.kex_algs, "encryption_algs": found.encryption_algs}
+    return {name: [one.decode("ascii") for one in algorithms] for name, algorithms in names.items()}
 
 
 def client_keys(identities: Sequence[Identity], agents: Sequence[Any]) -> list[Any]:
