@@ -1,5 +1,6 @@
 """Life on a bastion: terminals that know little, ssh -tt in between, tmux, other sizes, a connection that drops."""
 
+import base64
 import os
 import re
 import shutil
@@ -17,7 +18,7 @@ from test_pty import APP, SHOW, TESTS, Terminal, terminal
 from textual.events import Key
 
 from console.tui.app import NovadeckApp
-from console.tui.modest import Words, words_of
+from console.tui.modest import Words, _to_screen, words_of
 from console.tui.theme import UNICODE, load_theme
 
 __all__ = ["sshd"]
@@ -76,6 +77,14 @@ async def test_a_key_too_many_on_a_slow_link_closes_one_page_only() -> None:
 def test_an_able_terminal_is_told_all() -> None:
     assert words_of("xterm-256color") is None and words_of("tmux-256color") is None and words_of("screen") is None
     assert words_of("of-tomorrow") is None
+
+
+def test_what_is_copied_in_screen_is_handed_on_in_pieces() -> None:
+    copied = f"\x1b]52;c;{'abcd' * 500}\x07"
+    told = _to_screen(f"x{copied}y")
+    assert told.startswith(f"x{copied}\x1bP") and told.endswith("\x1b\\y")  # tmux may call itself screen, too
+    pieces = told[len(copied) + 1 : -1].removeprefix("\x1bP").removesuffix("\x1b\\").split("\x1b\\\x1bP")
+    assert "".join(pieces) == copied and all(len(piece) < 768 for piece in pieces)
 
 
 def test_what_is_left_of_what_a_terminal_does_not_know() -> None:
@@ -201,3 +210,67 @@ def test_inside_tmux_on_the_bastion(server: Sshd, tmp_path: Path) -> None:
     assert "▸ ✕ batch-17" in shown
     subprocess.run([*tmux, "kill-server"], check=True)
     assert bastion.gone()
+
+
+def cells(one: Terminal) -> list[tuple[object, ...]]:
+    """What stands in each cell, and how it looks."""
+    screen = one.screen
+    rows = [[screen.buffer[y][x] for x in range(screen.columns)] for y in range(screen.lines)]
+    return [(y, x, cell.data, cell.fg, cell.bg, cell.bold, cell.reverse) for y, row in enumerate(rows)
+            for x, cell in enumerate(row) if cell.data != " "]  # fmt: skip
+
+
+class InScreen:
+    """GNU screen with the app and a shell's two words around it; it sees no settings but the test's own."""
+
+    def __init__(self, folder: Path, server: Sshd, term: str, settings: str) -> None:
+        self.bastion = Bastion(server, folder)
+        self.sockets = folder / "sockets"
+        self.sockets.mkdir(mode=0o700)
+        (folder / "screenrc").write_text(f"startup_message off\nvbell off\n{settings}\n")
+        self.known = f"env LANG=C.UTF-8 SCREENDIR={self.sockets} screen -U -c {folder / 'screenrc'}"
+        inside = folder / "inside.sh"
+        inside.write_text(f"export TERM={term}\necho before\n{self.bastion.words[-1]}\necho code $?\nread answer\n")
+        self.begin, self.again = f"{self.known} -S one sh {inside}", f"{self.known} -r one"
+
+    def terminal(self, words: str, far: bool, width: int = 80, height: int = 24) -> Terminal:
+        """A terminal that says it knows all colours, with screen in it, or ssh and screen behind that."""
+        ssh = self.bastion.words[:-1]
+        return Terminal.of([*ssh, words] if far else ["sh", "-c", words], width, height, COLORTERM="truecolor")
+
+
+@needs_sshd
+@pytest.mark.skipif(shutil.which("screen") is None, reason="there is no screen")
+@pytest.mark.parametrize(
+    ("term", "settings"), [("screen", "altscreen off"), ("screen-256color", "altscreen on")], ids=["16", "256"]
+)
+@pytest.mark.parametrize("far", [False, True], ids=["bare", "ssh"])
+def test_inside_screen(server: Sshd, tmp_path: Path, term: str, settings: str, far: bool) -> None:
+    inside = InScreen(tmp_path, server, term, settings)
+    try:
+        with terminal(PICTURE, 80, 24, TERM=term, COLORTERM="") as plain, inside.terminal(inside.begin, far) as one:
+            for each in (plain, one):
+                each.until("cache-1")
+                each.type("j")
+                each.until("▸ ✕ batch-17")
+            assert cells(one) == cells(plain)
+            one.type("c")
+            one.until("Copied")
+            assert b"\x1b]52;c;" + base64.b64encode(b"id-batch-17") + b"\x07" in one.raw
+            one.resize(120, 30)
+            one.until("m1.medium")
+            os.kill(one.pid, signal.SIGKILL)  # the connection drops, and screen keeps what is in it
+        time.sleep(0.5)
+        assert inside.bastion.alive()
+        with inside.terminal(inside.again, far, 80, 24) as one:
+            one.until("▸ ✕ batch-17")
+            one.until("29 ·")
+            assert "m1.medium" not in one.text()
+            one.type("q")
+            one.until("code 0")
+            left = [line for line in one.text().splitlines() if line]
+            assert left == [*(["before"] if settings == "altscreen on" else []), "answer None", "code 0"]
+            assert not one.screen.cursor.hidden
+    finally:
+        subprocess.run(["sh", "-c", f"{inside.known} -S one -X quit"], check=False, capture_output=True)
+    assert inside.bastion.gone()

@@ -27,6 +27,7 @@ from console.tui.dialogs import AskText, Topic
 from console.tui.first import FirstRun
 from console.tui.hangup import Hangup
 from console.tui.link import Facts, Link
+from console.tui.modest import disbelieve
 from console.tui.paint import Span, spans
 from console.tui.screen import MainScreen
 from console.tui.theme import ASCII, UNICODE, Glyphs, Ink, Theme, choose_theme, depth, theme_files, wants_ascii
@@ -265,6 +266,7 @@ def run(
 
     Raises `ConfigError` for a theme that there is not, and whatever bug ended the app, once the terminal is restored.
     """
+    disbelieve()
     kept = str(getattr(saved, "theme", "") or "")
     kept = kept if kept in theme_files(folders) else ""
     name = theme or str(getattr(settings, "theme", "") or kept or "nocturne")

@@ -3,18 +3,26 @@
 Textual greets every terminal with what xterm understands: another screen, a mouse, titles, questions. A VT100, or the
 console of a Linux machine behind a bastion, knows none of it. The system's own database tells which terminals these
 are: they have no second screen to go to. What passes is what the database says they have.
+
+GNU screen understands most of it. It has a second screen only if it is set to, so that what we drew is wiped off before
+we go; and it keeps to itself what is copied, or told to the desktop, unless it is asked to hand that on.
 """
 
+import os
 import re
+from collections.abc import MutableMapping
 from typing import Any
 
 from textual.driver import Driver
 
 SECOND_SCREEN = "1049"
+LEAVING = f"\x1b[?{SECOND_SCREEN}l"
 CLEAR = "\x1b[H\x1b[J"  # what going to another screen and coming back comes to, where there is but one
 WRAPS, CURSOR = "7", "25"
 WEIGHTS = {"", "0", "1", "4", "5", "7"}
 HUES = {str(code) for base in (30, 40, 90, 100) for code in range(base, base + 8)} | {"39", "49"}
+PIECE = 700  # characters; screen cuts what is longer than 767
+_FOR_OUTSIDE = re.compile(r"\x1b\](?:52|9|777);[^\x07\x1b]*\x07")
 _SAID = re.compile(
     r"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b\[(?P<mark>[?<=>]?)(?P<given>[\d;]*)(?P<between>[ -/]*)(?P<end>[@-~])"
 )
@@ -68,12 +76,33 @@ def words_of(term: str) -> Words | None:
     )
 
 
+def in_screen(term: str) -> bool:
+    """Whether this may be GNU screen, which calls itself screen, screen-256color or screen.xterm; tmux may, too."""
+    return term.startswith("screen")
+
+
+def disbelieve(environment: MutableMapping[str, str] = os.environ) -> None:
+    """Forget what the terminal around GNU screen says of itself: the colours that it has are not let through."""
+    if in_screen(environment.get("TERM", "")) and not environment.get("TMUX"):
+        environment.pop("COLORTERM", None)
+
+
+def _to_screen(data: str) -> str:
+    return _FOR_OUTSIDE.sub(_handed_on, data.replace(LEAVING, CLEAR + LEAVING))
+
+
+def _handed_on(match: re.Match[str]) -> str:
+    """This, as it is for tmux, and in pieces that screen gives to the terminal around it unread."""
+    pieces = [match[0][at : at + PIECE] for at in range(0, len(match[0]), PIECE)]
+    return match[0] + "".join(f"\x1bP{piece}\x1b\\" for piece in pieces)
+
+
 def modest(kind: type[Driver], term: str) -> type[Driver]:
     """The driver, saying only what a terminal of this name understands."""
     words = words_of(term)
-    if words is None:
+    if words is None and not in_screen(term):
         return kind
-    told = words.told
+    told = words.told if words is not None else _to_screen
 
     class Modest(kind):  # type: ignore[valid-type,misc]
         """A driver that leaves out what its terminal does not know."""
