@@ -45,7 +45,7 @@ bench: .venv/.installed-test .venv-clients/.installed
 	$(bin)/python tests/bench/listing.py 10000 5 .bench
 	$(bin)/python tests/bench/screen.py .bench $(RUNS)
 	$(bin)/python tests/bench/clouds.py $(RUNS) .bench
-	$(bin)/python tests/bench/ssh.py 500 $(RUNS)
+	$(bin)/python tests/bench/ssh.py 500 $(RUNS) .bench
 	$(bin)/python tests/bench/figures.py .bench
 
 screenshots: .venv/.installed-test
