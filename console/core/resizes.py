@@ -68,7 +68,8 @@ class Resizes:
                 self._began.pop(key, None)
             for row in batch.changed:
                 if row.status != VERIFY:
-                    self._began.pop(row.key, None)
+                    if self._began:
+                        self._began.pop(row.key, None)
                 elif row.key not in self._began and self.window(row):
                     self._began[row.key] = await self._first_seen(row, batch.before.get(row.key))
 

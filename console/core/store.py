@@ -70,6 +70,7 @@ class _Table(Generic[R]):
         self.ways: dict[Place, _Way] = {}
         self.holders: dict[Key, tuple[Place, ...]] = {}
         self.watches: list[weakref.ref[Watch[R]]] = []  # one that nobody holds any more drops out by itself
+        self.moved: dict[Key, R | None] = {}  # what moved since they were told, as it was before
 
     def way(self, place: Place) -> _Way:
         if place not in self.ways:
@@ -82,19 +83,23 @@ class _Table(Generic[R]):
             return
         self.rows[key] = row
         if before is None or not equal(before, row):
-            self._note(key, before)
+            self.moved.setdefault(key, before)
 
     def hide(self, key: Key) -> None:
         before = self.rows.pop(key, None)
         self.holders.pop(key, None)
         if before is not None:
-            self._note(key, before)
+            self.moved.setdefault(key, before)
 
-    def _note(self, key: Key, before: R | None) -> None:
+    def tell(self) -> None:
+        """Tell those who watch what has moved, all of it at once."""
+        if not self.moved:
+            return
+        moved, self.moved = self.moved, {}
         for reference in self.watches:
             watch = reference()
             if watch is not None:
-                watch.note(key, before)
+                watch.note(moved)
 
 
 def equal(one: Row, other: Row) -> bool:
@@ -196,6 +201,11 @@ class Store:
             self._forget_touches(listing.asked_at)
             if way.same(listing.rows):
                 return ()
+        missed = self._merge_in(table, way, listing)
+        table.tell()
+        return missed
+
+    def _merge_in(self, table: _Table[Any], way: _Way, listing: Listing) -> tuple[Row, ...]:
         whole = self._take_in(table, way, listing)
         way.last = None
         if not listing.complete:
@@ -219,6 +229,7 @@ class Store:
         table = self._tables.get(key.kind)
         if table is not None and key in table.rows:
             self._drop(table, key, self._clock.monotonic() if at is None else at)
+            table.tell()
 
     def forget(self, place: Place) -> None:
         """Drop a place: its health, and all rows to which only it leads."""
@@ -226,6 +237,7 @@ class Store:
             way = table.ways.pop(place, None)
             for row in way.rows.values() if way else ():
                 self._leave(table, row.key, place)
+            table.tell()
         self._standing.pop(place, None)
         if self._health.pop(place, None) is not None:
             self._tell_health(place)
@@ -311,6 +323,7 @@ class Store:
             for row in list(way.rows.values()) if way else ():
                 if len(table.holders.get(row.key, ())) > 1:
                     self._show_best(table, row.key)
+            table.tell()
 
     def _forget_touches(self, at: float) -> None:
         if len(self._touched) > self._touches_kept:

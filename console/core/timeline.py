@@ -11,6 +11,7 @@ import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -73,6 +74,18 @@ def fields_of(row: Row) -> dict[str, Any]:
     return {"name": row.name}
 
 
+_PLAIN = attrgetter(
+    "name", "word", "task_state", "power_state", "flavor", "image", "host", "host_id", "locked", "fault"
+)
+
+
+def _worth_a_look(before: Row | None, now: Row) -> bool:
+    """Whether something that is remembered may have changed since this run last wrote the row: cheaper than to see."""
+    if not isinstance(before, Server) or not isinstance(now, Server):
+        return True
+    return bool(_PLAIN(before) != _PLAIN(now)) or before.addresses != now.addresses
+
+
 class Timeline:
     """The file of changes, opened when first used. It raises nothing: `problem` says why it is written no more."""
 
@@ -89,8 +102,9 @@ class Timeline:
     async def write(self, batch: Batch[Any]) -> None:
         """Remember a batch: of a thing's first sight in this run only what differs from the last run's end."""
         at = self._clock.now().isoformat(timespec="milliseconds")
-        for start in range(0, len(batch.changed), AT_ONCE):
-            rows = batch.changed[start : start + AT_ONCE]
+        changed = [row for row in batch.changed if _worth_a_look(batch.before.get(row.key), row)]
+        for start in range(0, len(changed), AT_ONCE):
+            rows = changed[start : start + AT_ONCE]
             await self._off_loop(partial(self._write, at=at, changed=rows))
         if batch.gone:
             await self._off_loop(partial(self._write, at=at, gone=batch.gone))

@@ -37,10 +37,14 @@ class Watch(Generic[R]):
         self._begun = False
         self._closed = False
 
-    def note(self, key: Key, before: R | None) -> None:
-        """Remember that this row moved; the store calls it after each change."""
-        self._moved.setdefault(key, before)
-        self._news.set()
+    def note(self, moved: Mapping[Key, R | None]) -> None:
+        """Remember that these rows moved, and what they were; the store calls it after each change."""
+        if self._moved:
+            for key, before in moved.items():
+                self._moved.setdefault(key, before)
+        else:
+            self._moved.update(moved)
+            self._news.set()
 
     def close(self) -> None:
         """End the iteration; a reader gets what is left, and ends."""
@@ -65,13 +69,18 @@ class Watch(Generic[R]):
         if not self._begun:
             self._begun = True
             return Batch(kind=self._kind, changed=tuple(self._rows.values()), reset=True)
-        rows = self._rows
-        changed = tuple(rows[key] for key, before in moved.items() if key in rows and rows[key] is not before)
-        gone = tuple(key for key, before in moved.items() if key not in rows and before is not None)
+        get, changed, gone, told = self._rows.get, [], [], {}
+        for key, before in moved.items():
+            row = get(key)
+            if before is not None:
+                told[key] = before
+                if row is None:
+                    gone.append(key)
+            if row is not None and row is not before:
+                changed.append(row)
         if not changed and not gone:
             return None
-        told = {key: before for key, before in moved.items() if before is not None}
-        return Batch(kind=self._kind, changed=changed, gone=gone, before=told)
+        return Batch(kind=self._kind, changed=tuple(changed), gone=tuple(gone), before=told)
 
 
 class HealthWatch:

@@ -91,6 +91,14 @@ class Journal:
     def __init__(self, path: Path) -> None:
         self.path = path
 
+    def stamp(self) -> tuple[int, int] | None:
+        """What differs after every change of the file; None where there is none, or nobody can tell."""
+        try:
+            found = self.path.stat()
+        except OSError:
+            return None
+        return found.st_mtime_ns, found.st_size
+
     # Runs
 
     def add(self, run: RunRecord, holder: Holder | None = None) -> None:

@@ -41,6 +41,8 @@ class Keeper:
         self._carried: set[str] = set()
         self._group: asyncio.TaskGroup | None = None
         self._beaten = clock.monotonic()
+        self._stamp: tuple[int, int] | None = None
+        self._open = True  # whether some run was open at the last look
 
     # Beginning
 
@@ -90,7 +92,10 @@ class Keeper:
                 self.journal.release(self.me)
 
     async def turn(self) -> None:
-        """One look into the journal."""
+        """One look into the journal; one that has not changed is read again only while something in it is open."""
+        stamp = self.journal.stamp()
+        if stamp == self._stamp and not self._open and not self.problem:
+            return
         try:
             runs = await asyncio.to_thread(self.journal.runs)
             for run in runs:
@@ -99,7 +104,7 @@ class Keeper:
             if self.clock.monotonic() - self._beaten >= BEAT and self._carried:
                 self._beaten = self.clock.monotonic()
                 await asyncio.to_thread(self.journal.beat, self.me)
-            self.problem = ""
+            self.problem, self._stamp, self._open = "", stamp, bool(runs)
         except JournalError as error:
             self.problem = str(error)
 

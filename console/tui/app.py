@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from textual.filter import LineFilter, Monochrome
+from textual.filter import ANSIToTruecolor, LineFilter, Monochrome
 
 from console.core import memory
 from console.core.clock import Clock
@@ -100,8 +100,11 @@ class NovadeckApp(SparingApp[ExitRequest | None]):
             self._driver.write(text)
 
     def get_line_filters(self) -> Sequence[LineFilter]:
-        """Textual's own, but for that of NO_COLOR: it makes the terminal's background black, and mono has no hue."""
-        return [one for one in super().get_line_filters() if not isinstance(one, Monochrome)]
+        """Textual's own, but for two: that of NO_COLOR makes the terminal's background black, and mono has no hue.
+
+        A theme's colours are those that the terminal shall be sent: none is to be made of another.
+        """
+        return [one for one in super().get_line_filters() if not isinstance(one, Monochrome | ANSIToTruecolor)]
 
     def get_default_screen(self) -> MainScreen:
         """The main screen is the first."""

@@ -8,7 +8,7 @@ width is disputed, and after the last column, the cursor is placed anew.
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from itertools import pairwise
+from itertools import compress, pairwise
 from operator import is_not
 from typing import NamedTuple
 
@@ -181,10 +181,10 @@ def _changed_columns(wanted: list[Row], shown: list[Row], lines: Sequence[int]) 
     """The columns that most of the changed lines have changed in."""
     firsts, lasts = [], []
     for y in lines:
-        differ = [x for x, (one, other) in enumerate(zip(wanted[y], shown[y], strict=True)) if one is not other]
-        if differ:
-            firsts.append(differ[0])
-            lasts.append(differ[-1])
+        differ = list(map(is_not, wanted[y], shown[y]))
+        if True in differ:
+            firsts.append(differ.index(True))
+            lasts.append(len(differ) - 1 - differ[::-1].index(True))
     firsts.sort()
     lasts.sort()
     return firsts[len(firsts) // 4], lasts[len(lasts) * 3 // 4]
@@ -196,7 +196,8 @@ def _texts(row: Row, left: int, right: int) -> tuple[str, ...]:
 
 def _runs(wanted: Row, shown: Row) -> Iterable[tuple[int, int]]:
     """The runs of cells to be written, from and up to; no wide character of either line is cut by them."""
-    differ = [x for x, (one, other) in enumerate(zip(wanted, shown, strict=True)) if one != other and one is not None]
+    others = compress(range(len(wanted)), map(is_not, wanted, shown))
+    differ = [x for x in others if wanted[x] is not None and wanted[x] != shown[x]]
     at = 0
     last = -1
     while at < len(differ):

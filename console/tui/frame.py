@@ -135,7 +135,7 @@ class Frame(Screen[None]):
         self.detail.display = shape.enough and detail
         if detail:  # what was asked to be painted while it was hidden is lost
             for sheet in self.detail.query(Sheet):
-                sheet.refresh()
+                sheet.paint()
         beside, aside = shape.beside, shape.beside and self.aside
         if aside and self.active in BESIDE:
             self.active = self.main
@@ -342,6 +342,7 @@ class Frame(Screen[None]):
         """Another row is under the cursor, or columns stand elsewhere: keys and heads follow."""
         event.stop()
         for pane in self.panes.values():
-            pane.show_head()
+            if pane.display:
+                pane.show_head()
         self.follow_cursor()
         self.draw_footer()

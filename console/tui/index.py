@@ -13,6 +13,7 @@ from console.model.place import Key, Row
 from console.tui.spec import Group, PaneSpec, Scene, natural
 
 SortKey = tuple[Any, ...]
+Pair = tuple[Row | None, Row]  # what a row was, and what it is
 
 
 class Block(NamedTuple):
@@ -85,30 +86,40 @@ class Index:
 
     # changes -------------------------------------------------------------------------------------------------
 
-    def apply(self, changed: Iterable[Row], gone: Iterable[Key] = ()) -> tuple[list[Key], bool]:
-        """Take in changes; gives the keys to repaint where they stand, and whether lines have shifted."""
-        repaint: list[Key] = []
-        shifted = False
+    def moved(self, changed: Sequence[Row]) -> list[Pair]:
+        """Those of the changed rows that may stand or look otherwise, with what they were; None is a new one.
+
+        The very row that is known is one of them: it is told again because the scene has changed.
+        """
+        pairs = [(self.rows.get(row.key), row) for row in changed]
+        decides = self.spec.decides
+        if decides is None:
+            return pairs
+        return [
+            (before, row) for before, row in pairs if before is None or before is row or decides(before) != decides(row)
+        ]
+
+    def apply(
+        self, changed: Sequence[Row], gone: Iterable[Key] = (), moved: Sequence[Pair] | None = None
+    ) -> tuple[list[Key], bool]:
+        """Take in changes; gives the keys to repaint where they stand, and whether lines have shifted.
+
+        `moved` is what the method of that name has found; the other rows stand where they stood, unless a filter or a
+        column that they are sorted by looks at more of them.
+        """
         gone = list(gone)
-        changed = list(changed)
-        changed = [*self._leave_folds(changed, gone), *changed]
-        for row in changed:
-            self._fold(row)
-            self.rows[row.key] = row
-            self._words.pop(row.key, None)
+        anew = [row for _, row in (self.moved(changed) if moved is None else moved)]
+        others = self._leave_folds(anew, gone)
+        if self._words:
+            for row in changed:
+                self._words.pop(row.key, None)
+        self.rows.update((row.key, row) for row in changed)
+        for row in anew:
             self._orders.pop(row.key, None)
-            belongs = self._belongs(row)
-            stands = self._placed.get(row.key)
-            if stands is None:
-                if belongs is not None:
-                    self._placed[row.key] = belongs
-                    shifted = True
-                continue
-            repaint.append(row.key)
-            if belongs == stands:
-                self._late.pop(row.key, None)
-            else:
-                self._late[row.key] = belongs
+            self._fold(row)
+        shifted = False
+        for row in (*others, *(anew if self.filter is None and self.sorting is None else changed)):
+            shifted = self._look(row) or shifted
         for key in gone:
             self.rows.pop(key, None)
             self._late.pop(key, None)
@@ -117,7 +128,20 @@ class Index:
             shifted = self._placed.pop(key, None) is not None or shifted
         if shifted:
             self._arrange()
-        return repaint, shifted
+        return [row.key for row in (*others, *changed) if row.key in self._placed], shifted
+
+    def _look(self, row: Row) -> bool:
+        """Look where a row belongs; whether it is shown from now on."""
+        belongs, stands = self._belongs(row), self._placed.get(row.key)
+        if stands is None:
+            if belongs is not None:
+                self._placed[row.key] = belongs
+            return belongs is not None
+        if belongs == stands:
+            self._late.pop(row.key, None)
+        else:
+            self._late[row.key] = belongs
+        return False
 
     def replace(self, rows: Iterable[Row]) -> None:
         """Forget everything and take these rows."""

@@ -15,7 +15,7 @@ from console.core.filters import parse
 from console.model.place import Key
 from console.tui.columns import EDGE, NARROW_EDGE
 from console.tui.edit import Edit
-from console.tui.index import Sorting
+from console.tui.index import Pair, Sorting
 from console.tui.neighbours import sharing
 from console.tui.paint import Line, Span, cut_end, spans, spread
 from console.tui.shape import Shape
@@ -54,12 +54,14 @@ class ResourcePane(Vertical):
         yield self.head
         yield self.table
 
-    def take(self, batch: Any) -> None:
-        """Draw one batch of changes."""
+    def take(self, batch: Any) -> Sequence[Pair]:
+        """Draw one batch of changes; gives the rows that are new or may stand otherwise, with what they were."""
         if batch.changed or batch.gone:
             self.loaded = True
-        self.table.take(batch.changed, batch.gone, reset=batch.reset, now=time.monotonic())
-        self.show_head()
+        moved = self.table.take(batch.changed, batch.gone, reset=batch.reset, now=time.monotonic())
+        if moved or batch.gone or self.table.marks:
+            self.show_head()
+        return moved
 
     # filter, sort and marks ----------------------------------------------------------------------------------
 
@@ -143,7 +145,7 @@ class ResourcePane(Vertical):
         self.roomy = shape.padded
         self.table.edge = NARROW_EDGE if shape.beside and not self.spec.grouped and self.spec.name in BESIDE else EDGE
         self.table.index.reshape(titled=shape.titled, roomy=shape.padded)
-        self.table.refresh()
+        self.table.paint()
 
     def on_resize(self) -> None:
         """The heads stand where the columns do."""
@@ -168,7 +170,7 @@ class ResourcePane(Vertical):
         if empty != self.table.empty_lines:
             self.table.empty_lines = empty
             if not self.table.index.order:
-                self.table.refresh()
+                self.table.paint()
 
     def _title(self, width: int) -> Line:
         index = self.table.index

@@ -9,6 +9,8 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from textual.worker import Worker
+
 from console.errors import JournalError
 from console.tui.deck import Deck
 from console.tui.dialogs import Topic
@@ -20,7 +22,6 @@ from console.tui.screen import MainScreen
 if TYPE_CHECKING:  # they are loaded when a console is open: the first picture does not wait for them
     from console.runbooks.journal import Journal, RunRecord, StepRecord
 
-LOOK = 1.0  # seconds between two looks into the journal
 HEADS = (("operation", 40, False), ("state", 10, False), ("kept by", 24, False))
 ABORT, TAKE = "end it and put the world in order", "take it over"
 
@@ -66,28 +67,37 @@ class Runs:
         self.seen: list[Seen] = []
         self._shown: dict[str, Operation] = {}
         self._stamp: tuple[int, int] | None = None
+        self._turn: Worker[None] | None = None
+        self._problem = ""
+        self._told = ""
 
     def begin(self, deck: Deck) -> None:
-        """Follow from now on, and keep what is ours or nobody's."""
-        if getattr(deck.console, "keeper", None) is not None:  # a recording that is replayed keeps nothing
-            self.screen.run_worker(self._follow(deck.console), name="operations", exit_on_error=True)
+        """Follow from now on, at each tick of the screen, and keep what is ours or nobody's."""
+        console = deck.console
+        if getattr(console, "keeper", None) is not None:  # a recording that is replayed keeps nothing
+            self.screen.each_second.append(lambda: self._look(console))
+            self._look(console)
 
-    async def _follow(self, console: Any) -> None:
-        told = ""
-        while True:
-            try:
-                await self.turn(console)
-                problem = console.keeper.problem or console.scheduler.problem
-            except JournalError as error:
-                problem = str(error)
-            if problem and problem != told:
-                self.screen.refuse(problem)
-            told = problem
-            await asyncio.sleep(LOOK)
+    def _look(self, console: Any) -> None:
+        """Take in what has changed, and say once what is wrong."""
+        idle = self._turn is None or self._turn.is_finished
+        if idle and (self.seen or console.journal.stamp() != self._stamp):
+            self._turn = self.screen.run_worker(self._take(console), name="operations", exit_on_error=True)
+        problem = self._problem or console.keeper.problem or console.scheduler.problem
+        if problem and problem != self._told:
+            self.screen.refuse(problem)
+        self._told = problem
+
+    async def _take(self, console: Any) -> None:
+        self._problem = ""
+        try:
+            await self.turn(console)
+        except JournalError as error:
+            self._problem = str(error)
 
     async def turn(self, console: Any) -> None:
         """One look; the file is read only when it has changed, or something is open."""
-        stamp = _stamp_of(console.journal)
+        stamp = console.journal.stamp()
         if stamp == self._stamp and not self.seen:
             return
         self._stamp = stamp
@@ -179,11 +189,3 @@ def _steps(seen: Seen) -> list[Line]:
         role = "error" if step.state == "failed" else "text"
         found.append(spans(Span(f"{step.name:<14}", role), Span(f"{step.state:<8}{took:>8}  {step.note}", "muted")))
     return found
-
-
-def _stamp_of(journal: "Journal") -> tuple[int, int] | None:
-    try:
-        found = journal.path.stat()
-    except OSError:
-        return None
-    return found.st_mtime_ns, found.st_size

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from msgspec.structs import replace
 from textual import events
 from textual.worker import Worker
 
@@ -17,6 +18,7 @@ from console.model.place import Key, Row
 from console.tui.deck import Deck
 from console.tui.edit import Edit
 from console.tui.frame import Frame
+from console.tui.index import Pair
 from console.tui.keys import key_of, make_keymap
 from console.tui.link import EVERY, GATHER_LEAN
 from console.tui.notify import Notices, Teller
@@ -48,6 +50,7 @@ class MainScreen(Frame):
         self.notices = Notices()
         self.teller: Teller | None = None
         self.last_key = 0.0
+        self.each_second: list[Callable[[], None]] = []  # what else goes by the one clock
         self._followed: dict[str, Worker[None]] = {}
         self._ticks = 0
         self._names_moved = False
@@ -115,21 +118,23 @@ class MainScreen(Frame):
     def take(self, pane: ResourcePane, batch: Any) -> None:
         """One batch of changes: into the pane, and into whatever else tells of that noun."""
         assert self.deck is not None
-        for row in batch.changed:
-            self.operations_saw(row)
-        if pane.spec.name == "servers" and not self._flavors_moved:
-            self._flavors_moved = bool(batch.gone) or self._other_flavors(pane, batch.changed)
-        pane.take(batch)
+        if self.operations.all:
+            for row in batch.changed:
+                self.operations_saw(row)
+        known = len(pane.table.index.rows)
+        moved = pane.take(batch)
         if pane.spec.name in BESIDE:
             self.deck.names.update({row.key: row.name for row in batch.changed if row.name})
             self._names_moved = True
             self._divide_side()
         elif pane.spec.name == "servers":
+            self._flavors_moved = self._flavors_moved or bool(batch.gone) or _other_flavors(moved)
             self.detail.saw(batch)
             self.preview.saw(batch)
-            self.notices.changed(batch)
+            self.notices.changed(replace(batch, changed=tuple(row for _, row in moved)))
         self._mark_loaded(pane)
-        self.draw_header()
+        if len(pane.table.index.rows) != known:
+            self.draw_header()
 
     async def _follow_health(self) -> None:
         assert self.deck is not None
@@ -200,6 +205,8 @@ class MainScreen(Frame):
         self._ticks += 1
         if not self.link.lean or self._ticks % EVERY == 0:
             self.draw_time()
+        for look in self.each_second:
+            look()
         self._tell()
 
     def spare(self) -> None:
@@ -250,13 +257,9 @@ class MainScreen(Frame):
                 pane.show_head()
             if self._names_moved:
                 pane.table.renamed()
-            pane.table.tick(moment)
+            if pane.display:
+                pane.table.tick(moment)
         self._names_moved = False
-
-    def _other_flavors(self, pane: ResourcePane, changed: Sequence[Any]) -> bool:
-        """Whether a server is new, or of another flavor than it was: few of those that change are."""
-        known: Mapping[Key, Any] = pane.table.index.rows
-        return any((before := known.get(row.key)) is None or before.flavor != row.flavor for row in changed)
 
     def _count_flavors(self) -> None:
         assert self.deck is not None
@@ -335,3 +338,8 @@ class MainScreen(Frame):
         """Type into the filter from now on."""
         self.pane.filtering = Edit(self.pane.filter_text)
         self.pane.show_head()
+
+
+def _other_flavors(moved: Sequence[Pair]) -> bool:
+    """Whether a server is new, or of another flavor than it was."""
+    return any(before is None or before.flavor != row.flavor for before, row in moved)  # type: ignore[attr-defined]

@@ -1,6 +1,7 @@
 """The servers' pane, declared: columns, groups by attention, and the words for what a server does or suffers."""
 
 import re
+from operator import attrgetter
 from typing import Any
 
 from console.model.operation import mark_of
@@ -212,5 +213,6 @@ SERVERS = PaneSpec(
         "age": lambda row, scene: since(row.created, scene.now),
     },
     needs=_server_needs,
+    decides=attrgetter("word", "task_state", "name", "place", "flavor"),
     new="server.create",
 )

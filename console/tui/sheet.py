@@ -4,13 +4,13 @@ from collections.abc import Sequence
 
 from textual.geometry import Region
 from textual.strip import Strip
-from textual.widget import Widget
 
+from console.tui.lines import Lines
 from console.tui.paint import EMPTY, Line, to_strip
 from console.tui.theme import Ink
 
 
-class Sheet(Widget):
+class Sheet(Lines):
     """Lines of spans; `show` compares them with what stands there."""
 
     def __init__(self, ink: Ink, *, id: str | None = None, classes: str = "sheet", ground: str = "background") -> None:
@@ -28,12 +28,12 @@ class Sheet(Widget):
             return
         width, height = self.size
         if not height or len(lines) != len(before):
-            self.refresh()
+            self.paint()
             return
         for y in range(height):
             at = y + self.top
             if _at(before, at) != _at(lines, at):
-                self.refresh(Region(0, y, width, 1))
+                self.paint(Region(0, y, width, 1))
 
     def scroll_by(self, lines: int) -> None:
         """Move what is seen by so many lines."""
@@ -44,16 +44,16 @@ class Sheet(Widget):
         top = max(0, min(top, len(self.lines) - self.size.height))
         if top != self.top:
             self.top = top
-            self.refresh()
+            self.paint()
 
     def restyle(self) -> None:
         """Draw all again, with another theme."""
         self._strips.clear()
-        self.refresh()
+        self.paint()
 
     def render_line(self, y: int) -> Strip:
         """One line of the screen."""
-        line, width = _at(self.lines, y + self.top), self.size.width
+        line, width = _at(self.lines, y + self.top), self.outer_size.width
         strip = self._strips.get((line, width))
         if strip is None:
             if len(self._strips) > 500:

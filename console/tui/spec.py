@@ -100,6 +100,7 @@ class PaneSpec:
     fields: Mapping[str, Callable[[Any, Scene], Any]] = field(default_factory=dict)
     needs: Callable[[Any, Scene], tuple[tuple[str, int], ...]] = lambda row, scene: ()  # cells that its texts take
     fold: Callable[[Any], tuple[Any, ...] | None] = lambda row: None  # rows of one fold are shown once
+    decides: Callable[[Any], Any] | None = None  # what of a row decides its group, order and mood; None: all of it
     new: str = ""  # what `n` makes here
     nothing: str = ""  # what is said where it has no rows; "" makes it of the title
     while_shown: bool = False  # its rows cost requests of their own, and are asked for only while it is shown

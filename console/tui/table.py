@@ -5,7 +5,7 @@ cost what the forty visible ones cost. The cursor belongs to a row, not to a lin
 row stays where it is on the screen. Nothing here is a widget per row, and nothing reads markup.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from rich.cells import cell_len
@@ -14,12 +14,12 @@ from textual import events
 from textual.geometry import Region, Size
 from textual.message import Message
 from textual.strip import Strip
-from textual.widget import Widget
 
 from console.model.place import Key, Row
 from console.tui.banners import MARKED
 from console.tui.columns import EDGE, NARROW_EDGE, Placed, place_columns
-from console.tui.index import Index, nearest
+from console.tui.index import Index, Pair, nearest
+from console.tui.lines import Lines
 from console.tui.paint import Line, Span, age, cut_end, cut_middle, cut_tail, spans, to_strip
 from console.tui.spec import Cell, Cells, Group, PaneSpec, Scene
 from console.tui.theme import Ink
@@ -37,7 +37,7 @@ class Painted(NamedTuple):
     production: str  # its role, or ""
 
 
-class Table(Widget):
+class Table(Lines):
     """The rows of one pane."""
 
     class Moved(Message):
@@ -63,7 +63,9 @@ class Table(Widget):
         self._spoken: tuple[int, int, bool, bool, tuple[tuple[str, int], ...]] | None = None
         self._painted: dict[Key, Painted] = {}
         self._strips: dict[tuple[Key, bool, bool], Strip] = {}
+        self._cells: dict[tuple[int, Cell, str, bool], Sequence[Segment]] = {}
         self._fresh: dict[Key, float] = {}
+        self._unmeasured: set[Key] = set()  # rows that have changed since their texts were measured
         self._looked: dict[Key, tuple[float, float]] = {}  # when a row is looked at again for the time alone
 
     @property
@@ -88,42 +90,62 @@ class Table(Widget):
 
     # changes -------------------------------------------------------------------------------------------------
 
-    def take(self, changed: Iterable[Row], gone: Iterable[Key], *, reset: bool = False, now: float = 0.0) -> None:
-        """Draw what changed: cells where rows stand, the whole table only where lines shifted."""
+    def take(
+        self, changed: Iterable[Row], gone: Iterable[Key], *, reset: bool = False, now: float = 0.0
+    ) -> Sequence[Pair]:
+        """Draw what changed: cells where rows stand, the whole table only where lines shifted.
+
+        Gives the rows that are new or may stand otherwise, with what they were. Of the others, those that are not on
+        the screen cost little more than being put away: they are looked at when they come to be drawn.
+        """
         changed = list(changed)
-        self._note(changed, now)
+        moved = self.index.moved(changed)
+        self._note(moved, now)
         anchor = self._anchor()
         if reset:
             self.index.replace(changed)
+            self._unmeasured.clear()
             repaint: list[Key] = []
             shifted = True
         else:
             gone = list(gone)
             for key in gone:
                 self.marks.pop(key, None)
+                self._unmeasured.discard(key)
                 self._drop(key)
-            repaint, shifted = self.index.apply(changed, gone)
+            repaint, shifted = self.index.apply(changed, gone, moved)
+        self._measure(changed, moved)
         if shifted:
             self.rearranged(anchor)
         elif changed:
             self.lay_out()
-        for key in repaint:
-            self.repaint(key)
-        if shifted or any(key == self.cursor for key in repaint):
+        self._repaint_those(repaint)
+        if shifted or self.cursor in repaint:
             self.post_message(self.Moved())
+        return moved
 
-    def _note(self, changed: Iterable[Row], now: float) -> None:
-        for row in changed:
-            self._need(row)
-            before = self.index.rows.get(row.key)
-            moods = [self.spec.mood(one, self.scene) for one in (before, row)] if before is not None else []
-            if not self.quiet and len(set(moods)) == 2:
+    def _note(self, moved: Iterable[Pair], now: float) -> None:
+        """A row that looks otherwise than it did is bold for a while."""
+        if self.quiet:
+            return
+        for before, row in moved:
+            if before is not None and self.spec.mood(before, self.scene) != self.spec.mood(row, self.scene):
                 self._fresh[row.key] = now + FRESH
 
-    def _need(self, row: Row) -> None:
+    def _measure(self, changed: Iterable[Row], moved: Iterable[Pair]) -> None:
+        """See how much room new rows and those on the screen take; the others are measured when they are drawn."""
+        rows, new = {row.key: row for row in changed}, {row.key for before, row in moved if before is None}
+        for key in new | (rows.keys() & self._painted.keys()):
+            self._need(rows[key])
+        self._unmeasured |= rows.keys() - self._painted.keys() - new
+
+    def _need(self, row: Row) -> bool:
+        """See how much room the row's texts take; whether it is more than any has taken so far."""
+        more = False
         for name, size in self.spec.needs(row, self.scene):
             if size > self.needs.get(name, 0):
-                self.needs[name] = size
+                self.needs[name], more = size, True
+        return more
 
     def settle(self, *, hold_cursor: bool) -> None:
         """Move rows that changed group to where they belong."""
@@ -154,23 +176,32 @@ class Table(Widget):
 
     def repaint(self, key: Key) -> bool:
         """Draw the cells of one row that differ from what stands there; whether any did."""
-        position = self.index.position.get(key)
-        before = self._painted.get(key)
-        if position is None or before is None:
+        regions = self._differing(key, self.size)
+        if regions:
+            self.paint(*regions)
+        return regions is None or bool(regions)
+
+    def _repaint_those(self, keys: Iterable[Key]) -> None:
+        """The same for several rows."""
+        size = self.size
+        regions = [region for key in keys if key in self._painted for region in self._differing(key, size) or ()]
+        if regions:
+            self.paint(*regions)
+
+    def _differing(self, key: Key, size: Size) -> list[Region] | None:
+        """What has to be painted again of a row; None where it has to be drawn before that can be told."""
+        position, before = self.index.position.get(key), self._painted.get(key)
+        y = -1 if position is None else self.index.line_of(position) - self.top
+        if before is None or not 0 <= y < size.height:
             self._drop(key)
-            return True
+            return None
         now = self._paint(key)
         if now == before:
-            return False
+            return []
         self._drop(key)
-        y = self.index.line_of(position) - self.top
-        if 0 <= y < self.size.height:
-            self.refresh(*self._differing(before, now, y))
-        return True
-
-    def _differing(self, before: Painted, now: Painted, y: int) -> list[Region]:
-        if before.mood != now.mood or before.bold != now.bold or before.production != now.production:
-            return [Region(0, y, self.size.width, 1)]
+        self._painted[key] = now
+        if before[1:] != now[1:]:
+            return [Region(0, y, size.width, 1)]
         return [
             Region(column.x, y, column.size, 1)
             for column in self.columns
@@ -178,9 +209,11 @@ class Table(Widget):
         ]
 
     def _repaint_titles(self) -> None:
-        for y in range(self.size.height):
-            if self.index.at(self.top + y) is Group.LAST_KNOWN:
-                self.refresh(Region(0, y, self.size.width, 1))
+        if self.index.counts.get(Group.LAST_KNOWN):
+            width, height = self.size
+            for y in range(height):
+                if self.index.at(self.top + y) is Group.LAST_KNOWN:
+                    self.paint(Region(0, y, width, 1))
 
     def _drop(self, key: Key) -> None:
         self._painted.pop(key, None)
@@ -197,11 +230,15 @@ class Table(Widget):
 
     def restyle(self) -> None:
         """Forget every strip: another theme, scene or width."""
-        self._painted.clear()
-        self._strips.clear()
+        self._forget()
         self._spoken = None
         self.lay_out()
-        self.refresh()
+        self.paint()
+
+    def _forget(self) -> None:
+        self._painted.clear()
+        self._strips.clear()
+        self._cells.clear()
 
     # the cursor ----------------------------------------------------------------------------------------------
 
@@ -220,7 +257,7 @@ class Table(Widget):
         self.top = self.index.line_of(self.cursor_position) - y if self.touched else 0
         self._clamp()
         self.lay_out()
-        self.refresh()
+        self.paint()
         self.post_message(self.Moved())
 
     def _clamp(self) -> None:
@@ -245,10 +282,10 @@ class Table(Widget):
         self.cursor = self.index.order[position]
         self._clamp()
         if self.top != old_top:
-            self.refresh()
+            self.paint()
         elif position != before:
             for at in (before, position):
-                self.refresh(Region(0, self.index.line_of(at) - self.top, self.size.width, 1))
+                self.paint(Region(0, self.index.line_of(at) - self.top, self.size.width, 1))
         self.post_message(self.Moved())
 
     def move(self, rows: int) -> None:
@@ -268,14 +305,14 @@ class Table(Widget):
         else:
             self.marks[self.cursor] = None
         line = self.index.line_of(self.cursor_position) - self.top
-        self.refresh(Region(0, line, self.size.width, 1))
+        self.paint(Region(0, line, self.size.width, 1))
         self.move(1)
 
     def mark_all(self) -> None:
         """Mark every row that is shown; where all of them are marked, take the marks away."""
         shown = dict.fromkeys(self.index.order)
         self.marks = {} if shown.keys() <= self.marks.keys() else shown
-        self.refresh()
+        self.paint()
         self.post_message(self.Moved())
 
     def warn(self, keys: frozenset[Key]) -> None:
@@ -284,12 +321,12 @@ class Table(Widget):
         for key in moved:
             self._drop(key)
         if moved:
-            self.refresh()
+            self.paint()
 
     def unmark(self) -> None:
         """Take all marks away."""
         self.marks.clear()
-        self.refresh()
+        self.paint()
         self.post_message(self.Moved())
 
     def activate(self, active: bool) -> None:
@@ -297,7 +334,7 @@ class Table(Widget):
         if active != self.active:
             self.active = active
             if self.index.order:
-                self.refresh(Region(0, self.index.line_of(self.cursor_position) - self.top, self.size.width, 1))
+                self.paint(Region(0, self.index.line_of(self.cursor_position) - self.top, self.size.width, 1))
 
     def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
         """Three rows down."""
@@ -337,9 +374,8 @@ class Table(Widget):
         )
         if columns != self.columns:
             self.columns = columns
-            self._painted.clear()
-            self._strips.clear()
-            self.refresh()
+            self._forget()
+            self.paint()
             self.post_message(self.Moved())
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
@@ -348,7 +384,7 @@ class Table(Widget):
 
     def render_line(self, y: int) -> Strip:
         """One line of the screen."""
-        width = self.size.width
+        width = self.outer_size.width
         if not self.index.order:
             inside = y - (1 if self.index.roomy else 0)
             line = self.empty_lines[inside] if 0 <= inside < len(self.empty_lines) else ()
@@ -358,7 +394,7 @@ class Table(Widget):
             return Strip.blank(width, self.ink.style("text"))
         if isinstance(at, Group):
             return to_strip(self._title(at), self.ink, width)
-        return self._row(self.index.order[at])
+        return self._row(self.index.order[at], width)
 
     def _title(self, group: Group) -> Line:
         loud = group is Group.NEEDS_YOU
@@ -369,22 +405,29 @@ class Table(Widget):
 
     def _paint(self, key: Key) -> Painted:
         row = self.index.rows[key]
+        if key in self._unmeasured:
+            self._unmeasured.discard(key)
+            if self._need(row):
+                self.call_later(self.lay_out)
         cells = self.spec.cells(row, self.scene)
         fresh = key in self._fresh
         mark = self.scene.production(row.place) if self.spec.grouped else ""
         return Painted(cells, self.spec.mood(row, self.scene), fresh, mark)
 
-    def _row(self, key: Key) -> Strip:
+    def _row(self, key: Key, width: int) -> Strip:
         here, marked = self.active and key == self.cursor, key in self.marks
         strip = self._strips.get((key, here, marked))
-        if strip is None:
+        if strip is None or strip.cell_length != width:
             if len(self._strips) > 2000:
                 self._strips.clear()
-            painted = self._painted[key] = self._paint(key)
-            strip = self._strips[key, here, marked] = self._draw(painted, here, marked, key in self.warned)
+                self._painted.clear()
+            painted = self._painted.get(key)
+            if painted is None:
+                painted = self._painted[key] = self._paint(key)
+            strip = self._strips[key, here, marked] = self._draw(painted, here, marked, key in self.warned, width)
         return strip
 
-    def _draw(self, painted: Painted, here: bool, marked: bool, warned: bool) -> Strip:
+    def _draw(self, painted: Painted, here: bool, marked: bool, warned: bool, width: int) -> Strip:
         glyphs, ink = self.scene.glyphs, self.ink
         ground = "cursor" if here else "background"
         glyph, role = painted.mood
@@ -397,15 +440,26 @@ class Table(Widget):
             gutter = glyphs.production if painted.production else " "
             segments = [Segment(gutter, ink.style(painted.production or MARKED, ground)), pointer]
             segments.append(Segment(f" {glyph} ", ink.style(role, ground)))
-        x = self.edge
         for column in self.columns:
-            cell = painted.cells[column.number]
-            bold = cell.bold or (painted.bold and column.column.name == "name")
-            x += column.size
-            self._cell(segments, column, cell._replace(bold=bold), ground)
-        return Strip(segments, x).adjust_cell_length(self.size.width, ink.style("text", ground)).simplify()
+            bold = painted.bold and column.column.name == "name"
+            segments += self._cell(column, painted.cells[column.number], ground, bold)
+        taken = self.columns[-1].x + self.columns[-1].size if self.columns else self.edge
+        if taken < width:
+            segments.append(Segment(" " * (width - taken), ink.style("text", ground)))
+        strip = Strip(Segment.simplify(segments), max(taken, width))
+        return strip if taken <= width else strip.crop(0, width)
 
-    def _cell(self, segments: list[Segment], column: Placed, cell: Cell, ground: str) -> None:
+    def _cell(self, column: Placed, cell: Cell, ground: str, bold: bool) -> Sequence[Segment]:
+        """A cell's segments, made once: most cells of a column look alike."""
+        known = self._cells.get((column.number, cell, ground, bold))
+        if known is None:
+            if len(self._cells) > 5000:
+                self._cells.clear()
+            made = self._make_cell(column, cell._replace(bold=cell.bold or bold), ground)
+            known = self._cells[column.number, cell, ground, bold] = tuple(made)
+        return known
+
+    def _make_cell(self, column: Placed, cell: Cell, ground: str) -> list[Segment]:
         gap = 0 if column is self.columns[-1] else 1
         room = column.size - gap
         right = cell.right
@@ -414,13 +468,13 @@ class Table(Widget):
         blank = self.ink.style("text", ground)
         pad = room - cell_len(text) - cell_len(right)
         if column.column.align == "right":
-            segments += [Segment(" " * pad, blank), Segment(self.ink.text(text), style), Segment(" " * gap, blank)]
-            return
-        segments.append(Segment(self.ink.text(text), style))
+            return [Segment(" " * pad, blank), Segment(self.ink.text(text), style), Segment(" " * gap, blank)]
+        segments = [Segment(self.ink.text(text), style)]
         if right:
             segments += [Segment(" " * pad, blank), Segment(right, self.ink.style(cell.right_role, ground))]
             pad = 0
         segments.append(Segment(" " * (pad + gap), blank))
+        return segments
 
 
 def _shorten(text: str, room: int, column: Placed, mark: str) -> str:

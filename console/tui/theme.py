@@ -9,7 +9,7 @@ import os
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 from rich.style import Style
@@ -167,6 +167,10 @@ class Glyphs:
 
     def of(self, mood: Mood) -> tuple[str, str]:
         """The glyph of a mood and the role that it is drawn in."""
+        return self._moods[mood]
+
+    @cached_property  # asked for each row that is drawn or changes
+    def _moods(self) -> dict[Mood, tuple[str, str]]:
         return {
             Mood.WELL: (self.well, "ok"),
             Mood.MOVING: (self.moving, "busy"),
@@ -174,7 +178,7 @@ class Glyphs:
             Mood.RESTS: (self.rests, "muted"),
             Mood.BROKEN: (self.broken, "error"),
             Mood.UNKNOWN: (self.stale, "stale"),
-        }[mood]
+        }
 
 
 UNICODE = Glyphs()

@@ -12,7 +12,7 @@ when they change, and `NOVADECK_WRITER=plain`, or `differences = false` in the s
 import asyncio
 import os
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import IO, Any, TypeVar
 
@@ -21,10 +21,13 @@ from rich.style import Style
 from textual._compositor import ChopsUpdate, LayoutUpdate  # private: the updates that are painted
 from textual.app import App
 from textual.driver import Driver
+from textual.errors import NoWidget
 from textual.events import CursorPosition
+from textual.geometry import Region
 from textual.message import Message
 from textual.screen import Screen as TextualScreen
 from textual.strip import Strip
+from textual.widget import Widget
 
 from console.tui.difference import Able, Screen
 from console.tui.modest import modest
@@ -36,6 +39,7 @@ ASK = "\x1b[6n"
 BEGIN, END = "\x1b[?2026h", "\x1b[?2026l"
 QUICK = 0.02  # seconds in which a terminal answers that need not be asked after each frame
 UNASKED = 2048  # bytes that a quick one is sent before it is asked again
+GRACE = 0.002  # seconds in which what else a key or a batch moves comes into the same frame
 PATIENCE = 5.0  # seconds for an answer, after which the next frame goes without
 FIRST_PATIENCE = 0.3  # the same for a terminal that has never answered
 SYSTEMS = {"standard": ColorSystem.STANDARD, "256": ColorSystem.EIGHT_BIT, "windows": ColorSystem.WINDOWS}
@@ -206,6 +210,7 @@ class Writer:
         self.line = Line()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._due: asyncio.TimerHandle | None = None
         self._held = False
         self._screen: Screen | None = None
         self._cells: Cells | None = None
@@ -217,9 +222,37 @@ class Writer:
             self._screen = Screen(size.width, size.height, self._able)
         if self._cells is None:
             self._cells = Cells(_renderer(self._app))
-        for x, y, strip in _pieces(update):
-            self._screen.put(x, y, self._cells.of(strip))
+        for x, y, strip, length in _pieces(update):
+            cells = self._cells.of(strip)
+            self._screen.put(x, y, cells if len(cells) <= length else cells[:length])
         self._loop = asyncio.get_running_loop()
+        self.send()
+
+    def paint(self, widget: Widget, regions: Sequence[Region]) -> bool:
+        """Paint these lines of a widget past Textual; False where that must paint them, since it may draw over them."""
+        app, screen = self._app, self._screen
+        if screen is None or self._cells is None or self._loop is None or app._batch_count:  # private: paints later
+            return False
+        if not widget.is_attached or widget.screen is not app.screen or screen.size != tuple(app.size):
+            return False
+        try:
+            place = widget.screen.find_widget(widget)
+        except NoWidget:
+            return False
+        region, seen = place.region, place.visible_region
+        if seen.column_span != region.column_span:
+            return False
+        lines = {y for part in regions for y in part.line_range} if regions else range(region.height)
+        for y in lines:
+            if seen.y <= region.y + y < seen.bottom:
+                (strip,) = widget.render_lines(Region(0, y, region.width, 1))
+                screen.put(region.x, region.y + y, self._cells.of(strip))
+        if self._due is None:
+            self._due = self._loop.call_later(GRACE, self._send_due)
+        return True
+
+    def _send_due(self) -> None:
+        self._due = None
         self.send()
 
     def send(self) -> None:
@@ -312,6 +345,10 @@ class SparingApp(App[Answer]):
         if self.writer is not None:
             self.writer.forget()
 
+    def paint(self, widget: Widget, regions: Sequence[Region]) -> bool:
+        """Paint these lines of a widget at once, all where no region is given; whether that was possible."""
+        return self.writer is not None and self._paintable() and self.writer.paint(widget, regions)
+
     def get_driver_class(self) -> type[Driver]:
         """Textual's own driver for this system, in words that the terminal knows, watched."""
         kind = super().get_driver_class()
@@ -330,6 +367,9 @@ class SparingApp(App[Answer]):
         """Whether this is what a terminal is sent differences of."""
         if not isinstance(renderable, (LayoutUpdate, ChopsUpdate)) or self._batch_count:
             return False
+        return self._paintable()
+
+    def _paintable(self) -> bool:
         ready = self._running and not self._closed and self._driver is not None
         return ready and not self.is_headless and not self.is_inline
 
@@ -344,16 +384,16 @@ def _renderer(app: App[Any]) -> Any:
     return render
 
 
-def _pieces(update: LayoutUpdate | ChopsUpdate) -> Iterator[tuple[int, int, Iterable[Any]]]:
-    """The strips of an update, with the column and the line that they begin at."""
+def _pieces(update: LayoutUpdate | ChopsUpdate) -> Iterator[tuple[int, int, Iterable[Any], int]]:
+    """The strips of an update, with the column and the line that they begin at, and how many cells of them count."""
     if isinstance(update, LayoutUpdate):
         for y, strips in enumerate(update.strips, update.region.y):
             x = update.region.x
             for strip in strips:
-                yield x, y, strip
+                yield x, y, strip, strip.cell_length
                 x += strip.cell_length
         return
     for y, left, right in update.spans:
         for end, (x, chop) in zip(update.chop_ends[y], update.chops[y].items(), strict=False):
             if chop is not None and x <= right and end > left:
-                yield x, y, chop if end <= right else chop.crop(0, right - x)
+                yield x, y, chop, min(end, right) - x
