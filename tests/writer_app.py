@@ -1,8 +1,8 @@
 """An app of random coloured lines, run by the tests of the terminal writer in a terminal of its own.
 
-`python writer_app.py SEED`: n draws another picture, p pushes a dialog over it, o takes it away, s lends the terminal
-to a shell command, z stops the process as ctrl+z does, f floods it with pictures until the next key, a sends all
-anew, q leaves.
+`python writer_app.py SEED`: n draws another picture, p pushes a dialog over it, u draws another one under the dialog,
+o takes it away, s lends the terminal to a shell command, z stops the process as ctrl+z does, f floods it with pictures
+until the next key, a sends all anew, q leaves.
 """
 
 import os
@@ -20,6 +20,7 @@ from textual.screen import ModalScreen
 from textual.strip import Strip
 from textual.widget import Widget
 
+from console.tui import lines
 from console.tui.writer import SparingApp
 
 WORDS = ("web-1 ", "ACTIVE", "   ", "            ", "日本", "é", "한글 ", "e\u0301", "|", "────────", "•", "x")
@@ -57,7 +58,7 @@ class Lines(Widget):
         if what == "line":
             at = self.chance.randrange(height)
             self.lines[at] = self.line()
-            self.refresh(Region(self.chance.randrange(10), at, self.chance.randrange(5, 40), 1))
+            self.again(Region(self.chance.randrange(10), at, self.chance.randrange(5, 40), 1))
             return
         if what == "lines":
             for _ in range(3):
@@ -68,17 +69,29 @@ class Lines(Widget):
             self.lines = [self.line(), *self.lines[:-1]]
         else:
             self.lines = [self.line() for _ in range(height)]
-        self.refresh()
+        self.again()
+
+    def again(self, *regions: Region) -> None:
+        """Have these parts painted, or all."""
+        self.refresh(*regions)
 
     def render_line(self, y: int) -> Strip:
         blank = Strip.blank(self.size.width, Style.parse("on #101418"))
         return self.lines[y].adjust_cell_length(self.size.width) if y < len(self.lines) else blank
 
 
+class Direct(lines.Lines, Lines):
+    """The same lines, now and then painted past Textual."""
+
+    def again(self, *regions: Region) -> None:
+        """Have these parts painted, or all, one way or the other."""
+        (self.paint if self.chance.random() < 0.7 else self.refresh)(*regions)
+
+
 class Over(ModalScreen[None]):
     """Something over the lines."""
 
-    BINDINGS = [Binding("o", "app.go('out')")]
+    BINDINGS = [Binding("o", "app.go('out')"), Binding("u", "app.go('under')")]
     CSS = "Over { align: center middle; } Over Lines { width: 31; height: 7; border: round green; }"
 
     def compose(self) -> ComposeResult:
@@ -114,7 +127,7 @@ class Pictures(SparingApp[None]):
 
     def __init__(self, seed: int, **given: Any) -> None:
         super().__init__(**given)
-        self.lines, self.told, self.flood = Lines(seed), Told(), False
+        self.lines, self.told, self.flood = Direct(seed), Told(), False
 
     def compose(self) -> ComposeResult:
         yield self.told
@@ -126,7 +139,7 @@ class Pictures(SparingApp[None]):
 
     def action_go(self, what: str) -> None:
         self.flood = False
-        if what == "next":
+        if what in ("next", "under"):
             self.lines.next()
             self.tell()
         elif what == "over":
@@ -147,7 +160,7 @@ class Pictures(SparingApp[None]):
         if self.flood:
             self.lines.lines = [self.lines.line() for _ in range(self.size.height)]
             self.lines.number += 1
-            self.lines.refresh()
+            self.lines.again()
             self.tell()
             self.set_timer(0.001, self.pour)
 

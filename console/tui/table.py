@@ -6,35 +6,23 @@ row stays where it is on the screen. Nothing here is a widget per row, and nothi
 """
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
 
-from rich.cells import cell_len
-from rich.segment import Segment
 from textual import events
 from textual.geometry import Region, Size
 from textual.message import Message
 from textual.strip import Strip
 
 from console.model.place import Key, Row
-from console.tui.banners import MARKED
-from console.tui.columns import EDGE, NARROW_EDGE, Placed, place_columns
+from console.tui.columns import Placed, place_columns
+from console.tui.drawing import Drawing, Look, Painted
 from console.tui.index import Index, Pair, nearest
 from console.tui.lines import Lines
-from console.tui.paint import Line, Span, age, cut_end, cut_middle, cut_tail, spans, to_strip
-from console.tui.spec import Cell, Cells, Group, PaneSpec, Scene
+from console.tui.paint import Line, Span, age, spans, to_strip
+from console.tui.spec import Group, PaneSpec, Scene
 from console.tui.theme import Ink
 
 QUICK, SLOW = 1.0, 8.0  # seconds between two looks at a row whose ages run, and at one where they stand
 FRESH = 3.0  # seconds for which a row that changed its status is bold
-
-
-class Painted(NamedTuple):
-    """What was last drawn for a row, to compare with."""
-
-    cells: Cells
-    mood: tuple[str, str]
-    bold: bool
-    production: str  # its role, or ""
 
 
 class Table(Lines):
@@ -48,7 +36,7 @@ class Table(Lines):
         self.spec = spec
         self.index = Index(spec, scene)
         self.ink = ink
-        self.edge = EDGE
+        self.drawing = Drawing(ink)
         self.top = 0
         self.cursor: Key | None = None
         self.marks: dict[Key, None] = {}
@@ -57,16 +45,28 @@ class Table(Lines):
         self.touched = False
         self.quiet = False  # whether what has just changed looks like all else
         self.empty_lines: tuple[Line, ...] = ()
-        self.columns: tuple[Placed, ...] = ()
         self.needs: dict[str, int] = {}
         self.ages: dict[Group, float | None] = {}
         self._spoken: tuple[int, int, bool, bool, tuple[tuple[str, int], ...]] | None = None
         self._painted: dict[Key, Painted] = {}
         self._strips: dict[tuple[Key, bool, bool], Strip] = {}
-        self._cells: dict[tuple[int, Cell, str, bool], Sequence[Segment]] = {}
         self._fresh: dict[Key, float] = {}
         self._unmeasured: set[Key] = set()  # rows that have changed since their texts were measured
         self._looked: dict[Key, tuple[float, float]] = {}  # when a row is looked at again for the time alone
+
+    @property
+    def columns(self) -> tuple[Placed, ...]:
+        """The columns that are shown."""
+        return self.drawing.columns
+
+    @property
+    def edge(self) -> int:
+        """How many cells stand before the first column."""
+        return self.drawing.edge
+
+    @edge.setter
+    def edge(self, edge: int) -> None:
+        self.drawing.edge = edge
 
     @property
     def scene(self) -> Scene:
@@ -238,7 +238,7 @@ class Table(Lines):
     def _forget(self) -> None:
         self._painted.clear()
         self._strips.clear()
-        self._cells.clear()
+        self.drawing.forget()
 
     # the cursor ----------------------------------------------------------------------------------------------
 
@@ -373,7 +373,7 @@ class Table(Lines):
             edge=self.edge,
         )
         if columns != self.columns:
-            self.columns = columns
+            self.drawing.columns = columns
             self._forget()
             self.paint()
             self.post_message(self.Moved())
@@ -424,63 +424,6 @@ class Table(Lines):
             painted = self._painted.get(key)
             if painted is None:
                 painted = self._painted[key] = self._paint(key)
-            strip = self._strips[key, here, marked] = self._draw(painted, here, marked, key in self.warned, width)
+            look = Look(here, marked, key in self.warned)
+            strip = self._strips[key, here, marked] = self.drawing.draw(painted, look, self.scene.glyphs, width)
         return strip
-
-    def _draw(self, painted: Painted, here: bool, marked: bool, warned: bool, width: int) -> Strip:
-        glyphs, ink = self.scene.glyphs, self.ink
-        ground = "cursor" if here else "background"
-        glyph, role = painted.mood
-        mark = (glyphs.beware if warned else glyphs.marked) if marked else glyphs.cursor if here else " "
-        pointer = Segment(mark, ink.style("warn" if warned else "accent", ground, reverse=here and marked))
-        if self.edge == NARROW_EDGE:
-            lead = pointer if here or marked else Segment(glyph, ink.style(role, ground))
-            segments = [lead, Segment(" ", ink.style("text", ground))]
-        else:
-            gutter = glyphs.production if painted.production else " "
-            segments = [Segment(gutter, ink.style(painted.production or MARKED, ground)), pointer]
-            segments.append(Segment(f" {glyph} ", ink.style(role, ground)))
-        for column in self.columns:
-            bold = painted.bold and column.column.name == "name"
-            segments += self._cell(column, painted.cells[column.number], ground, bold)
-        taken = self.columns[-1].x + self.columns[-1].size if self.columns else self.edge
-        if taken < width:
-            segments.append(Segment(" " * (width - taken), ink.style("text", ground)))
-        strip = Strip(Segment.simplify(segments), max(taken, width))
-        return strip if taken <= width else strip.crop(0, width)
-
-    def _cell(self, column: Placed, cell: Cell, ground: str, bold: bool) -> Sequence[Segment]:
-        """A cell's segments, made once: most cells of a column look alike."""
-        known = self._cells.get((column.number, cell, ground, bold))
-        if known is None:
-            if len(self._cells) > 5000:
-                self._cells.clear()
-            made = self._make_cell(column, cell._replace(bold=cell.bold or bold), ground)
-            known = self._cells[column.number, cell, ground, bold] = tuple(made)
-        return known
-
-    def _make_cell(self, column: Placed, cell: Cell, ground: str) -> list[Segment]:
-        gap = 0 if column is self.columns[-1] else 1
-        room = column.size - gap
-        right = cell.right
-        text = _shorten(cell.text, room - (cell_len(right) + 1 if right else 0), column, self.scene.glyphs.cut)
-        style = self.ink.style(cell.role, ground, bold=cell.bold, strike=cell.strike)
-        blank = self.ink.style("text", ground)
-        pad = room - cell_len(text) - cell_len(right)
-        if column.column.align == "right":
-            return [Segment(" " * pad, blank), Segment(self.ink.text(text), style), Segment(" " * gap, blank)]
-        segments = [Segment(self.ink.text(text), style)]
-        if right:
-            segments += [Segment(" " * pad, blank), Segment(right, self.ink.style(cell.right_role, ground))]
-            pad = 0
-        segments.append(Segment(" " * (pad + gap), blank))
-        return segments
-
-
-def _shorten(text: str, room: int, column: Placed, mark: str) -> str:
-    if cell_len(text) <= room:
-        return text
-    if column.column.cut == "never":
-        return "IPv6" if ":" in text else mark
-    cut = {"middle": cut_middle, "head": cut_tail}.get(column.column.cut, cut_end)
-    return cut(text, max(0, room), mark)
