@@ -116,6 +116,9 @@ def test_limits() -> None:
         "ram": 51200,
         "ip_groups": 50,
         "ip_group_members": 25,
+        "metadata": 5,
+        "personality": 5,
+        "personality_size": 10240,
     }
 
 

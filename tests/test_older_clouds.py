@@ -90,6 +90,33 @@ async def test_what_a_cloud_cannot_do_is_greyed_with_its_reason(tmp_path: Path) 
         assert refusal("server.resize", metal) and not refusal("server.reboot", metal)
 
 
+@pytest.mark.parametrize(("action", "more"), [("server.create", {}), ("server.launch", {"ip_group": "web"})])
+async def test_what_a_new_server_may_hold_and_its_order_is_never_repeated(
+    tmp_path: Path, action: str, more: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("console.actions.building.LOOKS", (0.0, 0.02, 0.05))
+    async with all_three(tmp_path) as (ground, estate):
+        image, flavor = await base(ground, OLD), Flavor(id="1", name="256 MB Server", place=OLD, ram=256, disk=10)
+        given = {"name": "once", "image": image, "flavor": flavor, **more}
+        if more:
+            given["ip_group"] = (await a_server(ground, OLD, "web-a")).ip_group
+        for contents, told in (
+            ({"file": {f"/{n}": "x" for n in range(6)}}, "6 files were given, and the cloud takes 5"),
+            ({"file": {"/a": "x" * 10_241}}, "/a has 10241 bytes, and the cloud takes 10240"),
+            ({"metadata": {str(n): "x" for n in range(6)}}, "6 metadata pairs were given, and 5 are the most"),
+        ):
+            with pytest.raises(ActionRefused, match=told):
+                await perform(ground, action, OLD, **given, **contents)
+        assert ground.events() == []
+        full = {"metadata": {str(n): "x" for n in range(5)}}  # no room is left for our mark
+        await perform(ground, action, OLD, **{**given, "name": "full"}, **full)
+        rule = estate.control.cause("lost_reply", times=1)
+        made = await perform(ground, action, OLD, **given)
+        assert rule.met == 1 and ground.events() == ["asked", "accepted"] * 2
+        found = [row async for page in ground.dialect(OLD).servers() for row in page if row.name == "once"]
+        assert [row.id for row in found] == [made.id]
+
+
 async def test_an_address_is_shared_within_its_group_alone(tmp_path: Path) -> None:
     async with all_three(tmp_path) as (ground, estate):
         image, flavor = await base(ground, OLD), Flavor(id="1", name="256 MB Server", place=OLD, ram=256, disk=10)

@@ -81,14 +81,7 @@ async def look(order: Order) -> str:
     _check_disk(given)
     if not any(name in given for name in ("network", "port", "fixed_ip")):
         await _only_network(order)
-    known = await limits.limits(order)
-    if "server.files" in order.dialect.verbs:
-        injected.check(given.get("file", {}), limits.most(known))
-    else:
-        _whole_user_data(given)
-    pairs, most = given.get("metadata", {}), limits.most(known)("metadata")
-    if most is not None and len(pairs) > most:
-        raise ActionRefused(f"{len(pairs)} metadata pairs were given, and {most} are the most.")
+    known = await check_contents(order)
     await _check_zone(order)
     flavor, count = given["flavor"], given.get("count", 1)
     needed = {"instances": count, "cores": count * (flavor.vcpus or 0), "ram": count * (flavor.ram or 0)}
@@ -96,6 +89,19 @@ async def look(order: Order) -> str:
         known = {**known, **await limits.quotas(order)}
         needed |= {"volumes": count, "volume_gigabytes": count * size}
     return limits.check(known, **needed)
+
+
+async def check_contents(order: Order) -> Mapping[str, Limit]:
+    """Refuse files and metadata that a new server cannot have; gives the limits that say so."""
+    given, known = order.given, await limits.limits(order)
+    if "server.files" in order.dialect.verbs:
+        injected.check(given.get("file", {}), limits.most(known))
+    else:
+        _whole_user_data(given)
+    pairs, most = given.get("metadata", {}), limits.most(known)("metadata")
+    if most is not None and len(pairs) > most:
+        raise ActionRefused(f"{len(pairs)} metadata pairs were given, and {most} are the most.")
+    return known
 
 
 def check_texts(order: Order) -> None:
@@ -229,7 +235,7 @@ async def body(order: Order) -> dict[str, Any]:
     given, dialect = order.given, order.dialect
     asked: dict[str, Any] = {name: given[name] for name in _PASSED_ON if name in given}
     asked["flavor_id"] = given["flavor"].id
-    asked["metadata"] = await _marked_pairs(order)
+    asked["metadata"] = await marked_pairs(order)
     asked["networks"] = await _networks(order)
     asked |= _root(given)
     if "password" in given:
@@ -247,7 +253,7 @@ async def body(order: Order) -> dict[str, Any]:
     return {name: value for name, value in asked.items() if value is not None}
 
 
-async def _marked_pairs(order: Order) -> dict[str, str]:
+async def marked_pairs(order: Order) -> dict[str, str]:
     """The metadata, with the order's mark where there is room for one more."""
     pairs = dict(order.given.get("metadata", {}))
     if order.given.get("metadata"):

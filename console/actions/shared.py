@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from console.actions.asks import row_of
-from console.actions.building import send_once
+from console.actions.building import check_contents, marked_pairs, send_once
 from console.actions.declared import Ask, Ends, Order, action
 from console.clouds.dialect import Accepted
 from console.errors import ActionRefused
@@ -103,8 +103,9 @@ async def unshare_ip(order: Order) -> Accepted:
 
 
 async def look_at_launch(order: Order) -> str:
-    """Refuse a group that there is not, and an address that nobody in it has."""
+    """Refuse a group that there is not, an address that nobody in it has, and contents that are too many."""
     group = await group_of(order)
+    await check_contents(order)
     if "address" in order.given:
         address = check_address(order.given["address"])
         members = [one for one in await _servers(order) if one.ip_group == group.id]
@@ -138,7 +139,7 @@ async def launch(order: Order) -> Accepted:
     given = order.given
     asked: dict[str, Any] = {"image_id": given["image"].id, "flavor_id": given["flavor"].id}
     asked |= {"ip_group": (await group_of(order)).id, "address": given.get("address")}
-    asked |= {"metadata": dict(given.get("metadata", {})), "personality": given.get("file")}
+    asked |= {"metadata": await marked_pairs(order), "personality": given.get("file")}
     return await send_once(order, asked)
 
 

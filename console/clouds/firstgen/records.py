@@ -21,6 +21,7 @@ _LIMITS = {
     "maxIPGroups": ("ip_groups", ""),
     "maxIPGroupMembers": ("ip_group_members", ""),
 }
+_OF_A_NEW_SERVER = (Limit("metadata", 5), Limit("personality", 5), Limit("personality_size", 10_240, None, "B"))
 
 
 def server(tree: Record, project_id: str = "") -> Server:
@@ -95,13 +96,14 @@ def schedule(tree: Record, server: Server) -> Schedule:
 
 
 def absolute_limits(tree: object) -> dict[str, Limit]:
-    """What the account may have in all; what it uses is not told."""
+    """What the account may have in all, and a new server as the guide has it; what is used is not told."""
     told = tree if isinstance(tree, dict) else {}
-    return {
+    found = {
         name: Limit(name, told[word], None, unit)
         for word, (name, unit) in _LIMITS.items()
         if isinstance(told.get(word), int)
     }
+    return found | {limit.name: limit for limit in _OF_A_NEW_SERVER}
 
 
 def addresses(tree: object) -> dict[str, list[Address]]:
