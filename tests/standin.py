@@ -29,6 +29,7 @@ from console.model.schedule import Schedule
 from console.model.server import Address, Fault, FlavorReference, Reference, Server
 from console.model.zone import Zone
 from console.runbooks.ready import Ready
+from console.session.stops import Stops
 from console.testing import MovedClock
 
 NOW = dt.datetime(2026, 11, 20, 14, 2, 11, tzinfo=dt.UTC)
@@ -196,6 +197,7 @@ class StandIn:
         self.deeds = Collection(self.store, Deed)
         self.ipgroups, self.plans = Collection(self.store, IpGroup), Collection(self.store, Schedule)
         self.resizes = Resizes(self.clock, self.settings, lambda key: asyncio.sleep(0, []))
+        self.stops = Stops(self.dialect)
         self.readiness = Ready(self, self.store, lambda kind: nullcontext())  # type: ignore[arg-type]
         self._saved = Saved()
         self.refusals: dict[tuple[str, str], str] = {}

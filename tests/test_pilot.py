@@ -247,6 +247,23 @@ async def test_n_builds_a_server(fleet: Deck) -> None:
     assert await cloud_says(fleet, "fresh-1") == "ACTIVE"
 
 
+async def test_a_row_tells_of_a_guest_that_shut_itself_down(fleet: Deck) -> None:
+    inside = steady(fleet)
+    fleet.estate.control.guest_shuts_down(fleet.rows[inside].id)
+    await fleet.until(lambda: fleet.rows[inside].status == "SHUTOFF", "it is off")
+    await fleet.on(inside)
+    await fleet.until(lambda: "off from inside" in fleet.text(), "the row says why")
+    await fleet.keys("enter")
+    await fleet.until(lambda: "powered off from inside" in fleet.text(), "and so does its view")
+    await fleet.keys("q")
+    for verb in ("server.start", "server.stop"):
+        row = await fleet.console.servers.get(fleet.rows[inside])
+        await fleet.console.perform(verb, row, wait=True, timeout=30)
+    await fleet.until(lambda: fleet.rows[inside].status == "SHUTOFF", "it is stopped")
+    await fleet.pilot.pause(1.5)
+    assert "from inside" not in fleet.text()
+
+
 async def test_n_asks_for_a_volume_where_the_flavor_has_no_disk(tmp_path: Path) -> None:
     async with deck(tmp_path, clouds=1, regions=1, servers=6, speed=40.0) as fleet:
         ((_, place),) = fleet.estate.places

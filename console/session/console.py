@@ -30,6 +30,7 @@ from console.model.quota import Allowance
 from console.model.schedule import Schedule
 from console.model.server import Server
 from console.model.zone import Zone
+from console.session.stops import Stops
 from console.text import Secret
 
 if TYPE_CHECKING:
@@ -95,6 +96,8 @@ class Console:
         self.passwords: dict[str, Secret] = {}
         self.resizes = Resizes(clock, settings, self.history)
         self._resizing = store.watch(Server)
+        self.stops = Stops(fleet.dialect)
+        self._stopping = store.watch(Server)
         self._remembered: list[Watch[Any]] = [store.watch(Server), store.watch(Image)]
         self._tasks: list[asyncio.Task[None]] = []
         self._errands: set[asyncio.Task[Any]] = set()
@@ -271,6 +274,7 @@ class Console:
         for watch in self._remembered:
             self._tasks.append(group.create_task(self._remember(watch), name="timeline"))
         self._tasks.append(group.create_task(self._follow_resizes(), name="resizes"))
+        self._tasks.append(group.create_task(self._follow_stops(), name="stops"))
 
     def spawn(self, work: Coroutine[Any, Any, T], name: str) -> "asyncio.Task[T]":
         """Do this beside all else, as a task of the open console, which ends with it."""
@@ -289,7 +293,7 @@ class Console:
         for errand in self._errands:
             errand.cancel()
         self.fleet.stop()
-        for watch in (*self._remembered, self._resizing):
+        for watch in (*self._remembered, self._resizing, self._stopping):
             watch.close()
         for task in self._tasks:
             if not self.fleet.watched.is_set():
@@ -304,6 +308,11 @@ class Console:
         """Note when resizes begin to wait for an answer, from the moment at which anybody watches."""
         await self.fleet.watched.wait()
         await self.resizes.follow(self._resizing)
+
+    async def _follow_stops(self) -> None:
+        """Ask why servers went off, from the moment at which anybody watches."""
+        await self.fleet.watched.wait()
+        await self.stops.follow(self._stopping)
 
     async def _remember(self, watch: Watch[Any]) -> None:
         """Put what changes into the timeline, from the moment at which anybody watches."""

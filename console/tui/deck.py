@@ -89,6 +89,7 @@ class Deck:
             production=self.production,
             stale_row=self.stale_row,
             resize_left=self.console.resizes.left,
+            off_from_inside=self.console.stops.inside,
             readiness=self.console.readiness,
             server_name=self.server_name,
             server_of=self.server_of,

@@ -77,6 +77,8 @@ def _task(server: Server, scene: Scene) -> Cell:
         if left is not None:
             return Cell("auto confirm", "text", right="due", right_role="warn")
         return Cell("keep or revert", "text", right=age(moved) if moved is not None and moved >= 0 else "")
+    if scene.off_from_inside(server):
+        return Cell("off from inside", "text", right=age(moved) if moved is not None and moved >= 0 else "")
     if server.word and server.status == "UNKNOWN" and server.word.upper() != "UNKNOWN":
         return Cell(server.word, "stale")
     return Cell("locked", "muted") if server.locked else Cell()

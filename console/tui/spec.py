@@ -59,6 +59,7 @@ class Scene:
     server_name: Callable[[Any], str] = lambda image: image.server_id or ""  # of the server that an image is of
     server_of: Callable[[Any, str], Any] = lambda row, id: None  # the server of that id at the row's cloud
     resize_left: Callable[[Any], Any] = lambda server: None  # seconds until a cloud keeps a resize itself, and if exact
+    off_from_inside: Callable[[Any], bool] = lambda server: False  # whether its own guest powered it off
     wide: bool = False
     readiness: "Mapping[Key, Readiness]" = field(default_factory=dict)
 

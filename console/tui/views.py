@@ -75,6 +75,8 @@ def server_facts(server: Server, scene: Scene) -> list[Facts]:
         ("power", server.power),
         ("progress", f"{server.progress}%" if server.progress and server.mood is Mood.MOVING else None),
     ]
+    if scene.off_from_inside(server):
+        state.append(("why", "powered off from inside"))
     if ready := readiness.fact(server, scene):
         state.append(("guest", ready))
     if server.fault:
