@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from console.cli import choosing, reach
 from console.cli.checking import checked
+from console.cli.naming import BINNED
 from console.cli.output import Sheet, write, write_objects, write_one
 from console.cli.parse import Given, UsageError
 from console.cli.report import done, shown
@@ -242,6 +243,9 @@ def report(action: "Action", outcomes: "Sequence[Outcome]", given: Given) -> int
     errors = [outcome.error for outcome in outcomes if outcome.error is not None]
     for error in errors:
         complain(error)
+    for outcome in outcomes:
+        if outcome.ok and isinstance(outcome.row, Server) and outcome.row.word == BINNED and given.get("wait"):
+            say(f"{outcome.name} can be had back for a while: novadeck server restore {outcome.id}")
     if given.get("dry_run"):
         for outcome in outcomes:
             if outcome.ok:

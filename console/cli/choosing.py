@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from console.cli.columns import server_columns, sheet
-from console.cli.naming import named
+from console.cli.naming import BINNED, deleted_servers, named
 from console.cli.output import write
 from console.cli.parse import Given, UsageError, nearest
 from console.cli.voice import asked, say, someone_there
@@ -35,12 +35,13 @@ def in_bulk(given: Given) -> bool:
 
 async def rows_of(ops: "Console", collection: "Collection[Any]", given: Given) -> list[Row]:
     """The rows that are meant. Raises `UsageError`, `NotFound`, `AmbiguousName`, or the error of a silent cloud."""
+    restoring = given.command.action == "server.restore"
     if not in_bulk(given):
-        return list(await named(collection, given.names))
+        return list(await (deleted_servers(ops, given.names) if restoring else named(collection, given.names)))
     if given.names or (given.get("all") and given.get("where")):
         raise UsageError("Say names, --all or --where: one of them.")
     found = filter_of(given.options["where"]) if given.get("where") else None
-    answer = await collection.list()
+    answer = await (collection.list(status=BINNED) if restoring else collection.list())
     if answer.troubles:  # "all" must not mean those of the clouds that happen to answer
         raise next(iter(answer.troubles.values()))
     if found is not None and any(_wants_flavors(word) for word in found.text.split()):

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from console.cli.voice import complain
-from console.errors import ConsoleError
+from console.errors import AmbiguousName, ConsoleError
 from console.model.server import Server
 
 if TYPE_CHECKING:
@@ -16,6 +16,22 @@ async def named_servers(ops: "Console", names: Sequence[str]) -> list[Server]:
     """The servers with these names or ids. Raises `NotFound` or `AmbiguousName`."""
     found: list[Server] = await named(ops.servers, names)
     return found
+
+
+BINNED = "SOFT_DELETED"
+
+
+async def deleted_servers(ops: "Console", names: Sequence[str]) -> list[Server]:
+    """The servers with these names or ids that can be had back; a name that none of them has may be another's."""
+    binned = (await ops.servers.list(status=BINNED)).rows
+    found = {name: [row for row in binned if name in (row.name, row.id)] for name in dict.fromkeys(names)}
+    for name, rows in found.items():
+        if len(rows) > 1:
+            candidates = [f"{row.id} {row.place}" for row in rows]
+            text = f"{len(rows)} deleted servers are called {name}: {', '.join(candidates[:10])}."
+            raise AmbiguousName(text, candidates=candidates)
+    others = await named_servers(ops, [name for name, rows in found.items() if not rows])
+    return [*(row for rows in found.values() for row in rows), *others]
 
 
 async def named(collection: "Collection[Any]", names: Sequence[str]) -> list[Any]:

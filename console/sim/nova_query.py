@@ -159,9 +159,10 @@ class Query:
         deleted = self.call.first("deleted")
         if self.call.admin and deleted is not None:
             wanted = deleted.lower() in ("1", "true", "t", "yes")
-            tests.append(lambda s: s.deleted == wanted)
+            tests.append(lambda s: (s.deleted or _binned(s)) == wanted)
         elif since is None and before is None and not self._wants_deleted():
-            tests.insert(0, lambda s: not s.deleted)
+            binned = self.call.admin and (self.call.first("soft_deleted") or "").lower() in ("1", "true", "t", "yes")
+            tests.insert(0, lambda s: not s.deleted and (binned or not _binned(s)))
         return tests
 
     def _wants_deleted(self) -> bool:
@@ -238,6 +239,11 @@ class Query:
         if host is not None and call.admin:
             tests.append(_equal(lambda s: s.host, host))
         return tests
+
+
+def _binned(server: Server) -> bool:
+    """Whether it was deleted, and can still be had back."""
+    return server.vm_state == "soft-delete"
 
 
 def _getter(attribute: str) -> Callable[[Server], Any]:

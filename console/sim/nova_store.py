@@ -141,7 +141,7 @@ class Compute:
 
     def used(self, project_id: str) -> dict[str, int]:
         """What a project has: instances, cores, ram."""
-        mine = self.alive(project_id)
+        mine = [server for server in self.alive(project_id) if server.vm_state != "soft-delete"]
         return {
             "instances": len(mine),
             "cores": sum(s.flavor.vcpus for s in mine),

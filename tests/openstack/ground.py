@@ -27,7 +27,7 @@ class Cloud:
     clouds_yaml: Path
     member: str  # names of entries in clouds.yaml, each for all regions
     admin: str
-    regions: tuple[str, ...]
+    regions: tuple[str, ...]  # the second one keeps deleted servers for a while, and shelved ones on their host
     real: bool
     guests: bool  # does a new server have one that can be logged into?
     prefix: str  # of all names that this test gives
@@ -51,7 +51,10 @@ async def start_embedded(stack: AsyncExitStack, **knobs: Any) -> Any:
     from console.sim.estate import Estate
 
     told = {"servers": 6, "clouds": 1, "regions": 2, "guests": 20, "speed": 20, "seed": 1} | knobs
-    return await stack.enter_async_context(Estate(**told))
+    estate = await stack.enter_async_context(Estate(**told))
+    for _, region in estate.places[1:]:  # as in the lab
+        region.nova.reclaim_deleted, region.nova.shelved_offload = True, False
+    return estate
 
 
 def write_lab_clouds(folder: Path) -> Path:

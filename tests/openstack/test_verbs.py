@@ -155,15 +155,15 @@ NOT_ON_THE_LAB: dict[str, str] = {}
 class Teller:
     """Runs the commands of one story on one server."""
 
-    def __init__(self, cloud: Cloud, name: str, folder: Path) -> None:
-        self.cloud, self.name, self.folder = cloud, name, folder
+    def __init__(self, cloud: Cloud, name: str, folder: Path, region: int = 0) -> None:
+        self.cloud, self.name, self.folder, self.region = cloud, name, folder, cloud.regions[region]
         self.id = ""
         self.files = 0
 
     def here(self, admin: bool = False) -> tuple[str, ...]:
         """Which cloud, and where."""
         entry = self.cloud.admin if admin else self.cloud.member
-        return ("--os-cloud", entry, "--os-region-name", self.cloud.regions[0])
+        return ("--os-cloud", entry, "--os-region-name", self.region)
 
     def filled(self, words: str) -> list[str]:
         """The words with the names of this cloud."""

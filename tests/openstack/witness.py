@@ -148,13 +148,15 @@ class Witness:
                 await asyncio.sleep(0.1)
 
     async def delete(self, server: str) -> None:
-        """Delete a server, if there is one, and wait until it is gone."""
+        """Delete a server, if there is one, and wait until it is gone; one that could be had back, for good."""
         await self.call("DELETE", "compute", f"/servers/{server}")
         async with asyncio.timeout(PATIENCE):
             while True:
                 record = await self.server(server)
                 if record is None or record["status"] == "DELETED":
                     return
+                if record["status"] == "SOFT_DELETED" and record["OS-EXT-STS:task_state"] is None:
+                    await self.act(server, {"forceDelete": None})
                 await asyncio.sleep(0.1)
 
     async def delete_image(self, image: str) -> None:
@@ -171,9 +173,11 @@ class Witness:
 
     async def clean(self, prefix: str) -> None:
         """Delete all servers, images and key pairs of this account whose name starts so."""
-        servers = (await self.ask("compute", f"/servers?name=%5E{prefix}"))["servers"]
-        for server in servers:
-            if server["name"].startswith(prefix):
+        for server in (await self.ask("compute", f"/servers?name=%5E{prefix}"))["servers"]:
+            await self.delete(server["id"])
+        told = "changes-since=2000-01-01T00:00:00Z"  # the one list that holds those which could be had back
+        for server in (await self.ask("compute", f"/servers/detail?name=%5E{prefix}&{told}"))["servers"]:
+            if server["status"] != "DELETED":
                 await self.delete(server["id"])
         for image in await self._images():
             if (image["name"] or "").startswith(prefix):

@@ -28,6 +28,8 @@ R = TypeVar("R", bound=Row)
 
 LISTING_DEADLINE = 90.0  # seconds for one page: a busy control plane takes ten for a thousand servers
 _NO_NETWORKS = Version(2, 36)  # the last at which Nova picks the only network by itself
+_BINNED = "SOFT_DELETED"  # deleted, and to be had back for a while
+_EVER = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
 _PERSONALITY = Version(2, 56)  # the last that takes files
 
 _SERVER_FILTERS = {
@@ -105,12 +107,16 @@ class Nova:
     ) -> AsyncIterator[Sequence[Server]]:
         """Pages of servers. No limit is named: with one, Nova leaves out the servers of cells that are down."""
         params = [*_query(filters or {}, _SERVER_FILTERS)]
+        binned = changes_since is None and (filters or {}).get("status") == _BINNED
+        if binned:  # Nova tells of them only in a list of changes
+            changes_since = _EVER
         if changes_since is not None:
             params.append(("changes-since", changes_since.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")))
         whole = not params
         if all_projects:
             params.append(("all_tenants", "1"))
-        return self._pages("servers/detail", params, self._servers, "all" if all_projects else "own", whole)
+        pages = self._pages("servers/detail", params, self._servers, "all" if all_projects else "own", whole)
+        return _only_binned(pages) if binned else pages
 
     def flavors(self, *, filters: Filters | None = None) -> AsyncIterator[Sequence[Flavor]]:
         """Pages of flavors; an administrator sees the private ones too."""
@@ -240,6 +246,12 @@ class Nova:
 
     async def _act(self, id: str, action: str, asked: Any, *, most: Version | None = None) -> Reply:
         return await self.service.post(f"servers/{id}/action", {action: asked}, most=most)
+
+
+async def _only_binned(pages: AsyncIterator[Sequence[Server]]) -> AsyncIterator[Sequence[Server]]:
+    """Without those that were in the bin once, and are gone for good."""
+    async for rows in pages:
+        yield [row for row in rows if row.word == _BINNED]
 
 
 def _query(filters: Filters, names: Mapping[str, str]) -> list[tuple[str, Any]]:

@@ -38,8 +38,9 @@ venv=$state/venv
 conf=$state/etc
 socket=$state/run/mariadb.sock
 
-# What the first region's own services are called and where they are.
-region=RegionOne two='' nova_port=8774 placement_port=8778 vhost=''
+# What the first region's own services are called and where they are, and for
+# how long it keeps deleted and shelved servers.
+region=RegionOne two='' nova_port=8774 placement_port=8778 vhost='' keeps_deleted=0 keeps_shelved=0
 
 # in_regions COMMAND...: for the first region and then, with its names, for the
 # second one.  That has Nova and Placement services and databases of its own;
@@ -47,7 +48,7 @@ region=RegionOne two='' nova_port=8774 placement_port=8778 vhost=''
 in_regions() {
     "$@"
     [[ -n $computes_two ]] || return 0
-    local region=RegionTwo two=_two nova_port=8775 placement_port=8779 vhost=two
+    local region=RegionTwo two=_two nova_port=8775 placement_port=8779 vhost=two keeps_deleted=86400 keeps_shelved=-1
     local conf=$conf/two computes=$computes_two
     "$@"
 }
@@ -118,6 +119,7 @@ render() {
         -e "s|@SERVICE_PASSWORD@|$(secret service)|g" \
         -e "s|@DB@|mysql+pymysql://root@localhost|g" \
         -e "s|@DB_ARGS@|?unix_socket=$socket\&charset=utf8mb4|g" \
+        -e "s|@KEEPS_DELETED@|$keeps_deleted|g" -e "s|@KEEPS_SHELVED@|$keeps_shelved|g" \
         -e "s|@REGION@|$region|g" -e "s|@TWO@|$two|g" -e "s|@VHOST@|$vhost|g" \
         -e "s|@COMPUTE_HOST@|${3:-}|g" -e "s|@COMPUTE_DRIVER@|$driver|g" "$here/conf/$1"
 }
@@ -156,6 +158,8 @@ start() {
     say "starting $name"
     setsid "$@" >>"$state/log/$name.out" 2>&1 </dev/null &
     echo $! >"$state/run/$name.pid"
+    # Its output is not redirected yet on a machine that is busy, and then it does not look like ours.
+    until running "$name" || ! kill -0 $! 2>/dev/null; do sleep 0.05; done
 }
 
 # wait_for NAME SECONDS COMMAND...: until the command succeeds.
