@@ -191,6 +191,15 @@ async def test_a_server_boots_from_a_volume_and_its_image_is_an_empty_string() -
         image = (await member.act(id, "createImage", {"name": "shot"})).body["image_id"]
         assert brief(await member.show(id)) == "ACTIVE/None"
         assert (await member.glance("GET", f"/v2/images/{image}")).body["size"] == 0
+        plain = {"name": "again", "flavorRef": "1", "networks": "none", "imageRef": image}
+        second = (await member.nova("POST", "/servers", {"server": plain})).body["server"]["id"]
+        await estate.clock.advance(5)
+        again = await member.show(second)
+        (volume,) = again["os-extended-volumes:volumes_attached"]
+        assert (again["image"]["id"], volume["delete_on_termination"]) == (image, True)
+        assert (await member.cinder("GET", f"/volumes/{volume['id']}")).body["volume"]["snapshot_id"]
+        await member.nova("DELETE", f"/servers/{second}")
+        await estate.clock.advance(2)
         quota = estate.clouds["lab"].regions["ber"].volume.quota
         quota.update(snapshots=1, gigabytes=5)
         over = await member.act(id, "createImage", {"name": "shot"})

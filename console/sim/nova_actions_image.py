@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from aiohttp import web
@@ -75,8 +76,14 @@ class ImageActions(ActionGround):
         self.region.glance.fill(image, 0)
         image.virtual_size = None
         image.properties["bdm_v2"] = "True"
-        for volume in server.volumes:
-            self.region.cinder.snapshot(volume, f"snapshot for {given['name']}")
+        rows = []
+        for at, volume in enumerate(server.volumes):
+            made = self.region.cinder.snapshot(volume, f"snapshot for {given['name']}")
+            ends = any(a.delete_on_termination for a in volume.attachments if a.server_id == server.id)
+            row = {"source_type": "snapshot", "destination_type": "volume", "snapshot_id": made.id}
+            row |= {"volume_size": volume.size, "boot_index": None if at else 0, "delete_on_termination": ends}
+            rows.append(row)
+        image.properties["block_device_mapping"] = json.dumps(rows)
         self.note(call, server, "createImage")
         return self._image_reply(call, image)
 

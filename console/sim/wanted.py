@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import json
 import re
 import unicodedata
 from ipaddress import IPv4Address, IPv6Address
@@ -126,7 +127,7 @@ class Wanted:
         self._check_keys()
         self.flavor = self._flavor()
         self.image = self._image()
-        self.volumes = self._volumes()
+        self.volumes = [*self._volumes_of_image(), *self._volumes()]
         if self.image is None and not self.volumes:
             raise Fault(400, "Missing imageRef attribute")
         self._check_fit()
@@ -218,6 +219,11 @@ class Wanted:
                 raise Fault(400, f"Block Device Mapping is Invalid: {need}")
             found.append(row)
         return found
+
+    def _volumes_of_image(self) -> list[dict[str, Any]]:
+        """An image of a server on volumes holds no data, and names their snapshots."""
+        told = self.image.properties.get("block_device_mapping") if self.image is not None else None
+        return list(json.loads(told)) if told else []
 
     def _check_fit(self) -> None:
         image, flavor = self.image, self.flavor
@@ -366,15 +372,18 @@ class Wanted:
                     server, volume, "/dev/vda" if root else row.get("device_name"),
                     delete_on_termination=bool(row.get("delete_on_termination")), tag=row.get("tag"),
                 )  # fmt: skip
-                if root:
+                if root and row["source_type"] != "snapshot":
                     server.image_id = None
 
     def _volume(self, row: dict[str, Any], server: Server) -> Volume:
         cinder = self.region.cinder
         if row["source_type"] == "volume":
             return cinder.volumes[row["uuid"]]
-        size = int(row.get("volume_size") or 1)
+        snapshot = cinder.snapshots.get(row.get("snapshot_id") or row.get("uuid") or "")
+        size = int(row.get("volume_size") or (snapshot.size if snapshot else 1))
         volume = cinder.add("", server.project_id, server.user_id, size)
+        if snapshot is not None:
+            volume.bootable, volume.snapshot_id = True, snapshot.id
         image = self.region.glance.images.get(row.get("uuid", ""))
         if row["source_type"] == "image" and image is not None:
             volume.bootable = True

@@ -3,7 +3,7 @@
 Each guest is one small process tree in process, mount and host name
 namespaces of its own (`unshare`), so that `hostname` and `ps` tell where one
 is, and that pulling the plug ends all that runs in it.  It has a /run of its
-own, so that nothing typed in there reaches the machine's init: `poweroff`,
+own, so that no init of the machine hears of what is typed there: `poweroff`,
 `halt` and `shutdown` end the guest alone.  Its "disk" is a folder,
 $LAB_GUESTS/<uuid>: host keys, authorized keys, injected files, console log.
 
