@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import aiohttp
@@ -109,3 +110,39 @@ async def test_the_control_port_does_the_same_and_keeps_web_pages_out() -> None:
         assert (await member.show(id))["status"] == "ERROR"
         assert (await control(estate, member, "POST", "/tokens/expire", {}))[0] == 200
         assert (await member.nova("GET", "/servers")).status == 401
+
+
+async def test_everything_that_the_control_port_documents_is_there_and_nothing_else() -> None:
+    async with lab() as (estate, member, _):
+        _, told = await control(estate, member, "GET", "/")
+        lines = [line for line in told["help"].splitlines() if line.startswith("    ")]
+        written = {tuple(pair) for line in lines for pair in re.findall(r"(GET|POST|DELETE) +(/\S*)", line)}
+        known = {(method, _path(name, length)) for method, name, length in estate.control._acts()}
+        assert {(method, re.sub(r"\{\w+\}", "*", path)) for method, path in written} == known
+
+
+def _path(name: str, length: int) -> str:
+    """The path of an act by its first word and its length, with * for what is named."""
+    words = {"clock": "advance", "tokens": "expire", "guests": "*/shutdown"}
+    return f"/{name}" if length == 1 else f"/{name}/{words.get(name, '*')}"
+
+
+async def test_a_resize_that_is_left_alone_is_confirmed_where_the_cloud_does_that() -> None:
+    async with lab(servers=0) as (estate, member, _):
+        given = {"region": "ber", "seconds": 600}
+        assert (await control(estate, member, "POST", "/confirm", given))[0] == 200
+        id = (await member.create("small")).body["server"]["id"]
+        await estate.clock.advance(5)
+        assert (await member.act(id, "resize", {"flavorRef": "2"})).status == 202
+        await estate.clock.advance(500)
+        assert brief(await member.show(id)) == "VERIFY_RESIZE/None"
+        await estate.clock.advance(103)
+        for order in ("confirmResize", "revertResize"):  # the answer is on its way: there is none to give any more
+            refused = await member.act(id, order)
+            assert (refused.status, refused.body["badRequest"]["message"]) == (400, "Instance has not been resized.")
+        await estate.clock.advance(1)
+        assert brief(await member.show(id)) == "ACTIVE/None"
+        actions = (await member.nova("GET", f"/servers/{id}/os-instance-actions")).body["instanceActions"]
+        assert [(one["action"], one["user_id"] is None) for one in actions] == [
+            ("confirmResize", True), ("resize", False), ("create", False)
+        ]  # fmt: skip

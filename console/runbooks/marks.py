@@ -72,19 +72,19 @@ UNMARKED = Step("unmark", unmark, cleanup=True)
 
 async def orders(run: Run) -> Facts:
     """Which orders the cloud has recorded of the server: a `before`."""
-    return {"orders": [record.get("request_id") for record in await _records(run) or ()]}
+    return {"orders": [record.get("request_id") for record in await recorded(run) or ()]}
 
 
 async def new_order(run: Run, word: str) -> str | None:
     """The request id of an order of this kind ("resize") that was not there before; None where there is none."""
     old = set(run.before.get("orders", ()))
-    for record in await _records(run) or ():
+    for record in await recorded(run) or ():
         if record.get("action") == word and record.get("request_id") not in old:
             return str(record["request_id"])
     return None
 
 
-async def _records(run: Run) -> list[dict[str, Any]] | None:
+async def recorded(run: Run) -> list[dict[str, Any]] | None:
     """The cloud's record; None where it keeps none, or not for us."""
     try:
         return await run.dialect.instance_actions(run.subject)
@@ -94,7 +94,7 @@ async def _records(run: Run) -> list[dict[str, Any]] | None:
 
 async def told_apart(run: Run) -> bool:
     """Whether the cloud's record can tell an order of ours from one that never came."""
-    return await _records(run) is not None
+    return await recorded(run) is not None
 
 
 def order(name: str, call: str, word: str, **step: Any) -> Step:

@@ -11,14 +11,16 @@ from typing import Any
 from console.actions.declared import Ask, Order
 from console.actions.servers import FLAVOR, fits
 from console.core.resizes import KEPT_AFTER
-from console.errors import ActionFailed, ActionRefused, NotFound
+from console.errors import ActionFailed, ActionRefused, CloudError, NotFound
 from console.model.server import Server
 from console.runbooks.ladder import LADDER, WAY, climb, demand
-from console.runbooks.marks import MARKED, UNMARKED, looked, new_order, orders, under
+from console.runbooks.marks import MARKED, UNMARKED, looked, new_order, orders, recorded, under
 from console.runbooks.runbook import Facts, Run, Step, runbook
 
 RESTING = ("ACTIVE", "SHUTOFF")
 CONFIRM, REVERT = "confirm", "revert"
+OTHERS = "the cloud, or somebody else"
+REFUSED = (400, 403, 409)  # how clouds answer what has been answered already
 OLD_ONE = 120.0  # seconds for the old server to come back to
 HOLD = Ask("hold", "flag", "hold", "ask before it is confirmed, also when all checks hold")
 HOST = Ask("host", "text", "host", "the host to move to; the scheduler chooses otherwise")
@@ -130,17 +132,49 @@ async def _clock(run: Run) -> str:
     return f" The cloud keeps it by itself at {at:%H:%M} UTC."
 
 
+async def _answer(run: Run, call: str, row: Server) -> str | None:
+    """Send our answer to the resize: its request id, or None where the cloud refuses it since there is another's."""
+    try:
+        return (await run.perform(call, row)).request_id
+    except CloudError as error:
+        if error.status not in REFUSED or not await _answered(run):
+            raise
+        return None
+
+
+async def _answered(run: Run) -> bool:
+    """Whether somebody else has answered the resize; the cloud is given the time to carry that out."""
+    while (await run.server()).status == "VERIFY_RESIZE":
+        if not await _answering(run):
+            return False
+        run.tell("waiting for the end of somebody else's answer")
+        await run.ground.clock.sleep(1.0)
+    return True
+
+
+async def _answering(run: Run) -> bool:
+    """Whether the cloud's record tells of an answer to this resize that has not failed."""
+    records = await recorded(run) or ()
+    moves = [str(one.get("start_time")) for one in records if one.get("action") in ("resize", "migrate")]
+    since = max(moves, default="")
+    later = [one for one in records if str(one.get("start_time")) >= since and one.get("message") != "Error"]
+    return any(one.get("action") in ("confirmResize", "revertResize") for one in later)
+
+
 async def _confirm(run: Run) -> Facts:
     row = await _settled(run)
-    if row.status != "VERIFY_RESIZE":
-        return _already(run, row)
-    return {"confirmed": (await run.perform("server.confirm", row)).request_id}
+    if row.status == "VERIFY_RESIZE":
+        sent = await _answer(run, "server.confirm", row)
+        if sent is not None:
+            return {"confirmed": sent}
+        row = await _settled(run)
+    return _already(run, row)
 
 
 def _already(run: Run, row: Server) -> Facts:
     """What it means that there is nothing left to confirm."""
     if row.status in RESTING and _moved(run, row):
-        return {"confirmed": "", "by": "the cloud, or somebody else"}
+        return {"confirmed": "", "by": OTHERS}
     raise ActionFailed(f"{run.name} is {row.status}, and not as it was ordered: somebody else has changed it.")
 
 
@@ -156,14 +190,29 @@ async def _kept(run: Run) -> Facts:
     if run.facts["confirmed"]:
         await run.follow("server.confirm", {"request_id": run.facts["confirmed"]})
     row = await _settled(run)
-    by = f", by {run.facts['by']}" if "by" in run.facts else ""
-    return {"end": f"confirmed{by}: {_name(run, row)}"}
+    by = run.facts.get("by") or await _by(run)
+    return {"end": f"confirmed{by and f', by {by}'}: {await _name(run, row)}"}
 
 
-def _name(run: Run, row: Server) -> str:
+async def _by(run: Run) -> str:
+    """Who else confirmed it, where the cloud keeps a record and ours is not in it."""
+    records = await recorded(run) if run.facts["confirmed"] else None
+    ours = records is None or run.facts["confirmed"] in [one.get("request_id") for one in records]
+    return "" if ours else OTHERS
+
+
+async def _name(run: Run, row: Server) -> str:
+    """What it is now, in words."""
     if run.given.get("flavor") is None:
         return "it is on another host" if _moved(run, row) else "it is on its old host"
-    return f"it has {row.flavor.name or row.flavor.id}" if row.flavor else f"it is {row.status}"
+    if row.flavor is None:
+        return f"it is {row.status}"
+    if row.flavor.name or row.flavor.id is None:
+        return f"it has {row.flavor.name}"
+    try:
+        return f"it has {(await run.dialect.flavor(row.flavor.id)).name}"
+    except CloudError:  # a flavor may be deleted while servers have it
+        return f"it has flavor {row.flavor.id}"
 
 
 def _may_be_taken_back(run: Run) -> bool:
@@ -176,16 +225,19 @@ async def _revert(run: Run) -> Facts:
     except NotFound:
         return {"end": "it is gone"}
     if row.status == "VERIFY_RESIZE":
-        return {"reverted": (await run.perform("server.revert", row)).request_id}
-    return _nothing_to_revert(run, row)
+        sent = await _answer(run, "server.revert", row)
+        if sent is not None:
+            return {"reverted": sent}
+        row = await _settled(run)
+    return await _nothing_to_revert(run, row)
 
 
-def _nothing_to_revert(run: Run, row: Server) -> Facts:
+async def _nothing_to_revert(run: Run, row: Server) -> Facts:
     if row.status not in RESTING:
         raise ActionFailed(f"{run.name} is {row.status}: it cannot be taken back by itself.")
     if _moved(run, row):
-        return {"end": f"the cloud had confirmed it already: {_name(run, row)}"}
-    return {"end": f"it is as it was: {_name(run, row)}"}
+        return {"end": f"it was confirmed already, by {OTHERS}: {await _name(run, row)}"}
+    return {"end": f"it is as it was: {await _name(run, row)}"}
 
 
 async def _revert_found(run: Run) -> Facts | None:
@@ -201,12 +253,12 @@ async def _back(run: Run) -> Facts:
     await run.follow("server.revert", {"request_id": run.facts["reverted"]})
     row = await _settled(run)
     if _moved(run, row):
-        raise ActionFailed(f"{run.name} was taken back, and is not what it was: {_name(run, row)}.")
+        raise ActionFailed(f"{run.name} was taken back, and is not what it was: {await _name(run, row)}.")
     if row.status == "SHUTOFF":
-        return {"end": f"reverted, and off as it was: {_name(run, row)}"}
+        return {"end": f"reverted, and off as it was: {await _name(run, row)}"}
     found = await climb(run, run.target, WAY, most=OLD_ONE)
     state = f"ready in {found['took']:g} s" if found["ready"] else f"NOT ready: {found['why']}"
-    return {"end": f"reverted: {_name(run, row)}; the old one is {state}"}
+    return {"end": f"reverted: {await _name(run, row)}; the old one is {state}"}
 
 
 def _steps(call: str, word: str) -> tuple[Step, ...]:

@@ -15,12 +15,13 @@ from console.sim.glance_api import Glance
 from console.sim.glance_members import Members
 from console.sim.guest import GuestHouse
 from console.sim.identity import Identity, Project, User
+from console.sim.job import Job
 from console.sim.keystone_api import Keystone
 from console.sim.machine import Machine
 from console.sim.neutron_api import Neutron
 from console.sim.nova import nova_service
 from console.sim.nova_api import Nova
-from console.sim.records import Ids
+from console.sim.records import Ids, Server
 from console.sim.region import Region
 from console.sim.seed import Seed
 from console.sim.service import Service
@@ -69,6 +70,18 @@ class Place(Region):
         }
         for service in self.services.values():
             service.cloud = cloud
+        self.after_resize = self.await_answer
+
+    def await_answer(self, server: Server) -> None:
+        """A resize that is left alone is confirmed by the calendar, at any speed of the clock, where Nova does that."""
+        motion = server.motion
+
+        def confirm() -> None:
+            if server.motion == motion and server.vm_state == "resized" and not server.deleted:
+                self.machine.run(server, Job("confirm", self.nova.noticed(server, "confirmResize")))
+
+        if self.nova.confirm_after:
+            self.clock.at(self.clock.time() + self.nova.confirm_after, confirm)
 
     def _compute(self, clock: Clock, trouble: Trouble) -> Nova:
         return nova_service(self, self.machine, clock, trouble)

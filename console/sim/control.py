@@ -10,6 +10,7 @@ The control port speaks JSON on a port of its own on 127.0.0.1:
     POST   /links             {"region", "base"}          Nova's links and Locations name that host; "" ends it
     POST   /cells             {"region", "down", "share"?}  that share of the region's servers is in a cell that is down
     POST   /microversion      {"region", "maximum"}       an older Nova: 2.1 up to this
+    POST   /confirm           {"region", "seconds"}       a resize left alone for so long is confirmed; 0: never
     POST   /guests/{server}/shutdown                      the guest shuts down from inside
     POST   /servers/{server}  {"vm_state"?, "task_state"?, "power_state"?}  put a server into any state
     POST   /firstgen/{server} {"status"?, "life"?}   put a first-generation server into any status, or let it move
@@ -104,6 +105,10 @@ class Control:
         """This region's Nova is an older one."""
         self.place(region).compute.maximum = int(maximum.removeprefix("2."))
 
+    def confirm_after(self, region: str, seconds: float) -> None:
+        """Resizes that come to VERIFY_RESIZE from now on are confirmed after so many seconds; 0: never."""
+        self.place(region).nova.confirm_after = seconds
+
     def guest_shuts_down(self, server_id: str) -> None:
         """Somebody typed `shutdown -h now` inside."""
         server, _ = self.server(server_id)
@@ -188,6 +193,7 @@ class Control:
             ("POST", "links", 1): self._links,
             ("POST", "cells", 1): self._cells,
             ("POST", "microversion", 1): self._microversion,
+            ("POST", "confirm", 1): self._confirm,
             ("POST", "guests", 3): self._shutdown,
             ("POST", "servers", 2): self._put,
             **self.account.acts(),
@@ -236,6 +242,10 @@ class Control:
 
     async def _microversion(self, names: list[str], given: dict[str, Any]) -> Any:
         self.newest_microversion(given["region"], str(given["maximum"]))
+        return {}
+
+    async def _confirm(self, names: list[str], given: dict[str, Any]) -> Any:
+        self.confirm_after(given["region"], float(given["seconds"]))
         return {}
 
     async def _shutdown(self, names: list[str], given: dict[str, Any]) -> Any:

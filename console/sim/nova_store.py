@@ -70,6 +70,7 @@ class Compute:
         self.cells_down = False
         self.shelved_offload = True
         self.reclaim_deleted = False
+        self.confirm_after = 0.0  # seconds until a resize that is left alone is confirmed; 0: never
         self.link_base = ""
         self._order: list[Server] | None = None
         self._places: dict[str, int] = {}

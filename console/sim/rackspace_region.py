@@ -6,7 +6,6 @@ from console.sim import rackspace_catalog as catalog
 from console.sim.clock import Clock
 from console.sim.cloud import Ground, Place
 from console.sim.identity import Identity
-from console.sim.job import Job
 from console.sim.nova_resources import fingerprint
 from console.sim.rackspace_api import RackspaceNova, rackspace_nova
 from console.sim.rackspace_schedule import ImageSchedule
@@ -26,21 +25,11 @@ class RackspacePlace(Place):
         self._account = account
         super().__init__(name, ground, identity, cloud, ids)
         del self.services["block-storage"]
-        self.after_resize = self.await_answer
+        self.nova.confirm_after = CONFIRMED_AFTER
         self.nova.quota |= QUOTA
 
     def _compute(self, clock: Clock, trouble: Trouble) -> RackspaceNova:
         return rackspace_nova(self, self.machine, clock, trouble, self._account)
-
-    def await_answer(self, server: Server) -> None:
-        """A resize that is left alone is confirmed after a day, at any speed of the clock."""
-        motion = server.motion
-
-        def confirm() -> None:
-            if server.motion == motion and server.vm_state == "resized" and not server.deleted:
-                self.machine.run(server, Job("confirm", self.nova.noticed(server, "confirmResize")))
-
-        self.clock.at(self.clock.time() + CONFIRMED_AFTER, confirm)
 
 
 class RackspaceSeed(Seed):
