@@ -113,8 +113,17 @@ class NovadeckApp(SparingApp[ExitRequest | None]):
     def on_mount(self) -> None:
         """Paint first; then open the console."""
         if not self.is_headless:
-            Hangup(lambda: any(one.running for one in self.main.operations.all), self.leave).listen()
+            Hangup(self._must_stay, self._deafen, self.leave).listen()
         self.set_timer(0.05, self._begin)
+
+    def _must_stay(self) -> bool:
+        """Whether something is under way that would end with this screen."""
+        return any(one.running and not one.outlives for one in self.main.operations.all)
+
+    def _deafen(self) -> None:
+        """Read no keys any more."""
+        if self._driver is not None:  # private: whose thread reads them
+            self._driver.disable_input()
 
     def _begin(self) -> None:
         self.run_worker(self._live(), name="console", exit_on_error=False)

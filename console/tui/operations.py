@@ -44,6 +44,7 @@ class Operation:
     message: str = ""
     hidden: bool = False
     asks: str = ""  # what it waits to be told
+    outlives: bool = False  # it goes on without this screen
 
     @property
     def running(self) -> bool:

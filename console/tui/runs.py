@@ -116,7 +116,7 @@ class Runs:
 
         operation = self._shown.get(run.id)
         if operation is None:
-            operation = Operation(run.name, seen.title, None, at(run.began))
+            operation = Operation(run.name, seen.title, None, at(run.began), outlives=True)
             self._shown[run.id] = self.screen.operations.start(operation)
         place = f"{run.cloud}/{run.region}".rstrip("/")
         operation.place = f"{place}, kept by {seen.keeper}" if seen.keeper else place
