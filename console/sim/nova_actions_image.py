@@ -80,7 +80,7 @@ class ImageActions(ActionGround):
         for at, volume in enumerate(server.volumes):
             made = self.region.cinder.snapshot(volume, f"snapshot for {given['name']}")
             ends = any(a.delete_on_termination for a in volume.attachments if a.server_id == server.id)
-            row = {"source_type": "snapshot", "destination_type": "volume", "snapshot_id": made.id}
+            row: dict[str, Any] = {"source_type": "snapshot", "destination_type": "volume", "snapshot_id": made.id}
             row |= {"volume_size": volume.size, "boot_index": None if at else 0, "delete_on_termination": ends}
             rows.append(row)
         image.properties["block_device_mapping"] = json.dumps(rows)
