@@ -1,10 +1,8 @@
 """A server's guest: a real OpenSSH sshd on the server's own addresses.
 
-Each guest is one small process tree in process, mount and host name
-namespaces of its own (`unshare`), so that `hostname` and `ps` tell where one
-is, and that pulling the plug ends all that runs in it.  It has a /run of its
-own, so that no init of the machine hears of what is typed there: `poweroff`,
-`halt` and `shutdown` end the guest alone.  Its "disk" is a folder,
+Each guest is one small process tree in process and host name namespaces of
+its own (`unshare`), so that `hostname` and `ps` tell where one is, and that
+pulling the plug ends all that runs in it.  Its "disk" is a folder,
 $LAB_GUESTS/<uuid>: host keys, authorized keys, injected files, console log.
 
 Needs root, sshd and unshare; where one is missing, a server has only its
@@ -32,14 +30,9 @@ import psutil
 
 FOLDER = pathlib.Path(os.environ.get("LAB_GUESTS", "/nonexistent"))
 SSHD = shutil.which("sshd", path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
-# In there, take the machine's init out of reach, give the guest its name, wait,
-# finish the boot text, go on as sshd.
+# In there, give the guest its name, wait, finish the boot text, go on as sshd.
 NAMESPACES = ["unshare", "--pid", "--uts", "--fork", "--kill-child", "--mount-proc"]
-BOOT = (
-    'mount -t tmpfs -o mode=755 run /run && mkdir /run/sshd && mount --bind "$3/sbin" /usr/local/sbin || exit;'
-    'hostname "$1"; sleep "$2"; cat "$3/booted" >>"$3/console.log"; shift 3; exec "$@"'
-)
-OFF = "#!/bin/sh\n# All that runs in a guest ends with its first process.\nkill -TERM 1\n"
+BOOT = 'hostname "$1"; sleep "$2"; cat "$3/booted" >>"$3/console.log"; shift 3; exec "$@"'
 SILENT = "import socket, sys, time; s = [socket.create_server((a, 22)) for a in sys.argv[2:]]; time.sleep(1e9)"
 KEY_TYPES = ("ecdsa", "ed25519")  # an rsa key takes a second to make
 
@@ -81,8 +74,9 @@ def knob(instance, name, default=""):
 
 
 def possible():
-    mount = [*NAMESPACES, "mount", "-t", "tmpfs", "run", "/run"]
-    return bool(SSHD and os.geteuid() == 0 and subprocess.run(mount, capture_output=True).returncode == 0)
+    return bool(
+        SSHD and os.geteuid() == 0 and subprocess.run([*NAMESPACES, "true"], capture_output=True).returncode == 0
+    )
 
 
 class Guest:
@@ -150,17 +144,6 @@ class Guest:
             pass
         return []
 
-    def ended(self):
-        """Has it shut itself down?  One that was switched off has no pid any more."""
-        try:
-            pid = (self.folder / "pid").read_text().strip()
-        except FileNotFoundError:
-            return False
-        try:
-            return str(self.folder) not in pathlib.Path("/proc", pid, "cmdline").read_text()
-        except (FileNotFoundError, ProcessLookupError):
-            return True
-
     def signal(self, number):
         """To all but the outermost process, which only waits for the others to end."""
         processes = self.processes()
@@ -177,7 +160,6 @@ class Guest:
                 outermost.wait(timeout=5)
             except psutil.TimeoutExpired:
                 outermost.kill()
-        (self.folder / "pid").unlink(missing_ok=True)
 
     def boot(self, instance, network_info=None, disk="keys"):
         """Power on, off first if need be.  disk="rescue": from the rescue image."""
@@ -197,10 +179,6 @@ class Guest:
         if not self.possible:
             self.console(FINISHED.format(**words))
             return
-        (self.folder / "sbin").mkdir(exist_ok=True)
-        for name in ("poweroff", "halt", "shutdown"):
-            (self.folder / "sbin" / name).write_text(OFF)
-            (self.folder / "sbin" / name).chmod(0o755)
         keys, first = self.host_keys(disk, hostname)
         shown = self.host_keys("lie", hostname)[0] if knob(instance, "hostkey") == "lie" else keys
         booted = (cloud_init(shown, instance.key_data) if first else "") + FINISHED.format(**words)
@@ -215,6 +193,7 @@ class Guest:
         elif knob(instance, "ssh") == "silent":
             command = [sys.executable, "-c", SILENT, "silent", *listen]
         delay = str(float(knob(instance, "ssh_delay", "0")))
+        pathlib.Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
         with (self.folder / "sshd.log").open("a") as log:
             process = subprocess.Popen(
                 [*NAMESPACES, "sh", "-c", BOOT, "guest", hostname, delay, self.folder, *command],

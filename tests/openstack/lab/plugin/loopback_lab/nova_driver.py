@@ -12,22 +12,20 @@ never makes an image and has nothing that runs.  This one
   lab_task_seconds=20), so that its task states can be looked at;
 * sends a real, small image to Glance for a snapshot, through the same task
   states as the libvirt driver does;
-* shows the power state of a paused, suspended or rescued guest, and tells nova
-  at once of one that has shut itself down, as a real hypervisor does;
+* shows the power state of a paused, suspended or rescued guest;
 * keeps the identity of its host (nova refuses to start a second time
   without it) and finds its guests again after nova-compute was restarted.
 """
 
 import io
 import signal
-import threading
 import time
 
 from nova import exception
 from nova.compute import power_state, task_states, vm_states
 from nova.image import glance
 from nova.scheduler.client import report
-from nova.virt import event, fake
+from nova.virt import fake
 
 from loopback_lab.guest import Guest, knob
 
@@ -51,27 +49,6 @@ class LoopbackDriver(fake.FakeDriverWithoutFakeNodes):
             if state == power_state.RUNNING and not guest.processes():
                 state = power_state.SHUTDOWN  # nova will have it resumed, see below
             self.instances[guest.uuid] = fake.FakeInstance(guest.record["name"], state, guest.uuid)
-        threading.Thread(target=self._watch, name="guests", daemon=True).start()
-
-    def _watch(self):
-        """Tell nova, once each, of the guests that have shut themselves down."""
-        told = {}
-        while True:
-            time.sleep(0.5)
-            ended = {
-                uuid: one
-                for uuid, one in list(self.instances.items())
-                if one.state == power_state.RUNNING and Guest(uuid).ended()
-            }
-            for uuid in ended.keys() - told.keys():
-                self.emit_event(event.LifecycleEvent(uuid, event.EVENT_LIFECYCLE_STOPPED))
-            told = ended
-
-    def get_info(self, instance, use_cache=True):
-        info = super().get_info(instance, use_cache)
-        if info.state == power_state.RUNNING and Guest(instance.uuid).ended():
-            info.state = power_state.SHUTDOWN
-        return info
 
     def resume_state_on_host_boot(self, context, instance, network_info, share_info, block_device_info=None):
         """Nova calls this for a server that should run and does not, after its host came up."""
