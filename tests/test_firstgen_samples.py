@@ -136,15 +136,15 @@ def test_rates_of_the_next_generation_have_the_same_meaning() -> None:
 def test_faults() -> None:
     assert read_fault((SAMPLES / "fault.json").read_bytes()) == ("cloudServersFault", "Fault!", None)
     with pytest.raises(NotFound) as unknown:
-        decipher(Reply(404, {}, (SAMPLES / "notfound.json").read_bytes()))
+        decipher(Reply(404, {}, [(SAMPLES / "notfound.json").read_bytes()]))
     assert unknown.value.fault == "itemNotFound"
     with pytest.raises(OverLimit) as held:
-        decipher(Reply(413, {"reply-after": "12"}, (SAMPLES / "overlimit.json").read_bytes()))
+        decipher(Reply(413, {"reply-after": "12"}, [(SAMPLES / "overlimit.json").read_bytes()]))
     assert (held.value.retry_after, held.value.fault) == (12, "overLimit")
     soon = sample("overlimit")
     soon["overLimit"]["retryAfter"] = (dt.datetime.now(dt.UTC) + dt.timedelta(seconds=90)).isoformat()
     with pytest.raises(OverLimit) as held:
-        decipher(Reply(413, {}, json.dumps(soon).encode()))
+        decipher(Reply(413, {}, [json.dumps(soon).encode()]))
     assert 80 < held.value.retry_after <= 90
 
 

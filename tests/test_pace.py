@@ -34,14 +34,14 @@ def paced() -> tuple[Pace, Hand]:
 
 async def test_a_silent_service_is_asked_at_once() -> None:
     pace, hand = paced()
-    pace.learn(Reply(200, {}, b""))
+    pace.learn(Reply(200, {}, [b""]))
     await pace.ready(0)
     assert (hand.slept, pace.figure) == ([], Figure())
 
 
 async def test_who_has_time_waits_and_who_has_not_is_told_how_long() -> None:
     pace, hand = paced()
-    pace.learn(Reply(429, {"retry-after": "7"}, b""))
+    pace.learn(Reply(429, {"retry-after": "7"}, [b""]))
     with pytest.raises(OverLimit) as caught:
         await pace.ready(3)
     assert caught.value.retry_after == 7
@@ -52,10 +52,10 @@ async def test_who_has_time_waits_and_who_has_not_is_told_how_long() -> None:
 
 async def test_what_is_left_is_shown_and_nothing_left_means_waiting_for_the_reset() -> None:
     pace, hand = paced()
-    pace.learn(Reply(200, {"x-ratelimit-remaining": "12", "x-ratelimit-limit": "100, 100;w=60"}, b""))
+    pace.learn(Reply(200, {"x-ratelimit-remaining": "12", "x-ratelimit-limit": "100, 100;w=60"}, [b""]))
     assert pace.figure == (12, 100, None)
     await pace.ready(0)
-    pace.learn(Reply(200, {"ratelimit-remaining": "0", "ratelimit-reset": "4"}, b""))
+    pace.learn(Reply(200, {"ratelimit-remaining": "0", "ratelimit-reset": "4"}, [b""]))
     assert pace.wait == 4
     await pace.ready(5)
     assert hand.slept == [4]
@@ -64,9 +64,9 @@ async def test_what_is_left_is_shown_and_nothing_left_means_waiting_for_the_rese
 async def test_a_shorter_wish_does_not_undo_a_longer_one() -> None:
     pace, _ = paced()
     pace.hold(30)
-    pace.learn(Reply(503, {"retry-after": "2"}, b""))
-    pace.learn(Reply(413, {"retry-after": "0"}, b""))
-    pace.learn(Reply(200, {"x-ratelimit-remaining": "many"}, b""))
+    pace.learn(Reply(503, {"retry-after": "2"}, [b""]))
+    pace.learn(Reply(413, {"retry-after": "0"}, [b""]))
+    pace.learn(Reply(200, {"x-ratelimit-remaining": "many"}, [b""]))
     assert pace.wait == 30
 
 
@@ -124,7 +124,7 @@ async def test_three_processes_share_one_budget(tmp_path: Path) -> None:
         with pytest.raises(OverLimit):
             await console.ready(5, "POST")
     await other.ready(0, "POST")
-    consoles[0].learn(Reply(429, {"retry-after": "90"}, b""))
+    consoles[0].learn(Reply(429, {"retry-after": "90"}, [b""]))
     assert consoles[1].wait == consoles[2].wait == 90
     assert other.wait == 0
 

@@ -158,7 +158,7 @@ def pages(records: list[dict[str, Any]], size: int = 10, separators: tuple[str, 
         page: dict[str, Any] = {"servers": records[start : start + size]}
         if start + size < len(records):
             page["servers_links"] = [{"rel": "next", "href": f"http://x/?marker={start}"}]
-        found.append(Reply(200, {}, json.dumps(page, ensure_ascii=False, separators=separators).encode()))
+        found.append(Reply(200, {}, [json.dumps(page, ensure_ascii=False, separators=separators).encode()]))
     return found
 
 
@@ -209,6 +209,21 @@ def test_an_unchanged_listing_is_the_same_objects_and_nothing_is_read(separators
         again = listing(records)
         assert all(one is other for one, other in zip(first, again, strict=True))
         assert listing.counted.reads == 0
+
+
+def test_a_known_page_is_known_however_it_was_cut_and_is_never_put_together() -> None:
+    listing = Listing()
+    records = [server(number) for number in range(10)]
+    first = listing(records)
+    page = pages(records)[0].body
+    parts = [page[start : start + 100] for start in range(0, len(page), 100)]
+    reply = Reply(200, {}, parts)
+    turn = listing.memo.turn()
+    found, _ = turn.page(reply)
+    assert all(one is other for one, other in zip(first, found, strict=True))
+    assert reply.parts is parts
+    cut = listing.memo.turn().page(Reply(200, {}, [*parts[:5], parts[5].replace(b"ACTIVE", b"REBOOT"), *parts[6:]]))[0]
+    assert [row.status for row in cut if row not in first] == ["REBOOT"]
 
 
 def test_of_a_changed_listing_only_the_changed_are_read() -> None:
@@ -298,10 +313,10 @@ def test_what_is_no_page_is_a_bad_reply(body: bytes) -> None:
         if known:
             listing(records)
         with pytest.raises(BadReply, match="no list of servers"):
-            listing.memo.turn().page(Reply(200, {}, body))
+            listing.memo.turn().page(Reply(200, {}, [body]))
     head = pages(records)[0].body
     with pytest.raises(BadReply):
-        listing.memo.turn().page(Reply(200, {}, head[: len(head) // 2]))
+        listing.memo.turn().page(Reply(200, {}, [head[: len(head) // 2]]))
 
 
 def test_metadata_that_looks_like_a_link_is_none() -> None:

@@ -67,7 +67,7 @@ def test_a_published_page_is_walked_twice_and_gives_the_same_objects(file: Path)
     turns = []
     for _ in range(2):
         turn = memo.turn()
-        rows, _ = turn.page(Reply(200, {}, body))
+        rows, _ = turn.page(Reply(200, {}, [body]))
         turn.done(whole=True)
         turns.append(rows)
     assert turns[0]

@@ -1,14 +1,14 @@
 """One request, one reply, and what a reply says: pure functions that do no I/O.
 
-`decipher` turns a reply into its body, or into the one error of the tree that tells the caller what to do next. It
-believes nothing: a fault may be JSON of five shapes, HTML of a proxy, or nothing at all. What it quotes is cut short,
-cleaned and freed of secrets, since it goes to screens, logs and the audit file.
+`decipher` lets a good reply pass, and turns any other into the one error of the tree that tells the caller what to do
+next. It believes nothing: a fault may be JSON of five shapes, HTML of a proxy, or nothing at all. What it quotes is cut
+short, cleaned and freed of secrets, since it goes to screens, logs and the audit file.
 """
 
 import datetime as dt
 import email.utils
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, NoReturn
 
@@ -53,17 +53,24 @@ class Request(NamedTuple):
     body: bytes | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Reply:
     """What came back; header names are lower case, `asked_at` is monotonic, `took` is in seconds."""
 
     status: int
     headers: Mapping[str, str]
-    body: bytes
+    parts: Sequence[bytes]  # the body as it came
     asked_at: float = 0.0
     took: float = 0.0
     method: str = "GET"
     url: str = ""
+
+    @property
+    def body(self) -> bytes:
+        """The whole body, put together when first asked for: a page that is known by its digest never is."""
+        if len(self.parts) != 1:
+            self.parts = (b"".join(self.parts),)
+        return self.parts[0]
 
 
 class Fault(NamedTuple):
@@ -186,14 +193,14 @@ def _wish(fault: dict[str, Any]) -> float | None:
         return None
 
 
-def decipher(reply: Reply, place: str = "") -> bytes:
-    """The body of a reply that did what was asked; raises one error of the tree for every other."""
+def decipher(reply: Reply, place: str = "") -> None:
+    """Let a reply pass that did what was asked; raises one error of the tree for every other."""
     if 200 <= reply.status < 300:
-        if reply.body and "html" in reply.headers.get("content-type", ""):
+        if "html" in reply.headers.get("content-type", "") and reply.body:
             refuse_body(reply, place, "a page of HTML instead of data")
-        return reply.body
+        return
     if reply.status in (300, 304):
-        return reply.body  # a list of versions to choose from; nothing, since nothing has changed
+        return  # a list of versions to choose from; nothing, since nothing has changed
     if reply.status < 400:
         refuse_body(reply, place, f"a redirect to {clean(reply.headers.get('location', 'nowhere'))[:QUOTED]}")
     raise _error(reply, place)

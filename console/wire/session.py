@@ -150,6 +150,7 @@ class Session:
             if query in seen or len(seen) >= MOST_PAGES:
                 refuse_body(reply, self.place, "a link to a page that was read before")
             seen.add(query)
+            del reply  # a page is some megabytes: the next one can take their place
             yield items
 
     def now(self, ours: dt.datetime) -> dt.datetime:

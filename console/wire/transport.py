@@ -148,16 +148,12 @@ class Transport:
             proxy=proxy,
             ssl=self._trusted(url),
         ) as response:
-            body = await self._read(request, response)
+            parts = await self._read(request, response)
             headers = {name.lower(): value for name, value in response.headers.items()}
             took = time.monotonic() - asked_at
-            return Reply(response.status, headers, body, asked_at, took, request.method, request.url)
+            return Reply(response.status, headers, parts, asked_at, took, request.method, request.url)
 
-    async def _read(self, request: Request, response: aiohttp.ClientResponse) -> bytes:
-        packed = response.headers.get("Content-Encoding")
-        length = response.content_length
-        if not packed and length is not None and length <= self._most_bytes:
-            return await response.read()
+    async def _read(self, request: Request, response: aiohttp.ClientResponse) -> list[bytes]:
         parts: list[bytes] = []
         size = 0
         async for part in response.content.iter_any():
@@ -166,7 +162,7 @@ class Transport:
                 response.close()
                 raise BadReply(f"{_host(request)} sent more than {self._most_bytes:,} bytes.", status=response.status)
             parts.append(part)
-        return b"".join(parts)
+        return parts
 
     def _failed(self, request: Request, error: CloudError) -> CloudError:
         error.place = self.place

@@ -17,7 +17,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 import msgspec
 from msgspec.structs import force_setattr
-from xxhash import xxh3_128_digest
+from xxhash import xxh3_128
 
 from console.model.place import Key, Origin, Row
 from console.text import clean_tree, is_plain
@@ -239,7 +239,7 @@ class Turn(Generic[R]):
     def page(self, reply: Reply) -> tuple[list[R], str | None]:
         """A page's rows, and the link to the next page as the page wrote it. Raises `BadReply`."""
         start = len(self._new.rows)
-        digest = xxh3_128_digest(reply.body)
+        digest = _digest(reply.parts)
         known = self._old.pages.get(digest)
         with _no_collection():
             beside = self._read(reply) if known is None else self._pass(known)
@@ -357,6 +357,14 @@ class Turn(Generic[R]):
         if len(records) > 1:
             end = start + len(records[0])
             self._new.separator = page[end : page.index(records[1], end)]
+
+
+def _digest(parts: Iterable[bytes]) -> bytes:
+    """The digest of a body that came in these parts."""
+    whole = xxh3_128()
+    for part in parts:
+        whole.update(part)
+    return whole.digest()
 
 
 def _beside(head: bytes, page: bytes, position: int) -> dict[str, Any] | None:
