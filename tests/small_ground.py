@@ -34,6 +34,7 @@ class SmallGround:
         self.settings = SimpleNamespace(clouds={})
         self.read_only = False
         self.passwords: dict[str, Secret] = {}
+        self.promised: dict[str, Any] = {}
         self.dialects: dict[Place, Dialect] = {}
         self.woken: list[Place] = []
         self.remembered: list[Any] = []

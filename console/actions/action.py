@@ -19,6 +19,7 @@ from console.actions import legal, rules
 from console.actions.asks import checked
 from console.actions.declared import ACTIONS, Action, Ask, Ends, Order, Outcome, Progress, Step
 from console.actions.ground import Ground
+from console.actions.held import hold
 from console.actions.legal import Refusal
 from console.actions.waits import Wait
 from console.clouds.dialect import Accepted
@@ -26,7 +27,6 @@ from console.errors import ActionRefused, AuditError, CloudError, ConsoleError
 from console.model.image import Image
 from console.model.place import Place, Row
 from console.model.server import Server
-from console.text import Secret
 
 __all__ = [
     "ACTIONS",
@@ -50,7 +50,6 @@ __all__ = [
 
 AT_ONCE = 8  # orders under way at the same time
 DOWN = ("down", "refused", "needs-secret")
-SET_PASSWORD = ("server.create", "server.clone", "server.rebuild", "server.password")
 
 
 def find_action(name: str | Action) -> Action:
@@ -316,17 +315,9 @@ class _Performance:
             if self.action.ends is not None and self.action.ends.made:
                 self.outcome.name = str(self.order.given["name"])
             self.outcome.admin_pass = answer.admin_pass
-            self._hold(answer.admin_pass or self.order.given.get("password"))
+            hold(self.order, self.outcome.id, answer)
         else:
             self.outcome.result = answer
-
-    def _hold(self, password: Secret | None) -> None:
-        """Hold the password that the server has now, so that a check of this run can log in where no key is let in."""
-        if self.outcome.id is None or self.action.name not in (*SET_PASSWORD, "server.delete"):
-            return
-        self.ground.passwords.pop(self.outcome.id, None)
-        if password and self.action.name in SET_PASSWORD:
-            self.ground.passwords[self.outcome.id] = password
 
     async def _follow(self, accepted: Accepted) -> None:
         """Wait for the end, and write down which it was."""

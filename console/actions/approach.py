@@ -7,7 +7,7 @@ the host keys, who may log in, through which jump hosts, and what the security g
 import asyncio
 import ipaddress
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from console.actions.ground import Ground
 from console.clouds.dialect import Dialect
 from console.errors import CloudError, Forbidden, Unauthorized
 from console.model.image import Image
+from console.model.keypair import KeyPair
 from console.model.place import Place
 from console.model.server import Server
 from console.text import clean
@@ -44,9 +45,18 @@ def known_hosts(ground: Ground) -> "KnownHosts":
 
 
 async def approach(
-    ground: Ground, place: Place, id: str, given: Mapping[str, Any], *, renewed: bool = False
+    ground: Ground,
+    place: Place,
+    id: str,
+    given: Mapping[str, Any],
+    *,
+    renewed: bool = False,
+    pairs: dict[str, str] | None = None,
 ) -> Approach:
-    """Ask the cloud for it, now; what is given goes before the settings, and those before ~/.ssh/config."""
+    """Ask the cloud for it, now; what is given goes before the settings, and those before ~/.ssh/config.
+
+    `pairs` keeps the public halves of key pairs for the next try; without it they are not asked for.
+    """
     from console.guests.hostkeys import Evidence
 
     dialect = ground.dialect(place)
@@ -54,6 +64,9 @@ async def approach(
     image = await _image(ground, dialect, server)
     ways = _ways(ground, place, server, image)
     route = await asyncio.to_thread(_route, server, image, given, ways)
+    if server.key_name and pairs is not None:
+        public = await _key_pair(ground, place, server.key_name, pairs)
+        route = replace(route, pair=server.key_name if public else "", pair_key=public)
     evidence = Evidence(server.id, await _console(dialect, id), known_hosts(ground), route.known_hosts, renewed)
     windows = (image is not None and image.os_type == "windows") and not (given.get("port") or _of(ways, "port"))
     return Approach(server, route, evidence, windows, _why(dialect, id))
@@ -125,6 +138,23 @@ async def _console(dialect: Dialect, id: str) -> str:
         raise
     except CloudError:  # no console yet, none on this host, or not for us: then nobody vouches
         return ""
+
+
+async def _key_pair(ground: Ground, place: Place, name: str, pairs: dict[str, str]) -> str:
+    """The public half of our key pair of that name, in base64; "" where the cloud tells none."""
+    if name not in pairs:
+        known = [row for row in ground.store.rows(KeyPair).values() if row.name == name]
+        rows = [row for row in known if place in (row.place, *ground.store.ways(row.key))]
+        if not rows and "keypair.list" in ground.dialect(place).verbs:
+            try:
+                rows = [row async for page in ground.dialect(place).keypairs() for row in page if row.name == name]
+            except Unauthorized:
+                raise
+            except CloudError:  # a cloud that keeps them to itself
+                rows = []
+        words = (rows[0].public_key or "").split() if rows else []
+        pairs[name] = words[1] if len(words) > 1 else ""
+    return pairs[name]
 
 
 def _why(dialect: Dialect, id: str) -> "Why":

@@ -1,18 +1,22 @@
 """`server.check`: climbs the guest's ladder, once or until it is ready, on evidence that is gathered for each try."""
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from console.actions.action import read_only
-from console.actions.approach import approach
+from console.actions.approach import approach, known_hosts
 from console.actions.declared import Ask, Order, action
 from console.actions.ground import Ground
+from console.actions.held import demanded
 from console.errors import ActionRefused, ConsoleError
 from console.model.place import Place
 
 if TYPE_CHECKING:  # asyncssh takes a tenth of a second to import: only when a check starts
     from console.guests.own import Demands
     from console.guests.report import Report, Told
+    from console.guests.testimony import Testimony
 
 ONCE, PATIENT = 30.0, 600.0  # seconds for one climb, and until it is ready
 
@@ -72,22 +76,38 @@ async def examine(
     told: "Told | None" = None,
     until_ready: bool = False,
     new_key: bool = False,
+    before: Iterable[str] = (),
 ) -> "Report":
-    """Climb once, or until it is ready; it only looks, and is not audited. Raises what the cloud refuses with."""
+    """Climb once, or until it is ready; it only looks, and is not audited. Raises what the cloud refuses with.
+
+    The files that the server was promised are looked for until they were found. With a `new_key`, as after a rebuild,
+    what we kept of the guest's keys is forgotten; `before` are fingerprints that it or its console is known to have
+    shown till then. Raises OSError where they cannot be forgotten.
+    """
     from console.guests import patience
     from console.guests.probe import probe, probe_windows
     from console.guests.report import Report, Rung
 
     demands = wanted(given)
+    testimony = await asyncio.to_thread(_forget, ground, id, before) if new_key else None
+    pairs: dict[str, str] = {}
 
     async def climb(seconds: float, entry: float, tell: "Told | None") -> "Report":
-        found = await approach(ground, place, id, given, renewed=new_key)
-        shared: dict[str, Any] = {"demands": demands, "deadline": seconds, "entry": entry, "told": tell}
-        shared["why_silent"] = found.why_silent
+        found = await approach(ground, place, id, given, renewed=new_key, pairs=pairs)
+        if testimony is not None:
+            testimony.hear(found.evidence.console)
+        promise = ground.promised.get(id)
+        promised = [file for file in demanded(promise, ground.dialect(place)) if file.path not in given.get("file", ())]
+        shared: dict[str, Any] = {"deadline": seconds, "entry": entry, "told": tell, "why_silent": found.why_silent}
+        shared["demands"] = replace(demands, files=(*promised, *demands.files))
         if found.windows:
-            return await probe_windows(found.route, **shared)
-        passwords: dict[str, Any] = {"password": given.get("password"), "held": ground.passwords.get(id)}
-        return await probe(found.route, found.evidence, **passwords, **shared)
+            report = await probe_windows(found.route, **shared)
+        else:
+            passwords: dict[str, Any] = {"password": given.get("password"), "held": ground.passwords.get(id)}
+            report = await probe(found.route, found.evidence, **passwords, **shared)
+        if promise is not None and report.ready:
+            promise.found = True
+        return report
 
     async def patient(seconds: float, entry: float, tell: "Told") -> "Report":
         try:
@@ -100,7 +120,19 @@ async def examine(
     if not until_ready:
         seconds = float(given.get("deadline") or ONCE)
         return await climb(seconds, seconds, told)
-    return await patience.until_ready(patient, float(given.get("deadline") or PATIENT), told, new_key=new_key)
+    seconds = float(given.get("deadline") or PATIENT)
+    return await patience.until_ready(patient, seconds, told, new_key=new_key, testimony=testimony)
+
+
+def _forget(ground: Ground, id: str, before: Iterable[str]) -> "Testimony":
+    """Forget the keys that a guest has shown, but for what they tell of an old console. Raises OSError. Blocks."""
+    from console.guests.hostkeys import fingerprints
+    from console.guests.testimony import Testimony
+
+    own = known_hosts(ground)
+    met = frozenset[str]().union(*(fingerprints(kept.blob) for kept in own.find(id)))
+    own.forget(id)
+    return Testimony(met.union(before))
 
 
 def wanted(given: Mapping[str, Any]) -> "Demands":

@@ -80,6 +80,10 @@ class Ground(Protocol):
     def passwords(self) -> MutableMapping[str, Secret]:
         """What clouds told once of servers' passwords, by server; held in memory alone, for logins of this run."""
 
+    @property
+    def promised(self) -> MutableMapping[str, Any]:
+        """The files that new servers are to find on their disks, by server; held in memory alone, for their checks."""
+
     async def history(self, key: Key) -> Sequence[Any]:
         """What is remembered of one thing, oldest first."""
 

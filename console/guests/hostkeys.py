@@ -22,7 +22,7 @@ import asyncssh
 Grade = Literal["console", "known", "first-use", "changed", "revoked"]
 
 _BEGIN = re.compile(r"-----BEGIN SSH HOST KEY (?:FINGERPRINTS|KEYS)-----")
-_END = re.compile(r"-----END SSH HOST KEY (?:FINGERPRINTS|KEYS)-----")
+END = re.compile(r"-----END SSH HOST KEY (?:FINGERPRINTS|KEYS)-----")
 _FINGERPRINT = re.compile(
     r"\b\d{3,5} (?:(SHA256:[A-Za-z0-9+/]{43})|(?:MD5:)?((?:[0-9a-f]{2}:){15}[0-9a-f]{2}))(?![\w:])"
 )
@@ -54,6 +54,15 @@ def fingerprint(blob: str) -> str:
     return "SHA256:" + base64.b64encode(digest).decode().rstrip("=")
 
 
+def fingerprints(blob: str) -> frozenset[str]:
+    """All forms in which a console may show a public key in base64; none where it is no base64."""
+    try:
+        digest = hashlib.md5(base64.b64decode(blob, validate=True), usedforsecurity=False).digest()
+    except ValueError:
+        return frozenset()
+    return frozenset({fingerprint(blob), "MD5:" + digest.hex(":")})
+
+
 def printed(console: str) -> list[frozenset[str]]:
     """The fingerprints in each block that cloud-init printed on this console, oldest first.
 
@@ -69,7 +78,7 @@ def _blocks(console: str) -> Iterator[list[str]]:
             if block:
                 yield block
             block = []
-        elif block is not None and (_END.search(line) or len(block) >= _LONGEST_BLOCK):
+        elif block is not None and (END.search(line) or len(block) >= _LONGEST_BLOCK):
             yield block
             block = None
         elif block is not None:

@@ -22,7 +22,7 @@ import asyncssh
 
 from console.errors import HostKeyChanged, ProbeFailed
 from console.guests.hostkeys import Evidence, Judgement, KnownHosts, theirs
-from console.guests.reach import Keys, Silent, agent_keys, client_keys, open_socket, quick_options
+from console.guests.reach import Keys, Silent, agent_keys, offers, open_socket, quick_options
 from console.guests.route import Hop
 from console.text import clean
 
@@ -167,7 +167,7 @@ async def log_in(hop: Hop, sock: socket.socket, own: KnownHosts | None) -> async
     client: _JumpClient | None = None
     try:
         async with agent_keys(hop.agent) as agents:
-            client = _JumpClient(hop, own, client_keys(hop.identities, agents))
+            client = _JumpClient(hop, own, offers(hop.identities, agents))
             return await asyncssh.connect(
                 hop.address,
                 hop.port,

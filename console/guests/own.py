@@ -21,6 +21,8 @@ from console.text import clean
 
 HTTP_SECONDS = 10.0
 BETWEEN = 0.5  # seconds between two tries
+_STAT = re.compile(r"([0-7]{1,4}) (\S+:\S+) (\d+)")
+_DIGEST = re.compile(r"\\?([0-9a-f]{64}) ")
 
 Run = Callable[[str], Awaitable[tuple[int | None, str]]]
 Dial = Callable[[str, int], Awaitable[socket.socket]]
@@ -35,6 +37,11 @@ class InGuest:
     mode: str = ""  # such as "600"
     owner: str = ""  # such as "root:root"
     backup: bool = False  # one that was there before must lie beside it
+    asked: bool = True  # somebody asks for it in this check: that nobody can look at it is then a failure
+
+
+class Unseen(ProbeFailed):
+    """A file that whoever logs in cannot look at, so that nothing can be said against it."""
 
 
 @dataclass(frozen=True)
@@ -173,25 +180,52 @@ async def _status_line(goal: Target, host: str, sock: socket.socket) -> str:
 
 
 async def file(run: Run, wanted: InGuest) -> str:
-    """A file that must be in the guest as it was ordered; raises `ProbeFailed`."""
-    path = shlex.quote(wanted.path)
-    backup = f"ls -d {path}.bak* {path}.*.bak* 2>/dev/null | head -n 1"
-    # What is root's alone is looked at as root, where one may be that without being asked.
-    by = f"""by=; [ -r {path} ] || [ "$(id -u)" = 0 ] || by='sudo -n'"""
-    code, said = await run(f"{by}; $by stat -c '%a %U:%G' {path} && $by sha256sum -- {path} && {{ {backup}; }}")
-    lines = said.splitlines()
+    """A file that must be in the guest as it was ordered; raises `ProbeFailed`, and `Unseen` where nobody can tell."""
     name = clean(wanted.path)
-    if code != 0 or len(lines) < 2:
-        raise ProbeFailed(f"{name} is not there{': ' + clean(lines[-1])[:120] if lines else ''}.", rung="file")
-    mode, _, owner = lines[0].partition(" ")
-    if lines[1].lstrip("\\").split()[0] != hashlib.sha256(wanted.content).hexdigest():
+    _, said = await run(look_at(wanted.path))
+    lines = said.splitlines()  # sudo may say something of its own between ours
+    last = clean(lines[-1])[:120] if lines else ""
+    found = next(filter(None, map(_STAT.fullmatch, lines)), None)
+    if found is None:
+        raise _not_there(name, last)
+    mode, owner, size = found[1], found[2], int(found[3])
+    digest = next(filter(None, map(_DIGEST.match, lines)), None)
+    if size != len(wanted.content) or (digest and digest[1] != hashlib.sha256(wanted.content).hexdigest()):
         raise ProbeFailed(f"{name} is there with other contents.", rung="file")
     if wanted.mode and mode != wanted.mode.lstrip("0"):
-        raise ProbeFailed(f"{name} has mode {clean(mode)}, not {wanted.mode}.", rung="file")
+        raise ProbeFailed(f"{name} has mode {mode}, not {wanted.mode}.", rung="file")
     if wanted.owner and owner != wanted.owner:
         raise ProbeFailed(f"{name} is {clean(owner)}'s, not {wanted.owner}'s.", rung="file")
-    if wanted.backup and len(lines) < 3:
+    told = f"{name}: {size} bytes, mode {mode}, {clean(owner)}"
+    if digest is None:
+        raise Unseen(f"{told}; its contents cannot be looked at{_why(last)}.", rung="file")
+    backup = next((line for line in lines if line.startswith(wanted.path + ".")), "")
+    if wanted.backup and not backup:
         raise ProbeFailed(f"{name} has no .bak beside it.", rung="file")
-    return f"{name}: {len(wanted.content)} bytes, mode {clean(mode)}, {clean(owner)}" + (
-        f", before it {clean(lines[2])}" if len(lines) > 2 else ""
-    )
+    return told + (f", before it {clean(backup)}" if backup else "")
+
+
+def look_at(path: str) -> str:
+    """The command that tells a file's mode, owner, size, digest and backup, in whatever shell the user has.
+
+    What is root's alone is looked at as root, where one may be that without being asked.
+    """
+    name = shlex.quote(path)
+    backup = shlex.quote(f"ls -d {name}.bak* {name}.*.bak* 2>/dev/null | head -n 1")
+    by = f"""by=; [ -r {name} ] || [ "$(id -u)" = 0 ] || ! sudo -n true 2>/dev/null || by='sudo -n'"""
+    look = f"$by stat -Lc '%a %U:%G %s' {name} && $by sha256sum -- {name} && $by sh -c {backup}"
+    return f"sh -c {shlex.quote(f'LC_ALL=C; export LC_ALL; {by}; {look}')}"
+
+
+def _not_there(name: str, said: str) -> ProbeFailed:
+    """What is to be said of a file that was not seen: only a clear answer tells that it is not there."""
+    if said.endswith("No such file or directory"):
+        return ProbeFailed(f"{name} is not there.", rung="file")
+    return Unseen(f"{name} cannot be looked at{_why(said)}.", rung="file")
+
+
+def _why(said: str) -> str:
+    """Why something cannot be looked at, by the last that was said of it."""
+    if said.endswith("Permission denied"):
+        return " by this user, nor by sudo"
+    return f": {said.rstrip('.')}" if said else ""

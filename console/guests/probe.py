@@ -18,12 +18,12 @@ import asyncssh
 
 from console.errors import ProbeFailed
 from console.guests import inside, own
-from console.guests.blame import broken
+from console.guests.blame import broken, entrance, keyless, nobody
 from console.guests.hostkeys import Evidence, Judgement, Theirs, theirs
 from console.guests.jump import Gateway, Proxy, carry, gateway, turns_at
 from console.guests.line import Line
 from console.guests.own import Demands
-from console.guests.reach import Keys, Silent, agent_keys, client_keys, first_socket, open_socket, quick_options
+from console.guests.reach import Keys, Offer, Silent, agent_keys, first_socket, offers, open_socket, quick_options
 from console.guests.report import RUNGS, Report, Rung, Told
 from console.guests.route import Route
 from console.text import Secret, clean
@@ -107,9 +107,12 @@ class _Ladder:
     rungs: list[Rung] = field(default_factory=list)
     address: str = ""
     user: str = ""
+    way: str = ""  # by which it let us in
     banner: str = ""
     judged: Judgement | None = None
     host_key: asyncssh.SSHKey | None = None
+    client: "_Client | None" = None
+    password_told: str = ""  # which one was offered at last, in words
     line: Line | None = None
     connection: asyncssh.SSHClientConnection | None = None
     gateway: Gateway | None = None
@@ -141,7 +144,7 @@ class _Ladder:
             self._held("banner", self.banner)
             self.user = await self._login()
             self.inside = True
-            self._held("login", self.user)
+            self._held("login", f"{self.user}, {self.way}")
             if self.last:
                 return
             self._held("cloud-init", await self._set_up())
@@ -155,6 +158,11 @@ class _Ladder:
             self._held("jump", await self._through())
         await self._arrive_windows()
         self.inside = True
+        for wanted in self.demands.files:
+            text = f"{clean(wanted.path)} cannot be looked at: nobody logs in here"
+            if wanted.asked:
+                raise ProbeFailed(f"{text}.", rung="file")
+            self._held("file", text)
         for url in self.demands.urls:
             self._held("http", await own.often(self.demands, lambda url=url: self._http(url)))  # type: ignore[misc]
 
@@ -209,17 +217,19 @@ class _Ladder:
     async def _login(self) -> str:
         said = theirs(self.route.known_hosts, self.route.alias or self.address, self.address, self.port)
         async with agent_keys(self.route.agent) as agents:
-            keys = client_keys(self.route.identities, agents)
+            keys = offers(self.route.identities, agents, self.route.pair_key)
             tried: list[str] = []
             for user in self.route.users:
                 tried.append(user)
                 if await self._try(user, keys, said):
                     return user
                 if not keys and self.password is None and self.held is None:
-                    raise ProbeFailed(f"There is no key of yours to log in with.{self._passed_over()}", rung="login")
-            raise ProbeFailed(self._nobody(tried, keys), rung="login")
+                    raise keyless(self.route.notes)
+            kept_back = self.held is not None and self.password is None and not self._vouched
+            password = self.password is not None or (self.held is not None and not kept_back)
+            raise nobody(tried, len(keys), self.route.notes, password=password, kept_back=kept_back)
 
-    async def _try(self, user: str, keys: list[Any], said: Theirs) -> bool:
+    async def _try(self, user: str, keys: list[Offer], said: Theirs) -> bool:
         """Log in as this user; False when the guest says no. Raises `ProbeFailed` for all else."""
         line = self.line or await Line.on(await self._open(self.address, self.port, self._seconds(PORT_SECONDS)))
         self.line = line
@@ -237,6 +247,8 @@ class _Ladder:
                 raise broken(error, self.judged, seconds) from error
             raise
         self._judge_certificate()
+        assert self.client is not None
+        self.way = entrance(self.client.offered, keys, self.password_told, self.route.pair)
         return True
 
     async def _set_up(self) -> str:
@@ -251,7 +263,7 @@ class _Ladder:
         """What the user himself wants to hold; raises `ProbeFailed`."""
         demands = self.demands
         for wanted in demands.files:
-            self._held("file", await self._patient(lambda wanted=wanted: own.file(self._in("file"), wanted)))  # type: ignore[misc]
+            self._held("file", await self._found(wanted))
         attempts = self._attempts()
         for name, attempt in attempts:
             self._held(name, await own.often(demands, attempt))
@@ -265,11 +277,19 @@ class _Ladder:
             *(("check", lambda line=line: own.command(self._in("check"), line)) for line in self.demands.commands),
         ]
 
-    async def _patient(self, attempt: Callable[[], Awaitable[str]]) -> str:
-        """Try until it holds or the time is over: files may come after the guest's start."""
+    async def _found(self, wanted: own.InGuest) -> str:
+        """Look until it is there or the time is over: files may come after the guest's start."""
         while True:
             try:
-                return await attempt()
+                return await own.file(self._in("file"), wanted)
+            except own.Unseen as unseen:
+                if wanted.asked:
+                    raise
+                return unseen.message.rstrip(".")
+            except inside.NoCommands as failure:
+                if wanted.asked:
+                    raise
+                return f"{clean(wanted.path)} cannot be looked at: {failure.message.rstrip('.')}"
             except ProbeFailed:
                 if time.monotonic() + 1 >= self.in_by:
                     raise
@@ -301,17 +321,23 @@ class _Ladder:
         assert self.connection is not None
         return await inside.ask(self.connection, command, self._seconds(), rung)
 
-    def _options(self, keys: list[Any], said: Theirs) -> dict[str, Any]:
+    def _client(self, keys: list[Offer], said: Theirs) -> "_Client":
+        self.client, self.password_told = _Client(self, said, keys), ""
+        return self.client
+
+    def _options(self, keys: list[Offer], said: Theirs) -> dict[str, Any]:
         return quick_options(bool(said.authorities), lasting=self.lasting) | {
             "password": self._password if self.password or self.held else None,
             "known_hosts": lambda _host, _address, _port: ([], list(said.authorities), list(said.revoked)),
-            "client_factory": lambda: _Client(self, said, keys),
+            "client_factory": lambda: self._client(keys, said),
             "preferred_auth": ["publickey", "keyboard-interactive", "password"],
         }
 
     def _password(self) -> str | None:
         """The password to offer to this host, now that it has shown its key."""
         told = self.password or (self.held if self._vouched else None)
+        if told:
+            self.password_told = "the password" if self.password else "the password that the cloud told"
         return told.reveal() if told else None
 
     @property
@@ -344,20 +370,6 @@ class _Ladder:
             shown = key.get_fingerprint("sha256") if key is not None else ""
             self.judged = Judgement("known", shown, "certificate", f"{shown}, signed by an authority of yours")
             self._held("host key", self.judged.text)
-
-    # Failures in words
-
-    def _nobody(self, tried: Sequence[str], keys: Sequence[Any]) -> str:
-        users = " or ".join(tried)
-        ways = [f"{len(keys)} key{'s' if len(keys) != 1 else ''}"] if keys else []
-        ways += ["the password"] if self.password or (self.held and self._vouched) else []
-        text = f"Nobody lets {clean(users)} in with {' or '.join(ways) or 'nothing to show'}.{self._passed_over()}"
-        if self.held and not self.password and not self._vouched:
-            text += " The password that the cloud told is kept back, since nobody vouches for the host key."
-        return text
-
-    def _passed_over(self) -> str:
-        return f" {'; '.join(self.route.notes)}." if self.route.notes else ""
 
     # Book-keeping
 
@@ -404,13 +416,13 @@ class _Ladder:
     def report(self) -> Report:
         """What was found out."""
         rungs, notes = tuple(self.rungs), self.route.notes
-        return Report(rungs, self.address, self.port, self.user, self.banner, self.judged, notes)
+        return Report(rungs, self.address, self.port, self.user, self.banner, self.judged, notes, self.way)
 
 
 class _Client(Keys):
     """Hands the host key to the ladder, and our keys to the host."""
 
-    def __init__(self, ladder: _Ladder, said: Theirs, keys: Sequence[Any]) -> None:
+    def __init__(self, ladder: _Ladder, said: Theirs, keys: Sequence[Offer]) -> None:
         super().__init__(keys)
         self._ladder, self._said = ladder, said
 

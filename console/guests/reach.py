@@ -1,12 +1,14 @@
 """The first steps to a guest: a socket by name or number, what we ask of SSH, and the keys that we offer."""
 
 import asyncio
+import base64
 import errno
 import functools
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import asyncssh
 
@@ -27,6 +29,8 @@ HOST_CERTIFICATES = (
     "ssh-ed25519-cert-v01@openssh.com", "ecdsa-sha2-nistp256-cert-v01@openssh.com",
     "rsa-sha2-512-cert-v01@openssh.com", "rsa-sha2-256-cert-v01@openssh.com",
 )  # fmt: skip
+
+RSA_CERTIFICATE = b"ssh-rsa-cert-v01@openssh.com"
 
 # Nothing that is looked for on this machine for each connection anew.
 FEW: dict[str, Any] = {
@@ -63,10 +67,38 @@ def _in_order(kex: str) -> dict[str, Sequence[str]]:
     return {name: [one.decode("ascii") for one in algorithms] for name, algorithms in names.items()}
 
 
-def client_keys(identities: Sequence[Identity], agents: Sequence[Any]) -> list[Any]:
-    """Keys to offer: files that fit first, then the agent's, few enough for sshd's patience."""
-    own: list[Any] = [(one.key, one.certificate) if one.certificate else one.key for one in identities]
-    return [*own, *agents][:MOST_KEYS]
+class Offer(NamedTuple):
+    """A key to log in with, and where it came from, in words."""
+
+    key: Any
+    said: str
+    of_pair: bool = False  # it is the private half of the key pair that the server was made with
+
+    @property
+    def rsa_certificate(self) -> bool:
+        """Whether it is a certificate that servers know by one of two names."""
+        return (self.key[1] if isinstance(self.key, tuple) else self.key).algorithm == RSA_CERTIFICATE
+
+
+def offers(identities: Sequence[Identity], agents: Sequence[Any], pair_key: str = "") -> list[Offer]:
+    """Keys to offer, few enough for sshd's patience: that of the server's key pair, files that fit, the agent's."""
+    own = [
+        Offer((one.key, one.certificate) if one.certificate else one.key, _short(one.path), _is(one.key, pair_key))
+        for one in identities
+    ]
+    told = [Offer(key, "a key of the agent", _is(key, pair_key)) for key in agents]
+    return sorted([*own, *told], key=lambda offer: not offer.of_pair)[:MOST_KEYS]
+
+
+def _is(key: Any, public: str) -> bool:
+    """Whether this key's public half is that one, in base64."""
+    data = getattr(key, "key_public_data", None) or key.public_data
+    return bool(public) and base64.b64encode(data).decode("ascii") == public
+
+
+def _short(path: Path) -> str:
+    home = Path.home()
+    return f"~/{path.relative_to(home)}" if path.is_relative_to(home) else str(path)
 
 
 async def open_socket(address: str, port: int, seconds: float) -> socket.socket:
@@ -103,15 +135,19 @@ async def _by_name(name: str, port: int) -> tuple[int, Any]:
 
 
 class Keys(asyncssh.SSHClient):
-    """Offers these keys, once per connection."""
+    """Offers these keys, one after another, once per connection."""
 
-    def __init__(self, keys: Sequence[Any]) -> None:
-        self._keys = list(keys)
+    def __init__(self, keys: Sequence[Offer]) -> None:
+        self._left = list(keys)
+        self.offered: Offer | None = None  # the last one: once we are in, the one that let us in
 
     def public_key_auth_requested(self) -> Any:
-        """All of them at the first time, and no more."""
-        keys, self._keys = self._keys, []
-        return keys or None
+        """The next one; after the last one it is another way's turn."""
+        self.offered = self._left.pop(0) if self._left else None
+        if self.offered is None:
+            return None
+        # asyncssh asks for more before it tries such a certificate by its other name, and forgets it if there is none.
+        return [self.offered.key] * (2 if self.offered.rsa_certificate else 1)
 
 
 Open = Callable[[str, int, float], Awaitable[socket.socket]]

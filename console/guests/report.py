@@ -38,6 +38,7 @@ class Report:
     banner: str = ""
     host_key: "Judgement | None" = None
     notes: tuple[str, ...] = ()
+    way: str = ""  # by which it let us in, in words
 
     @property
     def ready(self) -> bool:
@@ -63,6 +64,7 @@ class Report:
             "address": self.address or None,
             "port": self.port,
             "user": self.user or None,
+            "by": self.way.removeprefix("by ") or None,
             "banner": self.banner or None,
             "host_key": None
             if judged is None

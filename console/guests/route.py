@@ -65,6 +65,8 @@ class Route:
     notes: tuple[str, ...] = ()  # what was passed over, in words
     jumps: tuple[Hop, ...] = ()  # the nearest first
     proxy: str = ""  # a command that speaks for the guest, with %h and %p in it
+    pair: str = ""  # the name of the key pair that it was made with
+    pair_key: str = ""  # that one's public half, in base64
 
 
 def find_route(

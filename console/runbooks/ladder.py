@@ -1,10 +1,8 @@
 """The guest's ladder as a step of a runbook: ACTIVE is not ready, and what was asked for must hold for a while."""
 
-import asyncio
 from collections.abc import Sequence
 from typing import Any
 
-from console.actions.approach import known_hosts
 from console.actions.check import PATIENT, examine
 from console.actions.declared import ACTIONS, Ask
 from console.errors import ActionFailed
@@ -21,8 +19,6 @@ async def climb(
     """Climb until the guest is ready or its time (at most so many seconds) is over: {"ready", "took", "why"}."""
     told = {ask.name: run.given[ask.name] for ask in asks if ask.name in run.given}
     given: dict[str, Any] = {"deadline": most, **told}
-    if new_key:
-        await asyncio.to_thread(known_hosts(run.ground).forget, id)
     clock = run.ground.clock
     began = clock.monotonic()
     report = await examine(

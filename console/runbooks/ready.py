@@ -14,7 +14,6 @@ from contextlib import AbstractContextManager, aclosing
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol
 
-from console.actions.approach import known_hosts
 from console.actions.check import PATIENT, examine
 from console.actions.declared import Step
 from console.actions.ground import Clock, Ground
@@ -29,6 +28,7 @@ from console.model.server import Server, deleted
 AFTER = {
     "server.create": ("ACTIVE",),
     "server.clone": ("ACTIVE",),
+    "server.launch": ("ACTIVE",),
     "server.rebuild": ("ACTIVE",),
     "server.resize": ("VERIFY_RESIZE", "ACTIVE"),
 }
@@ -239,12 +239,10 @@ class Ready(Mapping[Key, Readiness]):
         task.add_done_callback(self._ladders.discard)
 
     async def _check(self, row: Server, action: str) -> None:
-        rebuilt = action == "server.rebuild"
+        known = getattr(getattr(self._known.get(row.key), "report", None), "host_key", None)
         self._start(row)
         self._put(replace(self._known[row.key], usual=await self.usual(row)))
         try:
-            if rebuilt:
-                await asyncio.to_thread(known_hosts(self.ground).forget, row.id)
             async with self._gate:
                 report = await examine(
                     self.ground,
@@ -253,7 +251,8 @@ class Ready(Mapping[Key, Readiness]):
                     {"deadline": PATIENT},
                     told=lambda rung: self._rung(row.key, rung),
                     until_ready=True,
-                    new_key=rebuilt,
+                    new_key=action == "server.rebuild",
+                    before=() if known is None else (known.fingerprint, *known.expected),
                 )
         except (ConsoleError, OSError) as error:
             return self._end(row.key, None, str(error))

@@ -36,6 +36,7 @@ from console.text import Secret
 if TYPE_CHECKING:
     from console.actions.action import Action
     from console.actions.audit import Audit
+    from console.actions.held import Promise
     from console.actions.trail import Trail
     from console.core.timeline import Change, Timeline
     from console.runbooks.journal import Journal
@@ -94,6 +95,7 @@ class Console:
         self.ipgroups = Collection(IpGroup, fleet, store, clock)
         self.schedules = Collection(Schedule, fleet, store, clock)
         self.passwords: dict[str, Secret] = {}
+        self.promised: dict[str, Promise] = {}
         self.resizes = Resizes(clock, settings, self.history)
         self._resizing = store.watch(Server)
         self.stops = Stops(fleet.dialect)
