@@ -9,7 +9,7 @@ from console.actions.action import read_only
 from console.actions.approach import approach, known_hosts
 from console.actions.declared import Ask, Order, action
 from console.actions.ground import Ground
-from console.actions.held import demanded
+from console.actions.held import Sought
 from console.errors import ActionRefused, ConsoleError
 from console.model.place import Place
 
@@ -91,13 +91,13 @@ async def examine(
     demands = wanted(given)
     testimony = await asyncio.to_thread(_forget, ground, id, before) if new_key else None
     pairs: dict[str, str] = {}
+    sought = Sought(ground, place, id)
 
     async def climb(seconds: float, entry: float, tell: "Told | None") -> "Report":
         found = await approach(ground, place, id, given, renewed=new_key, pairs=pairs)
         if testimony is not None:
             testimony.hear(found.evidence.console)
-        promise = ground.promised.get(id)
-        promised = [file for file in demanded(promise, ground.dialect(place)) if file.path not in given.get("file", ())]
+        promised = [file for file in sought.files() if file.path not in given.get("file", ())]
         shared: dict[str, Any] = {"deadline": seconds, "entry": entry, "told": tell, "why_silent": found.why_silent}
         shared["demands"] = replace(demands, files=(*promised, *demands.files))
         if found.windows:
@@ -105,8 +105,8 @@ async def examine(
         else:
             passwords: dict[str, Any] = {"password": given.get("password"), "held": ground.passwords.get(id)}
             report = await probe(found.route, found.evidence, **passwords, **shared)
-        if promise is not None and report.ready:
-            promise.found = True
+        if report.ready:
+            sought.found()
         return report
 
     async def patient(seconds: float, entry: float, tell: "Told") -> "Report":
@@ -117,11 +117,16 @@ async def examine(
             tell(rung)
             return Report((rung,))
 
+    def enough(report: "Report") -> bool:
+        if testimony is not None and testimony.complete(report.host_key):
+            return report.final
+        return sought.lost(report) and not given.get("file")
+
     if not until_ready:
         seconds = float(given.get("deadline") or ONCE)
         return await climb(seconds, seconds, told)
     seconds = float(given.get("deadline") or PATIENT)
-    return await patience.until_ready(patient, seconds, told, new_key=new_key, testimony=testimony)
+    return await patience.until_ready(patient, seconds, told, new_key=new_key, enough=enough)
 
 
 def _forget(ground: Ground, id: str, before: Iterable[str]) -> "Testimony":

@@ -4,17 +4,22 @@ Neither the audit nor the journal may keep them. A password is there for a login
 looked for by every check of their server until one has found them, and anew after a rebuild that gives them again.
 """
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from console.actions.declared import Order
-from console.clouds.dialect import Accepted, Dialect
+from console.actions.ground import Ground
+from console.clouds.dialect import Accepted
+from console.model.place import Place
 
 if TYPE_CHECKING:  # what looks into guests is loaded when a check starts
     from console.guests.own import InGuest
+    from console.guests.report import Report
 
 MAKES = ("server.create", "server.clone", "server.launch")
+LATEST = 120.0  # seconds after which a cloud that writes files itself writes no more
 SET_PASSWORD = (*MAKES, "server.rebuild", "server.password", "server.name_password")
 
 
@@ -27,20 +32,50 @@ class Promise:
     found: bool = False
 
 
-def demanded(promise: Promise | None, dialect: Dialect) -> "tuple[InGuest, ...]":
-    """What a check is to look for: whoever writes the files decides what is promised of them.
+class Sought:
+    """The files that a server was promised, looked for by one check until they cannot come any more."""
 
-    cloud-init is told by us, and again at each first boot of a disk. The first generation's documents tell owner and
-    mode of what it writes itself; a Nova that still takes files promises their contents, and nothing else.
-    """
-    from console.guests.own import InGuest
+    def __init__(self, ground: Ground, place: Place, id: str) -> None:
+        self._ground, self._place, self._id = ground, place, id
+        self._by_us = False  # cloud-init writes them, as our order told it
+        self._since: float | None = None
 
-    by_us = "server.files" not in dialect.verbs
-    if promise is None or promise.found or (promise.anew and not by_us):
-        return ()
-    told = by_us or dialect.origin.dialect == "firstgen"
-    whose = ("440", "root:root") if told else ("", "")
-    return tuple(InGuest(path, content, *whose, asked=False) for path, content in promise.files.items())
+    def files(self) -> "tuple[InGuest, ...]":
+        """What to look for now: whoever writes the files decides what is promised of them.
+
+        cloud-init is told by us, and again at each first boot of a disk. The first generation's documents tell owner
+        and mode of what it writes itself; a Nova that still takes files promises their contents, and nothing else.
+        """
+        from console.guests.own import InGuest
+
+        promise = self._ground.promised.get(self._id)
+        if promise is None or promise.found:
+            return ()
+        dialect = self._ground.dialect(self._place)
+        self._by_us = "server.files" not in dialect.verbs
+        if promise.anew and not self._by_us:
+            return ()
+        whose = ("440", "root:root") if self._by_us or dialect.origin.dialect == "firstgen" else ("", "")
+        return tuple(
+            InGuest(path, content, *whose, asked=False, late=not self._by_us) for path, content in promise.files.items()
+        )
+
+    def found(self) -> None:
+        """They are there: nobody need look again."""
+        if self._id in self._ground.promised:
+            self._ground.promised[self._id].found = True
+
+    def lost(self, report: "Report") -> bool:
+        """Whether what this climb has missed will not come any more."""
+        from console.guests.own import DONE
+
+        if report.failed is None or report.failed.name != "file":
+            self._since = None
+            return False
+        now = time.monotonic()
+        self._since = now if self._since is None else self._since
+        done = any(rung.text.startswith(DONE) for rung in report.rungs if rung.name == "cloud-init")
+        return (done and self._by_us) or now - self._since >= LATEST
 
 
 def hold(order: Order, id: str | None, answer: Accepted) -> None:

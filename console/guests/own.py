@@ -21,6 +21,7 @@ from console.text import clean
 
 HTTP_SECONDS = 10.0
 BETWEEN = 0.5  # seconds between two tries
+DONE = "cloud-init is done"  # how what `set_up` tells begins then
 _STAT = re.compile(r"([0-7]{1,4}) (\S+:\S+) (\d+)")
 _DIGEST = re.compile(r"\\?([0-9a-f]{64}) ")
 
@@ -38,6 +39,7 @@ class InGuest:
     owner: str = ""  # such as "root:root"
     backup: bool = False  # one that was there before must lie beside it
     asked: bool = True  # somebody asks for it in this check: that nobody can look at it is then a failure
+    late: bool = True  # it may come after cloud-init is done
 
 
 class Unseen(ProbeFailed):
@@ -94,7 +96,9 @@ def set_up(code: int | None, said: str) -> str:
             return "there is no cloud-init here" if code else "cloud-init tells nothing"
         status, errors = old[1], []
     if status in ("done", "disabled"):
-        return f"cloud-init is {status}" + (", with some errors it got over" if code else "")
+        return (DONE if status == "done" else f"cloud-init is {status}") + (
+            ", with some errors it got over" if code else ""
+        )
     why = f": {clean(str(errors[0]))[:200]}" if errors else ""
     raise ProbeFailed(f"cloud-init is in status {clean(status)}{why}.", rung="cloud-init")
 

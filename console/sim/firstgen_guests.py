@@ -27,7 +27,8 @@ class OldGuests:
         """A new disk boots for the first time, if there is room for another guest."""
         body = self.bodies.get(server.id) or self._body(server)
         body.key_data = server.files.get(KEYS, b"").decode(errors="replace").strip() or None
-        self.house.create(body)
+        body.personality = server.files
+        self.house.create(body, old=True)
         guest = self.house.guests.get(body.id)
         if guest is not None:
             self.bodies[server.id] = body

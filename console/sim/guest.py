@@ -16,8 +16,10 @@ from dataclasses import dataclass, field
 
 import asyncssh
 
+from console.sim import disk
 from console.sim.clock import Clock
 from console.sim.console_log import boot_text, first_boot_text
+from console.sim.disk import File
 from console.sim.records import Server
 from console.sim.shell import Seat, run
 from console.sim.stillness import Stillness
@@ -43,6 +45,8 @@ class Guest:
     listeners: list[asyncssh.SSHAcceptor | asyncio.Server] = field(default_factory=list)
     open: set[asyncio.BaseTransport] = field(default_factory=set)
     still: Stillness = field(default_factory=Stillness)
+    files: dict[str, File] = field(default_factory=dict)
+    written: bool = True
 
 
 def new_keys(hostname: str) -> list[asyncssh.SSHKey]:
@@ -104,8 +108,8 @@ class GuestHouse:
 
     # What happens to servers
 
-    def create(self, server: Server) -> None:
-        """A new disk boots for the first time: new host keys, a new console."""
+    def create(self, server: Server, old: bool = False) -> None:
+        """A new disk boots for the first time: new host keys, a new console, its files (`old` as of the first days)."""
         server.console = ""
         guest = self.guests.get(server.id)
         if guest is None and len(self.guests) < self.room and server.ports:
@@ -115,7 +119,23 @@ class GuestHouse:
             return
         guest.keys, guest.shown, guest.rescued = new_keys(server.hostname), False, False
         guest.image = self.image_name(server)
+        self._furnish(guest, old)
         self.boot(server, wait=1.5)
+
+    def _furnish(self, guest: Guest, old: bool) -> None:
+        """What the image brings is there at once; what was ordered may come late."""
+        files = guest.files = disk.of_image(guest.image)
+        server = guest.server
+
+        def write() -> None:
+            disk.put(files, server.personality, int(self.clock.time()), old)
+            disk.set_up(files, server.user_data, self.clock.now().strftime("%Y%m%dT%H%M%SZ"))
+            guest.written = True
+
+        late = _seconds(server, "lab_files_delay")
+        guest.written = server.metadata.get("lab_files") == "no"
+        if not guest.written:
+            self.clock.after(late, write) if late else write()
 
     def boot(self, server: Server, wait: float = 0.6) -> None:
         """Switched on: sshd answers after a while, and what the boot says is on the console."""
@@ -128,11 +148,7 @@ class GuestHouse:
         guest.still.boot()
         serial, guest.booted = guest.serial, self.clock.time()
         self._want(guest, "off")
-        try:
-            delay = wait + float(server.metadata.get("lab_ssh_delay", "0"))
-        except ValueError:
-            delay = wait
-        self.clock.after(delay, lambda: self._up(guest, serial))
+        self.clock.after(wait + _seconds(server, "lab_ssh_delay"), lambda: self._up(guest, serial))
 
     def _up(self, guest: Guest, serial: int) -> None:
         if guest.serial != serial:
@@ -313,8 +329,13 @@ class GuestHouse:
         """The machine as a command sees it now."""
         up = max(1.0, self.clock.time() - guest.booted)
         settled = self.clock.speed == 0 or up * self.clock.speed >= 3.0
+        settled = settled and (guest.written or not guest.server.user_data)
         clock = self.clock.now().strftime("%H:%M:%S")
-        return Seat(guest.server.hostname, user, up, clock, guest.server.id, settled, guest.image, guest.still)
+        sudo = guest.server.metadata.get("lab_sudo") != "no"
+        still, files = guest.still, guest.files
+        return Seat(
+            guest.server.hostname, user, up, clock, guest.server.id, settled, guest.image, still, files=files, sudo=sudo
+        )
 
     async def _session(self, guest: Guest, process: asyncssh.SSHServerProcess[str]) -> None:
         user = process.get_extra_info("username") or "root"
@@ -350,6 +371,14 @@ class GuestHouse:
         """Where a server's guest listens; None where it has none, or it is off."""
         guest = self.guests.get(server_id)
         return guest.place if guest is not None and guest.listeners else None
+
+
+def _seconds(server: Server, knob: str) -> float:
+    """What a knob in a server's metadata says."""
+    try:
+        return float(server.metadata.get(knob, "0"))
+    except ValueError:
+        return 0.0
 
 
 def guest_addresses(server: Server) -> list[str]:

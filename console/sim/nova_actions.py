@@ -22,6 +22,7 @@ from console.sim.wanted import (
     checked_hostname,
     checked_metadata,
     checked_name,
+    files,
     invalid,
     unexpected,
     visible,
@@ -230,6 +231,7 @@ class Actions(ImageActions, AdminActions):
             server.description = given["description"]
         if call.minor >= 57 and "user_data" in given:
             server.user_data = given["user_data"]
+        server.personality = files(given.get("personality"))
         if "accessIPv4" in given:
             server.access_v4 = checked_address("accessIPv4", given["accessIPv4"], self.nova.clears_access)
         if "accessIPv6" in given:

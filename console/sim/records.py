@@ -251,6 +251,7 @@ class Server:
     hostname: str = ""
     config_drive: str = ""
     user_data: str | None = None
+    personality: dict[str, bytes] = field(default_factory=dict)
     admin_pass: str = ""
     disk_config: str = "MANUAL"
     access_v4: str = ""

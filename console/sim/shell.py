@@ -6,10 +6,12 @@ Text in, text out; the guest decides what a command that switches it off does, a
 from __future__ import annotations
 
 import json
+import re
 import shlex
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
+from console.sim import disk
 from console.sim.stillness import TABLE, Stillness
 
 DISK = "Filesystem     1K-blocks    Used Available Use% Mounted on\n/dev/vda1       20509264 1894320  17730876  10% /\n"
@@ -38,6 +40,8 @@ class Seat:
     image: str
     still: Stillness = field(default_factory=Stillness)
     process: int = 0  # the process in the background that this is done by
+    files: Mapping[str, disk.File] = field(default_factory=dict)
+    sudo: bool = True  # whether the user may become root without a password
 
 
 def uptime(seat: Seat) -> str:
@@ -90,6 +94,8 @@ def _cat(seat: Seat, words: list[str]) -> Said:
     }
     if words[1:] and words[1] in files:
         return Said(files[words[1]])
+    if words[1:] and words[1] in seat.files and seat.files[words[1]].readable(words[1], seat.user):
+        return Said(seat.files[words[1]].content.decode("utf-8", "replace"))
     return Said("", f"cat: {' '.join(words[1:])}: No such file or directory\n", 1)
 
 
@@ -103,17 +109,27 @@ def _one(seat: Seat, words: list[str]) -> Said:
         "hostname": Said(f"{seat.hostname}\n"),
         "whoami": Said(f"{seat.user}\n"),
         "id": Said("0\n" if words[1:] == ["-u"] else "uid=0(root) gid=0(root) groups=0(root)\n"),
+        "head": Said(),  # what is before it is printed as it is
         "pwd": Said("/root\n"),
         "uname": Said(f"Linux {seat.hostname} 6.1.0-18-cloud-amd64 x86_64 GNU/Linux\n" if words[1:] else "Linux\n"),
         "poweroff": Said(power="off"),
         "halt": Said(power="off"),
         "reboot": Said(power="reboot"),
         "df": Said(DISK),
-        "ls": Said(),
+        "ls": Said(disk.ls(seat.files, seat.user, words[2:])),
         "sync": Said(),
     }  # fmt: skip
+    if words[:2] in (["sh", "-c"], ["bash", "-c"]) and words[2:]:
+        return run(seat, words[2])
     if verb == "sudo" and words[1:]:
-        return _one(seat, [word for word in words[1:] if word != "-n"] or ["true"])
+        if not seat.sudo and seat.user != "root":
+            return Said("", "sudo: a password is required\n", 1)
+        return _one(replace(seat, user="root"), [word for word in words[1:] if word != "-n"] or ["true"])
+    if verb == "[":
+        return Said(code=disk.condition(seat.files, seat.user, words[1:-1]))
+    if verb in ("stat", "sha256sum"):
+        tell = disk.stat if verb == "stat" else disk.sha256sum
+        return Said(*tell(seat.files, seat.user, words[-1]))
     if verb in _WORDS or "=" in verb:
         return Said()
     if verb in _QUIETING:
@@ -134,6 +150,7 @@ def _one(seat: Seat, words: list[str]) -> Said:
 
 
 # What belongs to the shell itself, and changes nothing here.
+_ASSIGNED = re.compile(r"([a-z]+)=([\w -]*)")
 _WORDS = ("trap", "exec", "export", "wait")
 _KNOWN = ("setsid", "fsfreeze", "sync", "sleep", "cloud-init", "systemctl")
 
@@ -224,10 +241,16 @@ def run(seat: Seat, command: str) -> Said:
 def _all(seat: Seat, commands: list[tuple[str, list[str]]]) -> Said:
     out = err = power = ""
     code = 0
+    known: dict[str, str] = {}  # what was assigned, for the word that a command begins with
     for joint, words in commands:
         if words in (["{"], ["}"]) or (joint == "&&" and code != 0) or (joint == "||" and code == 0):
             continue
-        inner = words[:2] in (["sh", "-c"], ["bash", "-c"]) and bool(words[2:])
-        said = run(seat, words[2]) if inner else _one(seat, words)
-        out, err, code, power = out + said.out, err + said.err, said.code, power or said.power
+        if found := _ASSIGNED.fullmatch(words[0]):
+            known[found[1]] = found[2]
+        negated = words[0] == "!"
+        if words[0].startswith("$") and words[0][1:] in known:
+            words = [*known[words[0][1:]].split(), *words[1:]]
+        said = _one(seat, words[negated:] or ["true"])
+        code = int(not said.code) if negated else said.code
+        out, err, power = out + said.out, err + said.err, power or said.power
     return Said(out, err, code, power)

@@ -93,6 +93,18 @@ def checked_address(field: str, given: Any, may_be_empty: bool) -> str:
         raise invalid(field, given, f"{given!r} is not a '{field[-4:].lower()}'") from None
 
 
+def files(rows: Any) -> dict[str, bytes]:
+    """The files of a personality by their paths."""
+    found: dict[str, bytes] = {}
+    for row in rows or ():
+        contents = str(row.get("contents") or "")
+        try:
+            found[str(row.get("path"))] = base64.b64decode(contents, validate=True)
+        except (binascii.Error, ValueError):
+            raise invalid("contents", contents, f"{contents!r} is not a 'base64'") from None
+    return found
+
+
 def checked_metadata(found: Any, limit: int) -> dict[str, str]:
     """Metadata, if keys and values are legal and not too many."""
     if not isinstance(found, dict):
@@ -339,6 +351,7 @@ class Wanted:
         server.tags = list(body.get("tags") or [])
         server.config_drive = "True" if body.get("config_drive") in (True, "true", "True") else ""
         server.user_data = body.get("user_data")
+        server.personality = files(body.get("personality"))
         server.pinned_zone = self._zone(body.get("availability_zone"))
         server.hints = {k: v if isinstance(v, list) else [v] for k, v in self.hints.items()}
         server.reservation_id = reservation
