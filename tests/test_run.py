@@ -1,8 +1,11 @@
 """A command in guests, and the words for the real ssh: against Debian's OpenSSH, through the one gate for acting."""
 
 import asyncio
+import os
 import shutil
 import subprocess
+import tempfile
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +21,7 @@ from console.guests.hostkeys import Evidence, KnownHosts
 from console.guests.own import Demands, InGuest
 from console.guests.patience import WAY_IN, until_ready
 from console.guests.probe import probe, probe_windows
-from console.guests.report import Report, Rung
+from console.guests.report import Report, Rung, Told
 from console.guests.route import Hop, Route
 
 __all__ = ["sshd"]
@@ -118,6 +121,50 @@ async def test_a_file_that_was_ordered_is_looked_for(sshd: Sshd) -> None:
     assert report.ready, report
 
 
+@pytest.fixture
+def shelf() -> Iterator[Path]:
+    """A folder that everybody reaches: a file for all, one for root, one where only root gets."""
+    folder = Path(tempfile.mkdtemp())
+    folder.chmod(0o755)
+    (folder / "closed").mkdir(mode=0o700)
+    for name, mode in (("seen", 0o444), ("shut", 0o400), ("closed/hidden", 0o400)):
+        (folder / name).write_bytes(b"hello\n")
+        (folder / name).chmod(mode)
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("setpriv"), reason="to be somebody else is root's")
+@pytest.mark.parametrize("sudo", ["absent", "asks"])
+async def test_what_a_user_may_not_see_is_told_as_that(sshd: Sshd, shelf: Path, sudo: str) -> None:
+    """By the real tools, as nobody, who may read little and become nobody else unless sudo lets him."""
+    closed = shelf / "closed"
+    if sudo == "asks":
+        (shelf / "sudo").write_text("#!/bin/sh\necho sudo: a password is required >&2\nexit 1\n")
+        (shelf / "sudo").chmod(0o755)
+    drop = "exec setpriv --reuid 65534 --regid 65534 --clear-groups"
+    script = shelf / "force"
+    script.write_text(f'#!/bin/sh\nexport PATH={shelf}:/usr/bin:/bin\n{drop} sh -c "$SSH_ORIGINAL_COMMAND"\n')
+    script.chmod(0o755)
+    sshd.start(f"ForceCommand {script}")
+    not_seen = "cannot be looked at by this user, nor by sudo"
+    for asked, state, end in ((True, "failed", "."), (False, "ok", "")):
+        found = []
+        for path in (shelf / "seen", shelf / "shut", closed / "hidden", shelf / "absent"):
+            demands = Demands(files=[InGuest(str(path), b"hello\n", asked=asked)])
+            report = await probe(sshd.route(), Evidence("id"), demands=demands, deadline=3)
+            found.append((report.rungs[-1].state, report.rungs[-1].text))
+        assert found == [
+            ("ok", f"{shelf}/seen: 6 bytes, mode 444, root:root"),
+            (state, f"{shelf}/shut: 6 bytes, mode 400, root:root; its contents {not_seen}{end}"),
+            (state, f"{closed}/hidden {not_seen}{end}"),
+            ("failed", f"{shelf}/absent is not there."),
+        ]
+    wrong = Demands(files=[InGuest(str(shelf / "shut"), b"hello!\n", asked=False)])
+    report = await probe(sshd.route(), Evidence("id"), demands=wrong, deadline=3)
+    assert failure(report).text == f"{shelf}/shut is there with other contents."  # its size tells
+
+
 def test_what_the_command_demands_of_files() -> None:
     given = {"file": {"/etc/motd": b"x", "/etc/issue": b"y"}, "mode": "440", "owner": "root:root", "backup": True}
     assert wanted(given).files == (
@@ -191,6 +238,22 @@ async def test_looking_again_until_it_is_ready(sshd: Sshd) -> None:
     sshd.stop()
     late = await until_ready(climb, 1.0)
     assert failure(late).name == "port"
+
+
+async def test_what_failed_above_a_rung_that_changed_is_told_again() -> None:
+    """Whoever follows drops what stood above the rung that is told anew."""
+    texts = iter(["first use", "as at the first use", "as at the first use"])
+    told: list[tuple[str, str]] = []
+
+    async def climb(seconds: float, entry: float, tell: Told) -> Report:
+        rungs = (Rung("host key", "ok", 0.0, next(texts)), Rung("login", "failed", 0.0, "nobody is let in"))
+        for rung in rungs:
+            tell(rung)
+        return Report(rungs)
+
+    await until_ready(climb, 1.6, lambda rung: told.append((rung.name, rung.text)))
+    failed = ("login", "nobody is let in")
+    assert told == [("host key", "first use"), failed, ("host key", "as at the first use"), failed]
 
 
 async def test_a_last_climb_that_is_cut_short_hides_no_answer(sshd: Sshd) -> None:

@@ -16,7 +16,7 @@ from console.model.place import Place
 if TYPE_CHECKING:  # asyncssh takes a tenth of a second to import: only when a check starts
     from console.guests.own import Demands
     from console.guests.report import Report, Told
-    from console.guests.testimony import Testimony
+    from console.guests.statement import Statement
 
 ONCE, PATIENT = 30.0, 600.0  # seconds for one climb, and until it is ready
 
@@ -89,14 +89,14 @@ async def examine(
     from console.guests.report import Report, Rung
 
     demands = wanted(given)
-    testimony = await asyncio.to_thread(_forget, ground, id, before) if new_key else None
+    statement = await asyncio.to_thread(_forget, ground, id, before) if new_key else None
     pairs: dict[str, str] = {}
     sought = Sought(ground, place, id)
 
     async def climb(seconds: float, entry: float, tell: "Told | None") -> "Report":
         found = await approach(ground, place, id, given, renewed=new_key, pairs=pairs)
-        if testimony is not None:
-            testimony.hear(found.evidence.console)
+        if statement is not None:
+            statement.hear(found.evidence.console)
         promised = [file for file in sought.files() if file.path not in given.get("file", ())]
         shared: dict[str, Any] = {"deadline": seconds, "entry": entry, "told": tell, "why_silent": found.why_silent}
         shared["demands"] = replace(demands, files=(*promised, *demands.files))
@@ -118,7 +118,7 @@ async def examine(
             return Report((rung,))
 
     def enough(report: "Report") -> bool:
-        if testimony is not None and testimony.complete(report.host_key):
+        if statement is not None and statement.complete(report.host_key):
             return report.final
         return sought.lost(report) and not given.get("file")
 
@@ -129,15 +129,15 @@ async def examine(
     return await patience.until_ready(patient, seconds, told, new_key=new_key, enough=enough)
 
 
-def _forget(ground: Ground, id: str, before: Iterable[str]) -> "Testimony":
+def _forget(ground: Ground, id: str, before: Iterable[str]) -> "Statement":
     """Forget the keys that a guest has shown, but for what they tell of an old console. Raises OSError. Blocks."""
     from console.guests.hostkeys import fingerprints
-    from console.guests.testimony import Testimony
+    from console.guests.statement import Statement
 
     own = known_hosts(ground)
     met = frozenset[str]().union(*(fingerprints(kept.blob) for kept in own.find(id)))
     own.forget(id)
-    return Testimony(met.union(before))
+    return Statement(met.union(before))
 
 
 def wanted(given: Mapping[str, Any]) -> "Demands":

@@ -188,7 +188,7 @@ async def file(run: Run, wanted: InGuest) -> str:
     name = clean(wanted.path)
     _, said = await run(look_at(wanted.path))
     lines = said.splitlines()  # sudo may say something of its own between ours
-    last = clean(lines[-1])[:120] if lines else ""
+    last = clean(lines[-1]) if lines else ""
     found = next(filter(None, map(_STAT.fullmatch, lines)), None)
     if found is None:
         raise _not_there(name, last)
@@ -232,4 +232,4 @@ def _why(said: str) -> str:
     """Why something cannot be looked at, by the last that was said of it."""
     if said.endswith("Permission denied"):
         return " by this user, nor by sudo"
-    return f": {said.rstrip('.')}" if said else ""
+    return f": {said[:120].rstrip('.')}" if said else ""

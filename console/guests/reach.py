@@ -77,7 +77,8 @@ class Offer(NamedTuple):
     @property
     def rsa_certificate(self) -> bool:
         """Whether it is a certificate that servers know by one of two names."""
-        return (self.key[1] if isinstance(self.key, tuple) else self.key).algorithm == RSA_CERTIFICATE
+        shown = self.key[1] if isinstance(self.key, tuple) else self.key
+        return bool(shown.algorithm == RSA_CERTIFICATE)
 
 
 def offers(identities: Sequence[Identity], agents: Sequence[Any], pair_key: str = "") -> list[Offer]:

@@ -110,7 +110,10 @@ class GuestHouse:
 
     def create(self, server: Server, old: bool = False) -> None:
         """A new disk boots for the first time: new host keys, a new console, its files (`old` as of the first days)."""
-        server.console = ""
+        if not (
+            server.console and _seconds(server, "lab_console_delay")
+        ):  # a late one shows the old disk's for a while
+            server.console = ""
         guest = self.guests.get(server.id)
         if guest is None and len(self.guests) < self.room and server.ports:
             guest = self.guests[server.id] = Guest(server, still=Stillness(self.clock.time, self.clock.after))
@@ -154,15 +157,24 @@ class GuestHouse:
         if guest.serial != serial:
             return
         server = guest.server
-        server.console = server.console or ""
         keys = guest.rescue_keys if guest.rescued else guest.keys
         if not guest.shown or guest.rescued:
             shown = new_keys(server.hostname) if server.metadata.get("lab_hostkey") == "lie" else keys
-            server.console += first_boot_text(server.hostname, shown, self.clock, guest.image)
+            self._print(guest, first_boot_text(server.hostname, shown, self.clock, guest.image))
             guest.shown = True
         else:
-            server.console += boot_text(server.hostname, self.clock)
+            self._print(guest, boot_text(server.hostname, self.clock))
         self._want(guest, {"no": "off", "silent": "silent"}.get(server.metadata.get("lab_ssh", ""), "ssh"))
+
+    def _print(self, guest: Guest, text: str) -> None:
+        """Onto the console, which may be slower than the guest."""
+        server, serial, late = guest.server, guest.serial, _seconds(guest.server, "lab_console_delay")
+
+        def come() -> None:
+            if guest.serial == serial:
+                server.console = (server.console or "") + text
+
+        self.clock.after(late, come) if late else come()
 
     def off(self, server: Server) -> None:
         """Switched off: the port refuses."""

@@ -16,7 +16,7 @@ _FINISHED = re.compile(r"Cloud-init v\. ?\S+ finished at ")
 _BOOTS = re.compile(r"^\[ *0\.0+\] ", re.MULTILINE)
 
 
-class Testimony:
+class Statement:
     """What one console has said since a rebuild; `before` are the fingerprints that the guest had until then."""
 
     def __init__(self, before: Iterable[str] = (), clock: Callable[[], float] = time.monotonic) -> None:
