@@ -4,6 +4,7 @@ On the embedded cloud, in the three ways in which clouds put files into new serv
 less of them. That real tools answer the same is proven in test_run.py.
 """
 
+import asyncio
 import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -15,6 +16,7 @@ import pytest
 
 import console
 from console.core.settings import CloudSettings, Paths, Settings, SshSettings
+from console.errors import ActionRefused
 from console.runbooks.ready import Readiness
 from console.sim.estate import Estate
 
@@ -179,3 +181,31 @@ async def test_another_way_in_than_the_key_pair_is_named(tmp_path: Path) -> None
         outcome = await ops.perform("server.check", row, deadline=20)
         assert told(ops.readiness[row.key], "login") == [("ok", by_password)]
         assert outcome.result.plain()["by"] == by_password.removeprefix("root, by ")
+
+
+@pytest.mark.parametrize("write", ["yes", "no"])
+async def test_a_guarded_build_looks_for_its_files_and_its_journal_keeps_none(tmp_path: Path, write: str) -> None:
+    local = tmp_path / "token"
+    local.write_text(SECRET)
+    (tmp_path / "own").write_text("#!/bin/sh\n")
+    given = {"name": "box", "image": "debian-12", "flavor": "m1.tiny", "network": "private", "key_name": "demo"}
+    given |= {"file": [f"/etc/app/token={local}"], "user_data": str(tmp_path / "own"), "metadata": {"lab_files": write}}
+    async with opened(tmp_path) as (ops, _):
+        place = ops.places[0]
+        with pytest.raises(ActionRefused, match="nothing-there cannot be read"):
+            await ops.perform("server.create_checked", place, **given | {"file": ["/a=/nothing-there"]})
+        run = ops.journal.run((await ops.perform("server.create_checked", place, **given)).result)
+        async with asyncio.timeout(60):
+            while "made" not in run.facts:
+                await asyncio.sleep(0.01)
+                run = ops.journal.run(run.id)
+            ops.promised.pop(run.facts["made"], None)  # as it is for whoever takes it over
+            while run.open:
+                await asyncio.sleep(0.05)
+                run = ops.journal.run(run.id)
+        ended = (run.state, run.failure.endswith("is not ready: file: /etc/app/token is not there."))
+        assert ended == (("done", False) if write == "yes" else ("failed", True)), run
+        assert ops.promised[run.facts["made"]].found == (write == "yes")
+    local.unlink()
+    written = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]  # noqa: ASYNC240
+    assert not any(SECRET.strip().encode() in text for text in written)

@@ -76,7 +76,7 @@ async def _one(ask: Ask, value: Any, ground: Ground, place: Place) -> Any:
     if ask.kind == "secret":
         return value if isinstance(value, Secret) else Secret(str(value))
     if ask.kind == "file":
-        return _file(ask, value)
+        return read_file(ask, value)
     return _text(ask, value)
 
 
@@ -104,7 +104,8 @@ def number(ask: Ask, value: Any) -> int:
     return found
 
 
-def _file(ask: Ask, value: Any) -> bytes:
+def read_file(ask: Ask, value: Any) -> bytes:
+    """The bytes themselves, or those of the file that is named. Raises `ActionRefused`."""
     if isinstance(value, bytes):
         return value
     try:

@@ -6,11 +6,15 @@ guest took is remembered, and tells whether baking more into the image pays.
 """
 
 import statistics
+from dataclasses import replace
 from typing import Any
 
 from console.actions import building
-from console.actions.declared import Ask
-from console.errors import ActionFailed, CloudError, NotFound
+from console.actions.asks import read_file
+from console.actions.declared import Ask, Order
+from console.actions.held import Promise
+from console.actions.injected import files
+from console.errors import ActionFailed, ActionRefused, CloudError, NotFound
 from console.model.server import Server, deleted
 from console.runbooks.ladder import LADDER, climb
 from console.runbooks.marks import UNMARKED, looked, mark_of, new_order, orders
@@ -21,7 +25,8 @@ ON_FAILURE = Ask(
     "on_failure", "choice", "on failure", "what becomes of a server that is not ready", default=KEEP,
     choices=(KEEP, DELETE, REBUILD),
 )  # fmt: skip
-USER_DATA = Ask("user_data", "text", "user data", "a file for cloud-init", most=4096)  # the journal keeps its path
+FILES = Ask("file", "text", "file", "PATH=FILE: a text to be found in the guest at PATH", many=True, most=4096)
+USER_DATA = Ask("user_data", "text", "user data", "a file for cloud-init", most=4096)  # the journal keeps paths
 CHECKS: tuple[Ask, ...] = tuple(ask for ask in LADDER if ask.name != "port")  # which is a network's port here
 _NOT_KEPT = ("password", "file", "user_data")  # secrets and contents do not belong into a journal
 CREATE: tuple[Ask, ...] = tuple(ask for ask in building.ASKS if ask.name not in _NOT_KEPT)
@@ -39,8 +44,7 @@ async def made_by(run: Run, name: str) -> Server | None:
 
 async def _create(run: Run) -> Facts:
     given = {ask.name: run.given[ask.name] for ask in CREATE if ask.name in run.given and ask.name != "count"}
-    if "user_data" in run.given:
-        given["user_data"] = run.given["user_data"]
+    given |= {name: run.given[name] for name in ("user_data", "file") if name in run.given}
     given["metadata"] = {**given.get("metadata", {}), MARK: f"{run.id} {run.runbook.title} by {run.who}"[:255]}
     outcome = await run.perform("server.create", run.place, **given)
     return {"made": outcome.id, "ordered": outcome.request_id}
@@ -62,6 +66,7 @@ async def _built(run: Run) -> Facts:
 
 async def _check(run: Run) -> Facts:
     id = run.facts["made"]
+    _remember(run, id)
     found = await climb(run, id, CHECKS, new_key="rebuilt" in run.facts)
     if not found["ready"]:
         return found
@@ -69,6 +74,26 @@ async def _check(run: Run) -> Facts:
     of = _kind(row.image_id, row)
     await run.ground.timeline.keep_time(row.key, row.name, str(row.place), of, found["took"])
     return {**found, "verdict": await verdict(run, row)}
+
+
+def _remember(run: Run, id: str) -> None:
+    """Whoever takes over from the one that ordered the files reads them anew, to look for them in the guest."""
+    if "file" not in run.given or id in run.ground.promised:
+        return
+    try:
+        run.ground.promised[id] = Promise(files(run.given["file"]), anew="rebuilt" in run.facts)
+    except ActionRefused as refused:
+        run.tell(f"the files are not looked for: {refused}")
+
+
+async def _look(order: Order) -> str:
+    """As for a new server, with what the files hold that are only named here."""
+    given = dict(order.given)
+    if "file" in given:
+        given["file"] = files(given["file"])
+    if "user_data" in given:
+        given["user_data"] = read_file(USER_DATA, given["user_data"])
+    return await building.look(replace(order, given=given))
 
 
 def _wants(choice: str) -> Any:
@@ -159,8 +184,8 @@ BUILD = runbook(
     needs="server.create",
     creates=True,
     many=False,
-    asks=(*CREATE, USER_DATA, ON_FAILURE, *CHECKS),
-    look=building.look,
+    asks=(*CREATE, FILES, USER_DATA, ON_FAILURE, *CHECKS),
+    look=_look,
     steps=(
         Step("create", _create, _created),
         Step("build", _built),
