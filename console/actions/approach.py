@@ -6,6 +6,7 @@ the host keys, who may log in, through which jump hosts, and what the security g
 
 import asyncio
 import ipaddress
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,6 +25,8 @@ if TYPE_CHECKING:  # asyncssh takes a tenth of a second to import: only when a c
     from console.guests.hostkeys import Evidence, KnownHosts
     from console.guests.probe import Why
     from console.guests.route import Route
+
+_PUBLIC = re.compile(r"\S+ ([A-Za-z0-9+/]+={0,3})")
 
 
 @dataclass(frozen=True)
@@ -152,8 +155,8 @@ async def _key_pair(ground: Ground, place: Place, name: str, pairs: dict[str, st
                 raise
             except CloudError:  # a cloud that keeps them to itself
                 rows = []
-        words = (rows[0].public_key or "").split() if rows else []
-        pairs[name] = words[1] if len(words) > 1 else ""
+        found = _PUBLIC.match(rows[0].public_key or "") if rows else None  # a line's end may hang on it
+        pairs[name] = found[1] if found else ""
     return pairs[name]
 
 

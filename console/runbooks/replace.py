@@ -51,7 +51,8 @@ async def _build(run: Run) -> Facts:
     order = Order(run.ground, find_action("server.clone"), run.place, given, row)
     like: dict[str, Any] = await likeness(order, row)
     like["metadata"] = {**like.get("metadata", {}), MARK: f"{run.id} {run.runbook.title} by {run.who}"[:255]}
-    made = await run.perform("server.create", run.place, image=run.facts["image"], **like)
+    image = await run.dialect.image(run.facts["image"])  # what is known of it here may be older than its end
+    made = await run.perform("server.create", run.place, image=image, **like)
     return {"new": made.id, "ordered": made.request_id}
 
 

@@ -42,7 +42,8 @@ def reachable(path: str, user: str) -> bool:
 
 def of_image(name: str) -> dict[str, File]:
     """What a disk has that was just made of an image."""
-    return {"/etc/motd": File(f"Welcome to {name}\n".encode()), "/etc/hosts": File(b"127.0.0.1 localhost\n")}
+    welcome = File(f"Welcome to {name}\n".encode())
+    return {"/etc/motd": welcome, "/srv/motd": welcome, "/etc/hosts": File(b"127.0.0.1 localhost\n")}
 
 
 def put(disk: dict[str, File], given: Mapping[str, bytes], at: int, old: bool) -> None:

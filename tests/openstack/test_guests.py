@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from doings import KeyPair, guest_up, new_key_pair, settings_folder, soon
+from doings import KeyPair, guest_up, new_key_pair, settings_folder, soon, state_folder
 from ground import Cloud
 from shell import run
 from terminal import terminal
@@ -40,10 +40,13 @@ def opened(cloud: Cloud) -> Any:
     return console.open([cloud.member], regions=cloud.regions[:1])
 
 
-async def build(ops: Console, cloud: Cloud, pair: KeyPair, word: str, **metadata: str) -> Any:
+async def build(
+    ops: Console, cloud: Cloud, pair: KeyPair, word: str, files: dict[str, str] | None = None, **metadata: str
+) -> Any:
     """Order a server and leave it alone; its outcome."""
     await ops.fleet.ready(ops.places[0])
-    more = {"metadata": metadata} if metadata else {}
+    more: dict[str, Any] = {"metadata": metadata} if metadata else {}
+    more |= {"file": files} if files else {}
     given = {"name": cloud.name(word), "image": cloud.image, "flavor": cloud.tiny, "network": cloud.network, **more}
     return await ops.perform("server.create", ops.places[0], key_name=pair.name, wait=True, timeout=300, **given)
 
@@ -103,6 +106,37 @@ async def test_each_trouble_is_named_truly(cloud: Cloud, pair: KeyPair) -> None:
         assert lying.host_key.expected and all(one in waited[2].text for one in lying.host_key.expected)
         assert [rung.state for rung in lying.rungs if rung.name == "login"] == ["skipped"]
         assert waited[3].report.host_key.grade == "console"
+
+
+async def test_what_a_server_was_ordered_with_is_looked_for_by_itself(cloud: Cloud, pair: KeyPair) -> None:
+    files = {"/srv/motd": "Ours\n", "/srv/app/token": "4711-of-the-test\n"}
+    async with opened(cloud) as ops:
+        made, late = await asyncio.gather(
+            build(ops, cloud, pair, "f", files), build(ops, cloud, pair, "fl", files, lab_files_delay="12")
+        )
+        for one in (made, late):
+            found = await until(ops, one.id, "ready ")
+            assert found.state == "ready", found
+            motd, token = (rung.text for rung in found.rungs if rung.name == "file")
+            assert motd.startswith("/srv/motd: 5 bytes, mode 440, root:root, before it /srv/motd.bak.")
+            assert token == "/srv/app/token: 17 bytes, mode 440, root:root"
+            (login,) = (rung.text for rung in found.rungs if rung.name == "login")
+            assert login == f"root, by its key pair {pair.name} ({pair.file})"
+        kept = [file.read_bytes() for file in state_folder().rglob("*") if file.is_file()]
+        assert kept and not any(b"4711-of-the-test" in text for text in kept)
+
+
+async def test_a_console_that_lies_after_a_rebuild_is_found_out_soon(cloud: Cloud, pair: KeyPair) -> None:
+    async with opened(cloud) as ops:
+        made = await build(ops, cloud, pair, "rl")
+        first = await until(ops, made.id, "ready ")
+        lie = {"metadata": {"lab_hostkey": "lie"}}
+        assert (await cloud.witness.call("POST", "compute", f"/servers/{made.id}/metadata", lie)).status == 200
+        server = await ops.servers.get(made.id)
+        await ops.perform("server.rebuild", server, image=cloud.image, wait=True, timeout=300)
+        found = await until(ops, made.id, "not ready", "The host key is changed", after=first.began)
+        assert found.distrusted and found.took is not None and found.took < PATIENCE
+        assert found.report.host_key.fingerprint != first.report.host_key.fingerprint
 
 
 async def test_commands_files_and_a_shells_words(cloud: Cloud, pair: KeyPair, tmp_path: Path) -> None:

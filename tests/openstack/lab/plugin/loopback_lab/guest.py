@@ -3,7 +3,10 @@
 Each guest is one small process tree in process and host name namespaces of
 its own (`unshare`), so that `hostname` and `ps` tell where one is, and that
 pulling the plug ends all that runs in it.  Its "disk" is a folder,
-$LAB_GUESTS/<uuid>: host keys, authorized keys, injected files, console log.
+$LAB_GUESTS/<uuid>: host keys, authorized keys, console log, and a /srv of the
+guest's own.  Files that it is ordered with are written there, as cloud-init
+writes what the user data says and as Nova writes a personality; all else in
+a guest is this machine's, so files elsewhere are written nowhere.
 
 Needs root, sshd and unshare; where one is missing, a server has only its
 console log.  A server's metadata (or LAB_... in the environment, for all)
@@ -13,9 +16,11 @@ change how its guest behaves:
     lab_ssh=silent       the port accepts and says nothing
     lab_ssh_delay=20     sshd comes up 20 seconds after power-on
     lab_hostkey=lie      the console shows other host keys than sshd has
+    lab_files_delay=20   the files come 20 seconds after power-on
 """
 
 import base64
+import email
 import ipaddress
 import json
 import os
@@ -27,12 +32,22 @@ import sys
 import time
 
 import psutil
+import yaml
 
 FOLDER = pathlib.Path(os.environ.get("LAB_GUESTS", "/nonexistent"))
 SSHD = shutil.which("sshd", path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
-# In there, give the guest its name, wait, finish the boot text, go on as sshd.
+# In there, give the guest its name and its /srv, wait, finish the boot text, go on as sshd.
 NAMESPACES = ["unshare", "--pid", "--uts", "--fork", "--kill-child", "--mount-proc"]
-BOOT = 'hostname "$1"; sleep "$2"; cat "$3/booted" >>"$3/console.log"; shift 3; exec "$@"'
+BOOT = """\
+hostname "$1"
+mount --bind "$3/srv" /srv
+write() { sleep "$1"; cp -a "$2/ordered/." "$2/srv/" && rm -r "$2/ordered"; }
+if [ ! -d "$3/ordered" ]; then :; elif [ "$4" = 0.0 ]; then write 0 "$3"; else write "$4" "$3" & fi
+sleep "$2"
+cat "$3/booted" >>"$3/console.log"
+shift 4
+exec "$@"
+"""
 SILENT = "import socket, sys, time; s = [socket.create_server((a, 22)) for a in sys.argv[2:]]; time.sleep(1e9)"
 KEY_TYPES = ("ecdsa", "ed25519")  # an rsa key takes a second to make
 
@@ -110,12 +125,21 @@ class Guest:
         (self.folder / "banner").write_text(f"{instance.hostname} ({self.uuid}), a guest of the novadeck lab\n")
         if instance.user_data:
             (self.folder / "user-data").write_bytes(base64.b64decode(instance.user_data))
-        root = self.folder / "files"
-        for path, content in files or ():
-            file = (root / path.lstrip("/")).resolve()
-            if root.resolve() in file.parents:
-                file.parent.mkdir(parents=True, exist_ok=True)
-                file.write_bytes(content if isinstance(content, bytes) else content.encode())
+        srv, ordered = self.folder / "srv", self.folder / "ordered"
+        srv.mkdir(mode=0o755)
+        (srv / "motd").write_text("Welcome to the lab\n")
+        given = [
+            (path, content if isinstance(content, bytes) else content.encode(), "0644") for path, content in files or ()
+        ]
+        for path, content, mode in [*given, *written(instance.user_data)]:
+            if not path.startswith("/srv/") or ".." in path:
+                continue
+            there, file = srv / path.removeprefix("/srv/"), ordered / path.removeprefix("/srv/")
+            if there.exists() and mode != "0644":  # what our orders tell cloud-init to do first
+                there.rename(f"{there}.bak.{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}")
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(content if isinstance(content, bytes) else content.encode())
+            file.chmod(int(mode, 8))
 
     def remove(self):
         self.stop()
@@ -192,11 +216,11 @@ class Guest:
             command = ["sleep", "infinity"]
         elif knob(instance, "ssh") == "silent":
             command = [sys.executable, "-c", SILENT, "silent", *listen]
-        delay = str(float(knob(instance, "ssh_delay", "0")))
+        delay, late = (str(float(knob(instance, name, "0"))) for name in ("ssh_delay", "files_delay"))
         pathlib.Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
         with (self.folder / "sshd.log").open("a") as log:
             process = subprocess.Popen(
-                [*NAMESPACES, "sh", "-c", BOOT, "guest", hostname, delay, self.folder, *command],
+                [*NAMESPACES, "sh", "-c", BOOT, "guest", hostname, delay, self.folder, late, *command],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -214,6 +238,18 @@ class Guest:
             with file.open("a") as log:
                 log.write(text)
         return file.read_bytes() if file.exists() else b""
+
+
+def written(user_data):
+    """The files that cloud-init writes by this user data: path, contents and mode of each."""
+    document = email.message_from_bytes(base64.b64decode(user_data or ""))
+    parts = [part.get_payload(decode=True) or b"" for part in document.walk() if not part.is_multipart()]
+    for part in parts if document.is_multipart() else [base64.b64decode(user_data or "")]:
+        config = yaml.safe_load(part) if part.startswith(b"#cloud-config") else None
+        for row in (config or {}).get("write_files") or ():
+            content = str(row.get("content") or "").encode()
+            content = base64.b64decode(content) if row.get("encoding") == "b64" else content
+            yield row["path"], content, str(row.get("permissions") or "0644")
 
 
 def addresses(network_info):
