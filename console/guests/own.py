@@ -88,7 +88,7 @@ def set_up(code: int | None, said: str) -> str:
     if code is not None and code < 0:
         raise ProbeFailed("cloud-init was killed when it was asked for its status.", rung="cloud-init")
     try:
-        told = json.loads(said)
+        told = json.loads(said[said.find("{") : said.rfind("}") + 1])  # a login may greet before it
         status, errors = str(told["status"]), told.get("errors") or []
     except (ValueError, KeyError, TypeError, AttributeError):
         old = re.match(r"status: (\w+)", said)
