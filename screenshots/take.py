@@ -53,7 +53,7 @@ class Picture(NamedTuple):
     terminal: Mapping[str, str] = FULL
     speed: float = STILL
     over: str = (
-        "clouds"  # clouds, banners, three (kinds), tape, nothing (no cloud is known), silence (none answers), loss
+        "clouds"  # clouds, banners, three (kinds), empty, tape, nothing (none is known), silence (none answers), loss
     )
 
 
@@ -74,23 +74,30 @@ PICTURES = {
     "servers-256-colours": Picture(120, 40, keys=DOWN, terminal=FEWER),
     "detail-dark": Picture(160, 42, keys=(*ON_WEB_1, "t", 4.0, "enter", 1.5), speed=ALIVE),
     "detail-light": Picture(160, 42, "vellum", (*ON_WEB_1, "t", 4.0, "enter", 1.5), speed=ALIVE),
+    "detail-80x24": Picture(80, 24, keys=(*ON_WEB_1, "enter", 1.0)),
     "beside": Picture(180, 48, keys=(*DOWN, "P", "j")),
     "history": Picture(120, 36, keys=(*ON_WEB_1, "h", 1.5)),
     "log-80x24": Picture(80, 24, keys=(*ON_WEB_1, "l", 1.5), speed=ALIVE),
+    "log-searched": Picture(100, 30, keys=(*ON_WEB_1, "l", 1.5, "slash", *"ssh", "enter"), speed=ALIVE),
+    "explain": Picture(120, 36, keys=("x", 1.5)),
     "resize": Picture(160, 50, keys=(*ON_WEB_1, "f", 1.0)),
+    "resize-80x24": Picture(80, 24, keys=(*ON_WEB_1, "f", 1.0)),
     "delete": Picture(160, 50, keys=(*ON_WEB_1, "D", 0.5)),
     "production": Picture(140, 40, keys=("slash", *"place:ber", "enter", *"jjj", "escape", "D", 0.5), over="banners"),
     "delete-80x24": Picture(80, 24, keys=(*ON_WEB_1, "D", 0.5)),
     "operations": Picture(160, 50, keys=(*ON_WEB_1, "f", 1.0, "enter", 0.5, "escape", 1.5), speed=ALIVE),
     "palette": Picture(120, 36, keys=("colon", *"re")),
     "help": Picture(120, 40, keys=("question_mark",)),
+    "help-80x24": Picture(80, 24, keys=("question_mark",)),
     "themes": Picture(120, 36, "moss", ("T",)),
     "wide": Picture(200, 40, keys=("Z", "w")),
     "marks": Picture(120, 36, keys=("slash", *"status:active", "enter", "*")),
     "filtered-to-nothing": Picture(80, 24, keys=("slash", *"web!web", "enter")),
+    "empty": Picture(80, 24, over="empty"),
     "first-run": Picture(100, 30, over="nothing"),
     "loading": Picture(100, 30, over="silence"),
     "disconnected": Picture(120, 36, keys=("ctrl+r", 3.0), over="loss"),
+    "health-80x24": Picture(80, 24, keys=("ctrl+r", 3.0, "H"), over="loss"),
     "replay": Picture(120, 36, keys=("a", "shift+right", 0.5, "b", 0.5), speed=ALIVE, over="tape"),
     "three-clouds": Picture(140, 44, keys=DOWN, over="three"),
     "schedules": Picture(120, 20, keys=("colon", *"schedules", "enter", 2.0), over="three"),
@@ -108,6 +115,8 @@ async def take(picture: Picture, folder: Path) -> str:
     size: dict[str, Any] = {"servers": 28, "clouds": 2, "regions": 3, "guests": 4}
     if picture.over == "three":
         size = {"servers": 12, "clouds": 1, "regions": 1, "guests": 0, "firstgen": True, "rackspace": True}
+    if picture.over == "empty":
+        size |= {"servers": 0, "clouds": 1, "regions": 1, "guests": 0}
     async with Estate(**size, speed=picture.speed, seed=1) as estate:
         yaml = estate.write_clouds_yaml(folder)
         os.environ["OS_CLIENT_CONFIG_FILE"] = str(yaml)
@@ -186,7 +195,7 @@ async def loaded(app: NovadeckApp, pilot: Any) -> None:
 
 
 def tidy(svg: str) -> str:
-    """Put each word group where it belongs: viewers drop blanks at the ends of a text, and stretch those inside."""
+    """Put each word where it belongs: viewers drop blanks at the ends of a text, and few make it as long as it says."""
     return re.sub(r"<text( [^>]*textLength[^>]*)>([^<]*)</text>", _placed, svg)
 
 
@@ -194,7 +203,7 @@ def _placed(match: re.Match[str]) -> str:
     attributes, text = match[1], html.unescape(match[2]).replace("\xa0", " ")
     left = float(re.search(r' x="([\d.]+)"', attributes)[1])  # type: ignore[index]  # Rich writes one
     found = []
-    for group in re.finditer(r"\S+(?: \S+)*", text):
+    for group in re.finditer(r"\S+", text):
         x, size = left + cell_len(text[: group.start()]) * CELL, cell_len(group.group()) * CELL
         moved = re.sub(r' x="[\d.]+"', f' x="{x:.1f}"', attributes)
         moved = re.sub(r' textLength="[\d.]+"', f' textLength="{size:.1f}"', moved)

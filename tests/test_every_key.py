@@ -125,6 +125,7 @@ KEYS: dict[str, Key] = {
     "zoom": Key((), lambda found: found.app.main.zoomed and not found.app.main.panes["images"].display),
     "aside": Key((), lambda found: found.app.main.follows_cursor and found.app.main.preview.is_open),
     "copy": Key(ON_WEB_1, lambda found: found.app.clipboard == web(found).id),
+    "health": Key((), says("its rows are")),
     "refresh": Key((), says("Asking every place now.")),
     "palette": Key((), lambda found: isinstance(found.app.screen, Palette)),
     "help": Key((), lambda found: isinstance(found.app.screen, Pages)),
@@ -161,6 +162,20 @@ async def test_each_key_does_what_it_says_and_nothing_to_the_cloud(
             raise AssertionError(found.text())
         assert found.state() == before
         assert not found.console.paths.audit_file.exists()
+
+
+@pytest.mark.parametrize("key", ["z", "s", "o", "w", "*"])
+async def test_a_key_of_tables_says_so_in_a_row(key: str, tmp_path: Path) -> None:
+    async with deck(tmp_path, **SMALL) as found:
+        await found.keys("enter", key)
+        await found.until(lambda: says("not in the view of one row. esc leads back")(found), "it says so")
+        assert found.app.main.detail.is_open and not found.app.main.pane.table.marks
+
+
+async def test_turning_an_order_that_there_is_not_says_how_to_sort(tmp_path: Path) -> None:
+    async with deck(tmp_path, **SMALL) as found:
+        await found.keys("o")
+        await found.until(lambda: says("nothing is sorted by a column. s sorts.")(found), "it says so")
 
 
 async def test_ctrl_r_asks_every_place_for_its_servers(tmp_path: Path) -> None:

@@ -71,6 +71,20 @@ def test_what_the_comparison_points_at_is_there() -> None:
     assert [name for name in named if not (ROOT / "tests" / name).is_file()] == []
 
 
+def test_each_yes_of_the_comparison_is_shown_and_each_no_has_a_reason() -> None:
+    table = README[README.index("## Beside others") : README.index("## Runbooks")]
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines() if "**" in line[3:]]
+    rows = [row for row in rows if len(row) == 10]
+    assert len(rows) > 40
+    for feature, *_, ours, shown in rows:
+        pictures = re.findall(r"\]\((screenshots/[^)]+)\)", shown)
+        assert [path for path in pictures if not (ROOT / path).is_file()] == []
+        if ours.startswith("**n**"):
+            assert len(ours.removeprefix("**n**").strip(" ,:")) > 10, feature
+        else:
+            assert pictures or "`test_" in shown or "](#" in shown, feature
+
+
 async def test_the_example_runs(environment: dict[str, str]) -> None:
     (example,) = [block for block in EXAMPLES if "async def main" in block]
     names: dict[str, object] = {}

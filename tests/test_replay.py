@@ -281,7 +281,7 @@ async def test_the_screen_shows_it_stops_and_seeks(recording: Path, paths: Paths
     async with shown(recording, paths) as (app, pilot, replay):
         await seen(app, pilot, f"replay {replay.time.at:%H:%M:%S}")
         assert old in screen_text(app) and "renamed" not in screen_text(app)
-        assert "paused" in screen_text(app) and "p pause" in screen_text(app)
+        assert "paused" in screen_text(app) and "p play" in screen_text(app)
         await pilot.press("shift+right")
         await seen(app, pilot, "renamed")
         await pilot.press("shift+left")
@@ -301,8 +301,10 @@ async def test_the_screen_plays_at_its_speed(recording: Path, paths: Paths) -> N
         began = replay.time.at
         await pilot.press(">", ">", ">", ">", ">", "<", "p")
         assert replay.speed == 60
+        await seen(app, pilot, "p pause")
         await seen(app, pilot, "renamed")
         assert replay.time.at > began
+        await seen(app, pilot, "p play")  # it has come to its end
 
 
 async def test_the_screen_tells_what_changed_since_a(recording: Path, paths: Paths) -> None:

@@ -201,3 +201,24 @@ async def test_marked_servers_that_share_a_host_are_pointed_out() -> None:
         assert len(lines) == 2 and all("▲" in line for line in lines)
         await pilot.press("escape", "escape")  # the filter, then the marks
         assert "share a host" not in screen_text(app)
+
+
+async def test_a_key_that_some_of_the_marked_rows_take_is_lit_and_says_who_is_left_out() -> None:
+    async with running(sample(), (120, 40)) as (app, pilot):
+
+        def lit() -> set[str]:
+            deck, main = app.main.deck, app.main
+            assert deck is not None
+            return {key.word for key in deck.row_keys(main.kind, main.targets(), main.keymap) if key.lit}
+
+        await typed(pilot, "name:^(bastion-1|web-1)$")
+        await pilot.press("*")
+        assert {"delete", "reboot"} <= lit()  # one of the two is locked
+        await pilot.press("D")
+        await pilot.pause(0.1)
+        text = screen_text(app)
+        assert "2 marked; bastion-1 left out" in text and "Delete web-1" in text
+        await pilot.press("escape", "space", "j", "space")
+        await typed(pilot, "name:^bastion-1$")
+        await pilot.press("*")
+        assert "delete" not in lit()

@@ -20,6 +20,7 @@ class Column:
     align: str = "left"
     cut: str = "end"  # end, middle, head (mostly its beginning stays), or never
     grows: int = 0  # up to this width, where there is room and something to show
+    late: bool = False  # grows with what the needs of the others leave, and before them
     gives: int = 0  # down to this width, where less is needed or another column needs it more
     least: int = 0
     wide: bool = False  # only with `w`
@@ -98,13 +99,19 @@ def _address(sizes: dict[str, int], shown: Shown, needs: Mapping[str, int]) -> N
 
 
 def _spend(sizes: dict[str, int], shown: Shown, needs: Mapping[str, int], room: int) -> None:
-    """Spare width goes to what is cut, the name first; then the name and what grows with it take the rest."""
+    """Spare width goes to what is cut, the name first; then to what grows late, the name and what grows with it.
+
+    What grows late does so whatever its texts need, since those come and go: no column shall move for a fault.
+    """
+    for _, column in shown:
+        if column.places and column.name in needs:  # a place that is cut is no place
+            sizes[column.name] = max(sizes[column.name], min(column.grows, needs[column.name] + 1))
     spare = room - sum(sizes.values())
     growing = [column for _, column in shown if column.grows and sizes[column.name] > 0]
-    growing.sort(key=lambda column: not column.places)  # a place that is cut is no place
+    growing.sort(key=lambda column: (not column.places, not column.late))
     for wanted in (True, False):
         for column in growing:
-            most = min(column.grows, needs.get(column.name, column.grows) + 1)
+            most = 0 if column.late else min(column.grows, needs.get(column.name, column.grows) + 1)
             if not wanted:
                 most = 0 if column.places else column.grows
             given = max(0, min(spare, most - sizes[column.name]))

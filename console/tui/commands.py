@@ -10,7 +10,9 @@ from console.model.place import Key, Row
 from console.model.server import Server
 from console.tui.acting import Acting
 from console.tui.clipboard import copy
+from console.tui.deck import MOST_JUDGED
 from console.tui.dialogs import Topic
+from console.tui.health import health_lines
 from console.tui.helping import help_lines
 from console.tui.keys import COMMANDS
 from console.tui.pane import BESIDE
@@ -53,12 +55,12 @@ class Commands:
             "history": lambda: self._open("History"),
             "back": self._back,
             "filter": self._filter,
-            "problems": lambda: self._pane("toggle_problems"),
-            "sort": lambda: self._pane("sort_next"),
-            "sort_reverse": lambda: self._pane("sort_reverse"),
-            "wide": lambda: self._pane("toggle_wide"),
+            "problems": lambda: self._pane("problems", "toggle_problems"),
+            "sort": lambda: self._pane("sort", "sort_next"),
+            "sort_reverse": lambda: self._pane("sort_reverse", "sort_reverse"),
+            "wide": lambda: self._pane("wide", "toggle_wide"),
             "mark": self._mark,
-            "mark_all": lambda: self._pane("mark_all"),
+            "mark_all": lambda: self._pane("mark_all", "mark_all"),
             "failures": self.acting.show_failures,
             "operations": self.runs.pick,
             "last_view": self.viewing.last,
@@ -73,6 +75,7 @@ class Commands:
             "refresh": self._refresh,
             "palette": self._palette,
             "help": self._help,
+            "health": self._health,
             "secret": self.acting.show_secret,
             "theme": choose_theme,
             "bundle": self._bundle,
@@ -101,9 +104,19 @@ class Commands:
             self.acting.start(name)
         self.viewing.note()
 
-    def _pane(self, method: str) -> None:
-        if not self.screen.detail.is_open:
+    def _pane(self, name: str, method: str) -> None:
+        if self.screen.detail.is_open:
+            self._not_in_a_row(name)
+        elif name == "sort_reverse" and self.screen.pane.table.index.sorting is None:
+            key = self.screen.keymap.key
+            self.screen.refuse(f"{key(name)}: nothing is sorted by a column.", f"{key('sort')} sorts.")
+        else:
             getattr(self.screen.pane, method)()
+
+    def _not_in_a_row(self, name: str) -> None:
+        keymap = self.screen.keymap
+        words = f"{keymap.key(name)} {keymap.commands[name].title}: not in the view of one row."
+        self.screen.refuse(words, f"{keymap.key('back')} leads back to the table.")
 
     def _next(self, step: int) -> None:
         if self.screen.detail.is_open:
@@ -161,13 +174,16 @@ class Commands:
         self.screen.draw_footer()
 
     def _filter(self) -> None:
-        if not self.screen.detail.is_open:
+        if self.screen.detail.is_open:
+            self.screen.detail.open_filter()
+        else:
             self.screen.open_filter()
 
     def _back(self) -> None:
         screen = self.screen
         if screen.detail.is_open:
-            screen.close_detail()
+            if not screen.detail.show_all():
+                screen.close_detail()
         elif not screen.pane.clear() and not screen.operations.hide_ended():
             screen.refuse("")
             if screen.follows_cursor:
@@ -226,24 +242,45 @@ class Commands:
         lines = help_lines(screen.keymap, screen.deck, screen.glyphs)
         screen.app.push_screen(Pages(screen.ink, screen.glyphs, Topic("Keys", right="novadeck"), lines))
 
+    def _health(self) -> None:
+        screen, deck = self.screen, self.screen.deck
+        if deck is None:
+            screen.refuse("No cloud is open yet.")
+            return
+        counts = {
+            str(place): deck.console.health[place].counts for place in deck.places if place in deck.console.health
+        }
+        lines = health_lines(deck.lanes(), counts, screen.glyphs, mono=screen.ink.theme.kind == "mono")
+        topic = Topic("Health", right=f"{deck.now():%H:%M:%S} UTC")
+        screen.app.push_screen(Pages(screen.ink, screen.glyphs, topic, lines))
+
     def _palette(self) -> None:
         screen = self.screen
-        screen.app.push_screen(Palette(screen.ink, screen.glyphs, self.entries()), self._chosen)
+        screen.app.push_screen(Palette(screen.ink, screen.glyphs, self.entries(), self._verdicts()), self._chosen)
 
     def _chosen(self, name: str | None) -> None:
         if name is not None:
             self.run(name)
 
+    def _actions(self) -> list[Any]:
+        """The actions on what the pane shows; those without a command are begun by plans, not by people."""
+        deck = self.screen.deck
+        return [one for one in deck.actions().values() if one.on is self.screen.kind and one.command] if deck else []
+
+    def _verdicts(self) -> dict[str, str]:
+        """What cannot be done to any of the rows that a key would act on, and why not to the first."""
+        deck, rows = self.screen.deck, self.screen.targets()[:MOST_JUDGED]
+        if deck is None or not rows:
+            return {}
+        told = {one.name: [deck.verdict(one.name, row) for row in rows] for one in self._actions() if not one.creates}
+        return {name: verdicts[0] for name, verdicts in told.items() if all(verdicts)}
+
     def entries(self) -> list[tuple[str, str, str, str]]:
         """Everything that the palette offers: name, title, key, and its help or the reason against it."""
-        screen, keymap = self.screen, self.screen.keymap
-        found = []
-        rows = screen.targets()
-        for action in screen.deck.actions().values() if screen.deck else ():
-            if action.on is not screen.kind or not action.command:  # the latter are begun by plans, not by people
-                continue
-            verdict = screen.deck.verdict(action.name, rows[0]) if screen.deck and rows and not action.creates else ""
-            found.append((action.name, action.title, keymap.key(action.name), verdict or action.help))
+        screen, keymap, against = self.screen, self.screen.keymap, self._verdicts()
+        found = [
+            (one.name, one.title, keymap.key(one.name), against.get(one.name) or one.help) for one in self._actions()
+        ]
         for name, spec in PANES.items():
             found.append(
                 (f"pane.{name}", spec.title.lower(), keymap.key(f"pane.{name}"), f"Show {spec.title.lower()}.")

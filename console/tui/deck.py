@@ -6,6 +6,7 @@ look. It asks nothing of any cloud and changes nothing.
 
 import datetime as dt
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -26,6 +27,7 @@ from console.tui.theme import Glyphs
 if TYPE_CHECKING:
     from console.session import Console
 
+MOST_JUDGED = 50  # marked rows that the footer's keys are judged by
 MUTE = ("down", "refused", "needs-secret")
 FRONT = ("server.confirm", "server.revert")
 # What leaves a narrow footer last; an action that is not named here leaves first.
@@ -75,7 +77,10 @@ class Deck:
     @property
     def commands(self) -> tuple[Command, ...]:
         """What the screen itself can do with this console."""
-        return (*COMMANDS, *REPLAY) if self.replay is not None else COMMANDS
+        if self.replay is None:
+            return COMMANDS
+        on = () if self.replay.playing else ("pause",)
+        return (*COMMANDS, *(replace(one, title="play") if one.name in on else one for one in REPLAY))
 
     def scene(self) -> Scene:
         """A scene that shares what is known of names and places, for one pane."""
@@ -242,7 +247,7 @@ class Deck:
         return self.console.fleet.dialect(place)
 
     def row_keys(self, kind: type[Row], rows: Sequence[Row], keymap: Keymap) -> list[Key]:
-        """The footer's keys for these rows; lit where every one of them allows it."""
+        """The footer's keys for these rows; lit where one of them allows it, since the others are left out."""
         found = []
         acts = [action for action in self.actions().values() if action.on is kind and not action.creates]
         for action in sorted(acts, key=_footer_order):
@@ -252,7 +257,7 @@ class Deck:
             lit = (
                 bool(rows)
                 and (action.many or len(rows) == 1)
-                and not any(self.verdict(action.name, r) for r in rows[:20])
+                and any(not self.verdict(action.name, row) for row in rows[:MOST_JUDGED])
             )
             word, rank = (
                 WORDS.get(action.name, action.title),

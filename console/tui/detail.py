@@ -3,16 +3,19 @@
 from collections.abc import Awaitable, Callable, Container, Mapping, Sequence
 from typing import Any
 
+from textual import events
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.timer import Timer
 
+from console.core.filters import expression
 from console.errors import ConsoleError
 from console.model.place import Key, Row
 from console.model.server import Server
 from console.tui import readiness, views
+from console.tui.edit import Edit
 from console.tui.lanes import badge
-from console.tui.paint import Line, Span, cut_middle, fit, spans, spread, width, wrapped
+from console.tui.paint import Line, Span, cut_middle, fit, plain, spans, spread, width, wrapped
 from console.tui.sheet import Sheet
 from console.tui.spec import Scene
 from console.tui.theme import Glyphs, Ink
@@ -44,7 +47,10 @@ class Detail(Vertical):
         self.records: dict[Key, list[Any]] = {}
         self.troubles: dict[tuple[Key, str], str] = {}
         self.following = True
+        self.filtering: Edit | None = None
+        self.filter = ""
         self.gone = False
+        self._matching = (0, 0)  # lines that the filter lets through, of how many
         self._ticks = 0
         self._readers: Mapping[str, Read] = {}
 
@@ -75,7 +81,7 @@ class Detail(Vertical):
 
     def close(self) -> None:
         """Show nothing."""
-        self.row = None
+        self.row = self.filtering = None
 
     def blank(self) -> None:
         """Take away what was shown last."""
@@ -89,8 +95,9 @@ class Detail(Vertical):
         return TABS
 
     def choose(self, tab: str) -> None:
-        """Show another tab, from its beginning; a log from its end."""
+        """Show another tab, all of it, from its beginning; a log from its end."""
         self.tab = tab
+        self.filtering, self.filter = None, ""
         self.following = True
         self.sheet.top = 0
         self.draw()
@@ -120,6 +127,53 @@ class Detail(Vertical):
     def scroll_edge(self, end: bool) -> None:
         """To the beginning or the end of the text."""
         self.scroll(10**6 if end else -(10**6))
+
+    # only lines that match -----------------------------------------------------------------------------------
+
+    def open_filter(self) -> None:
+        """Type from now on what a line must have to be shown."""
+        self.filtering = Edit(self.filter)
+        self._crumbs()
+
+    def filter_key(self, event: events.Key) -> None:
+        """A key of the filter line: enter keeps it, esc shows all again."""
+        assert self.filtering is not None
+        if event.key == "enter":
+            self.filtering = None
+            self._crumbs()
+        elif event.key == "escape":
+            self.show_all()
+        elif event.key in ("up", "down"):
+            self.scroll(1 if event.key == "down" else -1)
+        elif self.filtering.press(event):
+            self._look_for(self.filtering.text)
+
+    def paste(self, text: str) -> None:
+        """Pasted text goes into the filter line, while that is open."""
+        if self.filtering is not None:
+            self.filtering.insert(text)
+            self._look_for(self.filtering.text)
+
+    def show_all(self) -> bool:
+        """Show every line again; whether some were left out."""
+        held = bool(self.filter) or self.filtering is not None
+        self.filtering = None
+        self._look_for("")
+        return held
+
+    def _look_for(self, text: str) -> None:
+        self.filter, self.sheet.top = text, 0
+        self.draw()
+
+    def _matches(self, lines: Sequence[Line]) -> list[Line]:
+        """The lines that the filter lets through: a regular expression, as in the table; `!` turns it round."""
+        wanted = self.filter.strip()
+        if not wanted.strip("!"):
+            return list(lines)
+        inverse, search = wanted.startswith("!"), expression(wanted.removeprefix("!")).search
+        found = [line for line in lines if (search(plain(line)) is None) == inverse]
+        self._matching = (len(found), len(lines))
+        return found
 
     # what changes --------------------------------------------------------------------------------------------
 
@@ -185,10 +239,10 @@ class Detail(Vertical):
         """Draw head and text."""
         if self.row is None:
             return
-        self._crumbs()
-        self.sheet.show(self._shown(self._lines(self.row)))
+        self.sheet.show(self._shown(self._matches(self._lines(self.row))))
         if self.tab == "Console log" and self.following:
             self.sheet.scroll_at(10**6)
+        self._crumbs()
 
     def _crumbs(self) -> None:
         row = self.row
@@ -210,7 +264,23 @@ class Detail(Vertical):
         name = cut_middle(row.name or row.id, max(12, room - width(left) - width(state)), self.glyphs.cut)
         left = spans(left, Span(name, "strong", True), state)
         head = spread(left, right, total) if total >= 100 else fit(left, room)
-        self.query_one("#crumbs", Sheet).show([head, (), *self._tab_lines()])
+        one, two = self._tab_lines()
+        two = spread(two, spans(self._beyond(), "  "), total)
+        self.query_one("#crumbs", Sheet).show([head, (), one, two, self._filter_line()])
+
+    def _beyond(self) -> Line:
+        """How many lines stand above and below what is seen."""
+        above, below = self.sheet.top, max(0, len(self.sheet.lines) - self.sheet.top - self.sheet.size.height)
+        told = [f"{sign} {count:,}" for sign, count in ((self.glyphs.up, above), (self.glyphs.down, below)) if count]
+        return spans(Span("  ".join(told), "muted")) if told and self.sheet.size.height else ()
+
+    def _filter_line(self) -> Line:
+        if self.filtering is None and not self.filter:
+            return ()
+        typed = self.filtering.spans() if self.filtering is not None else (Span(self.filter, "strong"),)
+        shown, known = self._matching
+        count = f"   {shown:,} of {known:,} lines" if self.filter.strip("! ") else ""
+        return spans("  ", Span("/", "accent", True), typed, Span(count, "muted"))
 
     def _tab_lines(self) -> list[Line]:
         one: Line = (Span("  "),)
@@ -228,9 +298,14 @@ class Detail(Vertical):
     def _flat(self) -> bool:
         return self.ink.theme.kind != "hex"
 
+    @property
+    def _room(self) -> int:
+        """How many cells a line of the text has."""
+        return max(20, (self.size.width or 80) - 2)
+
     def _shown(self, lines: Sequence[Line]) -> list[Line]:
         """The lines as they fit: what is read word by word goes on below, of all else the end is cut."""
-        room = max(20, (self.size.width or 80) - 2)
+        room = self._room
         if self.tab in ("Console log", "Metadata", "Raw"):
             return [part for line in lines for part in wrapped(line, room, "  ")]
         return [fit(line, room, self.glyphs.cut) for line in lines]
@@ -246,7 +321,7 @@ class Detail(Vertical):
             return [views.ASKING] if text is None else views.log_lines(text) or [views.NO_LOG]
         if self.tab == "History":
             records = self.records.get(row.key)
-            return [views.ASKING] if records is None else views.history_lines(records, self.scene)
+            return [views.ASKING] if records is None else views.history_lines(records, self.scene, self._room)
         if self.tab == "Readiness":
             return readiness.lines(self.scene.readiness.get(row.key), self.scene, self.size.width)
         if self.tab == "Metadata":
@@ -255,12 +330,15 @@ class Detail(Vertical):
 
     def _overview(self, row: Row) -> list[Line]:
         """What it is; where there is room, its log and its history beside it."""
-        left, width = views.overview(row, self.scene), self.size.width
+        width = self.size.width
         if width < WIDE or not isinstance(row, Server):
-            return left
+            return views.overview(row, self.scene, self._room)
+        left = views.overview(row, self.scene, SPLIT - 2)
         text, records = self.logs.get(row.key), self.records.get(row.key)
         log = views.log_lines(text)[-10:] if text is not None else [views.ASKING]
-        history = views.history_lines(records, self.scene)[:8] if records is not None else [views.ASKING]
+        history = (
+            views.history_lines(records, self.scene, width - SPLIT - 2)[:8] if records is not None else [views.ASKING]
+        )
         right: list[Line] = []
         if row.key in self.scene.readiness:
             right += [*readiness.lines(self.scene.readiness[row.key], self.scene, width - SPLIT), ()]

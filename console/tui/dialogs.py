@@ -130,6 +130,20 @@ class Dialog(ModalScreen[T], Generic[T]):
     def press(self, key: str, event: events.Key) -> None:
         """Take a key."""
 
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        """The wheel is an arrow key."""
+        event.stop()
+        self._arrow("down")
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        """The wheel is an arrow key."""
+        event.stop()
+        self._arrow("up")
+
+    def _arrow(self, key: str) -> None:
+        self.press(key, events.Key(key, None))
+        self.draw()
+
     def window(self, listed: Sequence[Line], room: int, of: str = "") -> list[Line]:
         """As much of a list as there is room for, and where it is in the whole."""
         count, room = len(listed), max(2, min(room, LISTED))

@@ -87,6 +87,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("zoom", ("Z",), "zoom", "Give the whole width to this pane, or share it again.", "See"),
     Command("aside", ("P",), "beside", "The row under the cursor beside the table, following it, or not.", "See"),
     Command("copy", ("c",), "copy id", "Copy the id of the row.", "See"),
+    Command("health", ("H",), "health", "How each place does: why it does not answer, its limits, its rows.", "Screen"),
     Command("refresh", ("ctrl+r",), "ask now", "Ask the clouds now, also those that refused a login.", "Screen"),
     Command(
         "palette", (":", "ctrl+p"), "command", "Find anything that can be done by a word of it.", "Screen", 2, False

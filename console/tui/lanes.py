@@ -15,7 +15,17 @@ from console.tui.theme import Glyphs
 WINDOWS = {1.0: "a second", 60.0: "a minute", 3600.0: "an hour", 86400.0: "a day"}
 
 REST = 12  # cells for "+ 7 well"
+ROOMY = 100  # from this width on the margins are two cells, as the footer's are
 _ADDRESS = re.compile(r"^[\w.\-\[\]:]+:\d+ ")
+# What befalls a connection, in the few words that a lane has room for.
+_BRIEF = (
+    (re.compile(r"refuses connections"), "refused"),
+    (re.compile(r"closed the connection\b.*"), "hung up"),
+    (re.compile(r"gave no answer within (.*)"), r"no answer in \1"),
+    (re.compile(r"cannot be reached: (.*)"), r"\1"),
+    (re.compile(r"the certificate of .*"), "certificate not trusted"),
+    (re.compile(r"the name (.*) is not known"), r"no host \1"),
+)
 LEAST_REASON = 20  # cells of a trouble's reason that are shown at least
 
 
@@ -60,12 +70,15 @@ def badge(role: str, mono: bool) -> Span:
     return Span("[PROD]", role, bold=True) if mono else Span(" PROD ", role, bold=True, ground=tint(role))
 
 
-def story(lane: Lane, dot: str = "·") -> Line:
-    """The second line of a lane: age of its rows, requests left, or the trouble in its colour."""
+def story(lane: Lane, dot: str = "·", *, whole: bool = True) -> Line:
+    """The second line of a lane: age of its rows, requests left, or the trouble in its colour.
+
+    Where it is not to be whole, what is left of a limit is told only if that is little, and no next try.
+    """
     old = [] if lane.age is None else [f"{age(lane.age)} old"]
     join = f" {dot} ".join
     if lane.state in ("down", "refused"):
-        again = "" if lane.again is None else f", again in {max(0, round(lane.again))}s"
+        again = "" if lane.again is None or not whole else f", again in {max(0, round(lane.again))}s"
         way = f" {dot} ctrl+r asks again" if lane.state == "refused" else ""
         return (Span(join([*old, (_reason(lane) or lane.state) + again]) + way, "error"),)
     if lane.state == "needs-secret":
@@ -73,17 +86,21 @@ def story(lane: Lane, dot: str = "·") -> Line:
     if lane.state == "asking" and lane.age is None:
         return (Span(lane.reason or "asking …", "muted"),)
     found = spans(Span(join(old), "muted"))
-    for part in _figures(lane):
+    for part in _figures(lane, whole):
         found = spans(found, Span(f" {dot} " if width(found) else "", "muted"), part)
     return found
 
 
 def _reason(lane: Lane) -> str:
-    """Why a place does not answer, without the address before it: the lane's name says whose."""
-    return _ADDRESS.sub("", lane.reason).rstrip(".")
+    """Why a place does not answer, in few words, without the address before it: the lane's name says whose."""
+    reason = _ADDRESS.sub("", lane.reason).rstrip(".")
+    for pattern, words in _BRIEF:
+        if match := pattern.fullmatch(reason):
+            return match.expand(words)
+    return reason
 
 
-def _figures(lane: Lane) -> list[Span]:
+def _figures(lane: Lane, whole: bool) -> list[Span]:
     found = []
     if lane.state == "slow" and lane.latency is not None:
         found.append(Span(f"slow, {lane.latency:.1f}s", "warn"))
@@ -93,7 +110,8 @@ def _figures(lane: Lane) -> list[Span]:
         found.append(Span(lane.reason, "warn"))
     if lane.left is not None and lane.most:
         scarce = lane.left * 10 < lane.most
-        found.append(Span(_budget(lane), "warn" if scarce else "muted"))
+        if whole or scarce:
+            found.append(Span(left_of(lane), "warn" if scarce else "muted"))
     return found
 
 
@@ -101,7 +119,7 @@ def _throttled(lane: Lane) -> str:
     return "throttled" if lane.again is None else f"throttled {max(0, round(lane.again))} s"
 
 
-def _budget(lane: Lane) -> str:
+def left_of(lane: Lane) -> str:
     """What is left of a limit: 31/100 a minute left."""
     if lane.window is None:
         return f"{lane.left} of {lane.most} left"
@@ -130,21 +148,21 @@ def _brief_trouble(lane: Lane) -> Span:
     return Span("…" if lane.count is None else f"{lane.count:,}", "muted")
 
 
-def full(lane: Lane, glyphs: Glyphs, mono: bool) -> tuple[Line, Line]:
+def full(lane: Lane, glyphs: Glyphs, mono: bool, *, whole: bool = True) -> tuple[Line, Line]:
     """A lane in two lines."""
     first = spans(glyph_of(lane, glyphs), " ", Span(lane.name, "strong"))
     if lane.count is not None:
         first = spans(first, Span(f"  {lane.count:,}", "muted"))
     if lane.production:
         first = spans(first, "  ", badge(lane.production, mono))
-    return first, spans("  ", story(lane, glyphs.dot))
+    return first, spans("  ", story(lane, glyphs.dot, whole=whole))
 
 
 class Header:
     """Lays lanes out, and remembers how wide each has been so that none jumps when a figure grows."""
 
     def __init__(self) -> None:
-        self._widths: dict[str, int] = {}
+        self._widths: dict[tuple[str, bool], int] = {}
         self._total = 0
 
     def lines(
@@ -170,8 +188,9 @@ class Header:
         return [*blank, *found, *blank]
 
     def _brief(self, lanes: Sequence[Lane], shape: Shape, glyphs: Glyphs, title: str, time: Line, mono: bool) -> Line:
-        head = spans(Span(" " + title, "strong", True))
-        room = shape.width - width(head) - width(time) - 4
+        margin = " " * (2 if shape.width >= ROOMY else 1)
+        head = spans(Span(margin + title, "strong", True))
+        room = shape.width - width(head) - width(time) - len(margin) - 3
         for short in (False, True):
             texts = [brief(lane, glyphs, short=short, mono=mono) for lane in lanes]
             chosen = _choose(lanes, [width(text) + 2 for text in texts], room)
@@ -180,18 +199,40 @@ class Header:
         line = head
         for number in chosen:
             line = spans(line, "  ", texts[number])
-        return spread(spans(line, _rest(lanes, chosen)), spans(time, " "), shape.width)
+        return spread(spans(line, _rest(lanes, chosen)), spans(time, margin), shape.width)
 
-    def _sizes(self, lanes: Sequence[Lane], texts: Sequence[tuple[Line, Line]]) -> list[int]:
+    def _sizes(self, lanes: Sequence[Lane], texts: Sequence[tuple[Line, Line]], whole: bool) -> list[int]:
         """How wide each lane is, or has been."""
         for lane, (first, second) in zip(lanes, texts, strict=True):
-            widest = max(width(first), width(second))
+            widest, key = max(width(first), width(second)), (lane.name, whole)
             if lane.state not in ("down", "refused"):  # a long reason goes again
-                self._widths[lane.name] = max(widest, self._widths.get(lane.name, 0))
+                self._widths[key] = max(widest, self._widths.get(key, 0))
         return [
-            max(self._widths.get(lane.name, 0), width(one), width(two))
+            max(self._widths.get((lane.name, whole), 0), width(one), width(two))
             for lane, (one, two) in zip(lanes, texts, strict=True)
         ]
+
+    def _fitted(
+        self, lanes: Sequence[Lane], room: int, glyphs: Glyphs, mono: bool
+    ) -> tuple[list[tuple[Line, Line]], list[int]]:
+        """The lanes' lines with as much in them as there is room for, and how wide each lane is."""
+        for only_trouble, whole in ((False, True), (False, False), (True, True), (True, False)):
+            texts = [full(lane, glyphs, mono, whole=whole) for lane in lanes]
+            if only_trouble:
+                texts = [(one, two if lane.troubled else ()) for lane, (one, two) in zip(lanes, texts, strict=True)]
+                sizes = [max(width(one), width(two)) for one, two in texts]
+            else:
+                sizes = self._sizes(lanes, texts, whole)
+            if sum(sizes) + 3 * len(sizes) <= room:
+                return texts, sizes
+        # A reason gives way before a place in trouble does.
+        needed = [size + 3 for size, lane in zip(sizes, lanes, strict=True) if lane.troubled]
+        rest = REST if len(needed) < len(lanes) else 0
+        if sum(needed) + rest > room:
+            most = max(LEAST_REASON, (room - rest) // max(1, len(needed)) - 3)
+            texts = [(one, fit(two, max(width(one), most), glyphs.cut)) for one, two in texts]
+            sizes = [max(width(one), width(two)) for one, two in texts]
+        return texts, sizes
 
     def _full(
         self,
@@ -206,17 +247,7 @@ class Header:
     ) -> list[Line]:
         left, right = max(len(title), len(under)) + 2, max(width(time), width(corner)) + 2
         room = shape.width - left - right - 2
-        texts = [full(lane, glyphs, mono) for lane in lanes]
-        sizes = self._sizes(lanes, texts)
-        if sum(sizes) + 3 * len(sizes) > room:  # then only those in trouble keep their second line
-            quiet = [not lane.troubled for lane in lanes]
-            texts = [(one, () if calm else two) for (one, two), calm in zip(texts, quiet, strict=True)]
-            sizes = [max(width(one), width(two)) for one, two in texts]
-        needed = [size + 3 for size, lane in zip(sizes, lanes, strict=True) if lane.troubled]
-        if sum(needed) + REST > room:  # a reason gives way before a place in trouble does
-            most = max(LEAST_REASON, (room - REST) // max(1, len(needed)) - 3)
-            texts = [(one, fit(two, max(width(one), most), glyphs.cut)) for one, two in texts]
-            sizes = [max(width(one), width(two)) for one, two in texts]
+        texts, sizes = self._fitted(lanes, room, glyphs, mono)
         gap = 5 if sum(sizes) + 5 * len(sizes) <= room else 3
         chosen = _choose(lanes, [size + gap for size in sizes], room)
         one, two = spans("  ", Span(title, "strong", True)), spans("  ", Span(under, "muted"))

@@ -1,16 +1,22 @@
 """Dialogs with a list: pick one of several, read pages, or find anything that can be done by a few letters of it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from rich.cells import cell_len
 from textual import events
 from textual.fuzzy import Matcher
 
 from console.tui.dialogs import Dialog, Topic
 from console.tui.edit import Edit
-from console.tui.paint import EMPTY, Line, Span, fit, folded, pad, spans, spread, width
+from console.tui.paint import EMPTY, Line, Span, fit, folded, pad, spans, spread, width, word_lines
 from console.tui.theme import Glyphs, Ink
+
+PAGES = {"pagedown": 10, "pageup": -10}
+ENDS = {"g": -(10**6), "home": -(10**6), "G": 10**6, "end": 10**6, "ctrl+d": 5, "ctrl+u": -5}
+TITLES = 37  # cells of the palette before what is said of an entry
+TOLD = 3  # lines below the palette's list
 
 
 @dataclass(frozen=True)
@@ -22,6 +28,17 @@ class Choice:
     fits: bool = True
     reason: str = ""
     current: bool = False
+
+
+def shorter(reason: str, room: int) -> str:
+    """A reason without its last clauses, as far as it is longer than so many cells."""
+    while cell_len(reason) > room:
+        head, sign, _ = reason.rpartition(", ")
+        head, sign = (head, sign) if sign else reason.rpartition(": ")[:2]
+        if not sign:
+            break
+        reason = head
+    return reason
 
 
 class Pick(Dialog[Any]):
@@ -82,15 +99,26 @@ class Pick(Dialog[Any]):
         """The choices, and what the one under the cursor would change."""
         changes = self._changes(self.chosen.value) if self._changes and self.chosen else []
         held = [EMPTY, *changes] if changes else []
-        room = max(3, self.rows - len(self._lines) - len(held) - 4)
+        told = self._told()
+        room = max(3, self.rows - len(self._lines) - len(held) - len(told) - 4)
         if room < 6 and held:
-            held, room = [], max(3, self.rows - len(self._lines) - 4)
+            held, room = [], max(3, self.rows - len(self._lines) - len(told) - 4)
         first = max(0, min(self.at - room // 2, len(self.choices) - room))
         shown = self.choices[first : first + room]
         rows = [self._row(choice, first + n == self.at) for n, choice in enumerate(shown)]
         sought = spans(Span("/", "accent", True), self.finding.spans(room=self.field)) if self.finding else EMPTY
         none = [] if self.choices else [spans(Span("    Nothing is called that.", "muted"))]
-        return [*self._lines, sought, self._head_line(), *rows, *none, *held]
+        return [*self._lines, sought, self._head_line(), *rows, *none, *told, *held]
+
+    def _told(self) -> list[Line]:
+        """What is said of the choice under the cursor, in whole where its line has no room for it."""
+        cells = 4 + sum(size for _, size, _ in self._heads) + 3
+        if all(cells + cell_len(choice.reason) <= self.room for choice in self.choices if choice.fits):
+            return []
+        reason = self.chosen.reason if self.chosen else ""
+        lines = word_lines(reason, self.room - 4)[:2] if cells + cell_len(reason) > self.room else []
+        told = [spans(" " * 4, Span(line, "muted")) for line in lines]
+        return [EMPTY, *told, *[EMPTY] * (2 - len(told))]
 
     def _head_line(self) -> Line:
         found = spans(" " * 4)
@@ -118,7 +146,8 @@ class Pick(Dialog[Any]):
             text = pad(cell, size, right=right)
             shade = role if n == 0 else ("text" if choice.fits or choice.current else "faint")
             found = spans(found, Span(text, shade, here and n == 0, ground))
-        found = spans(found, Span(f"   {choice.reason}", "muted", ground=ground))
+        reason = shorter(choice.reason, self.room - width(found) - 3)
+        found = spans(found, Span(f"   {reason}", "muted", ground=ground))
         return spans(fit(found, self.room), Span(" " * max(0, self.room - width(found)), ground=ground))
 
     def answer(self) -> Line:
@@ -139,6 +168,8 @@ class Pick(Dialog[Any]):
             self._go(1)
         elif key in ("up", "shift+tab") or (key == "k" and self.finding is None):
             self._go(-1)
+        elif key in PAGES or (key in ENDS and self.finding is None):
+            self._go(PAGES.get(key) or ENDS[key])
         elif self.finding is not None:
             if self.finding.press(event):
                 self._narrow()
@@ -185,9 +216,16 @@ class Pages(Dialog[None]):
 class Palette(Dialog[str]):
     """Anything that can be done, found by a few letters of it."""
 
-    def __init__(self, ink: Ink, glyphs: Glyphs, entries: Sequence[tuple[str, str, str, str]]) -> None:
+    def __init__(
+        self,
+        ink: Ink,
+        glyphs: Glyphs,
+        entries: Sequence[tuple[str, str, str, str]],
+        refused: Container[str] = (),
+    ) -> None:
         super().__init__(ink, glyphs, Topic("Command"))
         self._entries = list(entries)  # name, title, key, help or the reason against it
+        self._refused = refused  # names of what cannot be done now
         self.edit = Edit()
         self.at = 0
 
@@ -202,7 +240,7 @@ class Palette(Dialog[str]):
 
     def middle(self) -> list[Line]:
         """The line to type into, and what fits it."""
-        found, room = self.found, min(self.rows - 2, 18)
+        found, room = self.found, min(self.rows - 2 - TOLD, 18)
         self.at = max(0, min(self.at, len(found) - 1))
         first = max(0, min(self.at - room + 1, len(found) - room))
         rows = [self._row(entry, first + n == self.at) for n, entry in enumerate(found[first : first + room])]
@@ -214,24 +252,32 @@ class Palette(Dialog[str]):
             EMPTY,
             *(rows or none),
             *filler,
+            *self._told(found[self.at][3] if found else ""),
         ]
 
     def _row(self, entry: tuple[str, str, str, str], here: bool) -> Line:
-        _, title, key, help = entry
-        ground = "cursor" if here else ""
+        name, title, key, help = entry
+        ground, dim = "cursor" if here else "", name in self._refused
         line = spans(
             Span(f"{self.glyphs.cursor if here else ' '} ", "accent", ground=ground),
-            Span(f"{key:<10}", "accent", True, ground),
-            Span(pad(title, 22), "strong" if here else "text", ground=ground),
+            Span(f"{key:<10}", "faint" if dim else "accent", not dim, ground),
+            Span(pad(title, TITLES - 12), "faint" if dim else "strong" if here else "text", ground=ground),
             Span(help, "muted", ground=ground),
         )
         line = fit(line, self.room)
         return spans(line, Span(" " * (self.room - width(line)), ground=ground))
 
+    def _told(self, help: str) -> list[Line]:
+        """What is said of the entry under the cursor, in whole where its line had no room for it."""
+        lines = word_lines(help, self.room) if cell_len(help) > self.room - TITLES else []
+        told = [spans(Span(line, "muted")) for line in lines[: TOLD - 1]]
+        return [EMPTY, *told, *[EMPTY] * (TOLD - 1 - len(told))]
+
     def answer(self) -> Line:
         """What enter does."""
         found = self.found
-        return self.answers(spans(found[self.at][1] if found else ""), "close", ready=bool(found))
+        ready = bool(found) and found[self.at][0] not in self._refused
+        return self.answers(spans(found[self.at][1] if found else ""), "close", ready=ready)
 
     def press(self, key: str, event: events.Key) -> None:
         """Arrows choose, enter does it, other keys type."""

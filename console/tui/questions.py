@@ -168,6 +168,8 @@ class Questions:
             return resizing.changes(servers[0], held, flavor, deck.glyphs.becomes) if len(servers) == 1 else []
 
         offered, heads = resizing.choices(servers, flavors), resizing.heads(flavors)
+        if any(choice.reason == resizing.TOO_SMALL for choice in offered):
+            now.append(spans(Span(resizing.SHRINKING, "muted")))
         dialog = Pick(self.screen.ink, deck.glyphs, topic, now, offered, heads, "resize to", changes, "flavor")
         self.add_limits(dialog, servers[0].place, servers, flavors)
         found: Flavor | None = await self.show(dialog)

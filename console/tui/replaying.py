@@ -28,6 +28,15 @@ class Replaying:
     def __init__(self, screen: MainScreen) -> None:
         self.screen = screen
         self.mark: dt.datetime | None = None
+        self._playing = False
+        screen.each_second.append(self._look)
+
+    def _look(self) -> None:
+        """The footer's word for the key that stops or goes on follows what it would do."""
+        deck = self.screen.deck
+        if deck is not None and deck.replay is not None and deck.replay.playing != self._playing:
+            self._playing = deck.replay.playing
+            self.screen.draw_footer()
 
     def commands(self) -> Mapping[str, Callable[[], Any]]:
         """What each of the replay's commands does, by its name in `keys.REPLAY`."""

@@ -16,6 +16,8 @@ from console.model.server import Server
 from console.tui.paint import Line, Span, cut_tail, gigabytes, megabytes, spans
 from console.tui.pickers import Choice
 
+TOO_SMALL = "disk would shrink"
+SHRINKING = "No disk shrinks: replace makes an image, and builds anew from it."
 PLENTY = 10_000  # a quota of which more than this is left is no quota worth telling
 
 
@@ -50,7 +52,7 @@ def _against(
 ) -> str:
     for server, one in zip(servers, now, strict=False):
         if one is not None and fitting.shrinks(server, one, flavor):
-            return f"disk would shrink {one.disk} → {flavor.disk} GB: image it, build anew"
+            return TOO_SMALL
         if reason := fitting.against(server, one, flavor):
             return reason
     if flavor.disabled:

@@ -11,6 +11,7 @@ from typing import Any
 
 from msgspec.structs import replace
 from textual import events
+from textual.widget import Widget
 from textual.worker import Worker
 
 from console.core.settings import OwnColumn
@@ -29,6 +30,7 @@ from console.tui.theme import Glyphs, Ink
 
 SETTLE = 3.0  # seconds without a key after which rows may move to their group
 REFUSAL = 6.0
+WHEEL = 3  # lines
 
 
 class MainScreen(Frame):
@@ -307,6 +309,9 @@ class MainScreen(Frame):
         event.stop()
         event.prevent_default()
         self.last_key = time.monotonic()
+        if self.detail.is_open and self.detail.filtering is not None:
+            self.detail.filter_key(event)
+            return
         if self.pane.filtering is not None:
             self._filter_key(self.pane, self.pane.filtering, event)
             return
@@ -316,10 +321,38 @@ class MainScreen(Frame):
 
     def on_paste(self, event: events.Paste) -> None:
         """Pasted text goes into the filter line."""
+        if self.detail.is_open:
+            self.detail.paste(event.text)
+            return
         edit = self.pane.filtering
         if edit is not None:
             edit.insert(event.text)
             self.pane.set_filter(edit.text)
+
+    # the mouse -------------------------------------------------------------------------------------------------
+
+    def on_click(self, event: events.Click) -> None:
+        """The pane that was clicked into has the keys."""
+        event.stop()
+        name = next((name for name, pane in self.panes.items() if _inside(event.widget, pane)), self.active)
+        if name != self.active:
+            self.choose_pane(name)
+            self.note_view()
+
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        """Three lines down, in a row's view."""
+        event.stop()
+        self._wheel(event.widget, WHEEL)
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        """Three lines up, in a row's view."""
+        event.stop()
+        self._wheel(event.widget, -WHEEL)
+
+    def _wheel(self, widget: Widget | None, lines: int) -> None:
+        for view in (self.detail, self.preview):
+            if _inside(widget, view):
+                view.scroll(lines)
 
     def _filter_key(self, pane: ResourcePane, edit: Edit, event: events.Key) -> None:
         if event.key == "enter":
@@ -338,6 +371,11 @@ class MainScreen(Frame):
         """Type into the filter from now on."""
         self.pane.filtering = Edit(self.pane.filter_text)
         self.pane.show_head()
+
+
+def _inside(widget: Widget | None, other: Widget) -> bool:
+    """Whether the widget is the other one, or stands in it."""
+    return widget is not None and other in widget.ancestors_with_self
 
 
 def _other_flavors(moved: Sequence[Pair]) -> bool:

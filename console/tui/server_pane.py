@@ -177,8 +177,8 @@ SERVERS = PaneSpec(
     kind=Server,
     columns=(
         Column("name", 13, cut="middle", grows=32, gives=8),
-        Column("status", 15, narrow=(79, 14)),
-        Column("task", 22, narrow=(79, 21)),
+        Column("status", 15, grows=18, late=True, narrow=(79, 14)),
+        Column("task", 22, grows=36, late=True, narrow=(79, 21)),
         Column("address", 17, cut="never", gives=12, least=78),
         Column("flavor", 11, cut="head", grows=24, gives=8, least=114),
         Column("image", 16, cut="head", grows=32, gives=10, least=114),

@@ -5,7 +5,7 @@ Whole ids and addresses stand here, and what the table had no room for. What nob
 
 import datetime as dt
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from rich.cells import cell_len
@@ -17,12 +17,28 @@ from console.model.server import Server
 from console.model.status import Mood
 from console.text import clean_lines, clean_tree, masked
 from console.tui import readiness
-from console.tui.paint import Line, Span, age, byte_size, cut_end, fit, gigabytes, megabytes, pad, since, spans, width
+from console.tui.paint import (
+    Line,
+    Span,
+    age,
+    byte_size,
+    cut_end,
+    fit,
+    gigabytes,
+    megabytes,
+    pad,
+    since,
+    spans,
+    width,
+    word_lines,
+)
 from console.tui.panes import PANES
 from console.tui.server_pane import flavor_name, image_name
 from console.tui.spec import Scene
 
 Facts = list[tuple[str, Any]]
+VALUES = 16  # the cell in which values begin
+LEAST_VALUE = 20  # cells that a value has at least
 NO_LOG: Line = (Span("  Its console has told nothing yet.", "muted"),)
 ASKING: Line = (Span("  asking …", "muted"),)
 
@@ -32,36 +48,45 @@ def spec_of(row: Row) -> Any:
     return next(spec for spec in PANES.values() if isinstance(row, spec.kind))
 
 
-def overview(row: Row, scene: Scene) -> list[Line]:
-    """What it is, as labels and values."""
+def overview(row: Row, scene: Scene, size: int = 80) -> list[Line]:
+    """What it is, as labels and values, in lines of at most so many cells."""
+    return _blocks(_facts(row, scene), scene, max(LEAST_VALUE, size - VALUES))
+
+
+def _facts(row: Row, scene: Scene) -> Sequence[Facts]:
     if isinstance(row, Server):
-        return _blocks(server_facts(row, scene), scene)
+        return server_facts(row, scene)
     if isinstance(row, Image):
-        return _blocks(_image_facts(row, scene), scene)
+        return _image_facts(row, scene)
     if isinstance(row, Flavor):
-        return _blocks(_flavor_facts(row, scene), scene)
-    facts = spec_of(row).facts
-    return _blocks(facts(row, scene) if facts else [[("name", row.name), ("place", row.place)]], scene)
+        return _flavor_facts(row, scene)
+    told: Callable[[Row, Scene], Sequence[Facts]] | None = spec_of(row).facts
+    return told(row, scene) if told else [[("name", row.name), ("place", row.place)]]
 
 
-def _blocks(blocks: Sequence[Facts], scene: Scene) -> list[Line]:
+def _blocks(blocks: Sequence[Facts], scene: Scene, room: int) -> list[Line]:
     found: list[Line] = [spans("  ", Span("What it is", "strong", True)), ()]
     for block in blocks:
         for label, value in block:
-            found += _fact(label, value, scene)
+            found += _fact(label, value, scene, room)
         found.append(())
     return found
 
 
-def _fact(label: str, value: Any, scene: Scene) -> list[Line]:
-    head = spans("  ", Span(pad(cut_end(label, 13), 14), "muted"))
-    if isinstance(value, Span):
-        return [spans(head, value)]
+def _fact(label: str, value: Any, scene: Scene, room: int) -> list[Line]:
+    """A label and its value, which goes on below where it began."""
+    head = spans("  ", Span(pad(cut_end(label, 13), VALUES - 2), "muted"))
     if value is None or value == "" or value == []:
         return [spans(head, Span(scene.glyphs.none, "muted"))]
-    if isinstance(value, list):
-        return [spans(head if not at else " " * 16, Span(str(item), "text")) for at, item in enumerate(value)]
-    return [spans(head, Span(str(value), "text"))]
+    values = [
+        one if isinstance(one, Span) else Span(str(one)) for one in (value if isinstance(value, list) else [value])
+    ]
+    lines = [one._replace(text=line) for one in values for line in _lines_of(one.text, room)]
+    return [spans(" " * VALUES if at else head, line) for at, line in enumerate(lines)]
+
+
+def _lines_of(text: str, room: int) -> list[str]:
+    return [text] if cell_len(text) <= room else word_lines(text, room)
 
 
 def server_facts(server: Server, scene: Scene) -> list[Facts]:
@@ -106,9 +131,9 @@ def _making_facts(server: Server, scene: Scene) -> Facts:
     flavor = server.flavor
     figures = ""
     if flavor is not None and flavor.vcpus is not None:
-        figures = f"   {flavor.vcpus} vcpu · {megabytes(flavor.ram)} · {gigabytes(flavor.disk)}"
+        figures = f"{flavor.vcpus} vcpu · {megabytes(flavor.ram)} · {gigabytes(flavor.disk)}"
     return [
-        ("flavor", f"{flavor_name(server, scene)}{figures}"),
+        ("flavor", [told for told in (flavor_name(server, scene), figures) if told]),
         ("image", image_name(server, scene)),
         ("image id", server.image_id),
         ("key pair", server.key_name),
@@ -225,26 +250,37 @@ def _log_role(line: str) -> str:
     return "error" if "panic" in lower or "traceback" in lower or "error" in lower else "text"
 
 
-def history_lines(happenings: Sequence[Any], scene: Scene) -> list[Line]:
-    """What was asked of a server, and what we saw of it, newest first."""
+def history_lines(happenings: Sequence[Any], scene: Scene, size: int = 200) -> list[Line]:
+    """What was asked of a server, and what we saw of it, newest first, in lines of at most so many cells."""
     if not happenings:
         return [spans("  ", Span("Nothing is known of its past.", "muted"))]
-    return [_happening(one, scene) for one in happenings]
+    return [line for one in happenings for line in _happening(one, scene, size)]
 
 
-def _happening(one: Any, scene: Scene) -> Line:
+def _happening(one: Any, scene: Scene, size: int) -> list[Line]:
     when = f"{one.at.astimezone(dt.UTC):%Y-%m-%d %H:%M:%S}" if one.at else "?"
     seen = one.told_by == "seen"
     glyph, role = (scene.glyphs.broken, "error") if one.failed else (scene.glyphs.done, "ok")
     if seen:
         glyph, role = scene.glyphs.coming, "faint"
-    request = f"  {one.request_id[:8]}{scene.glyphs.cut}{one.request_id[-4:]}" if len(one.request_id) > 13 else ""
-    asker = "  by the cloud itself" if one.unasked else ""
-    return spans(
+    head = spans(
         "  ",
         Span(f"{when:<21}", "muted"),
         Span(f"{glyph} ", role),
-        Span(f"{one.what:<16}", "muted" if seen else "text"),
-        Span(one.text.replace(" > ", f" {scene.glyphs.becomes} "), "error" if one.failed else "text"),
-        Span(f"{request}{asker}", "muted"),
+        Span(f"{one.what:<14}  ", "muted" if seen else "text"),
     )
+    who = "the cloud itself" if one.unasked else _short_id(one.user_id, scene, 4)
+    text = one.text.replace(" > ", f" {scene.glyphs.becomes} ")
+    beside = "  ".join(filter(None, (_short_id(one.request_id, scene, 8), f"by {who}" if who else "")))
+    room, begins = max(LEAST_VALUE, size - width(head)), " " * width(head)
+    told = [Span(line, "error" if one.failed else "text") for line in _lines_of(text, room)] if text else []
+    lines: list[Line] = [(line,) for line in told]
+    if told and width(told[-1:]) + 2 + cell_len(beside) <= room:
+        lines[-1] = (told[-1], Span(f"  {beside}" if beside else "", "muted"))
+    elif beside or not told:
+        lines.append((Span(beside, "muted"),))
+    return [spans(begins if at else head, line) for at, line in enumerate(lines)]
+
+
+def _short_id(id: str, scene: Scene, head: int) -> str:
+    return f"{id[:head]}{scene.glyphs.cut}{id[-4:]}" if len(id) > head + 5 else id
