@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from rich.cells import cell_len
 from textual import events
 from textual.app import ComposeResult
 from textual.screen import ModalScreen
@@ -15,7 +16,7 @@ from textual.screen import ModalScreen
 from console.tui.edit import Edit
 from console.tui.keys import key_of
 from console.tui.lanes import badge
-from console.tui.paint import EMPTY, Line, Span, cut_middle, fit, spans, spread, width, wrapped
+from console.tui.paint import EMPTY, Line, Span, cut_middle, fit, folded, pad, spans, spread, width, wrapped
 from console.tui.sheet import Sheet
 from console.tui.theme import Glyphs, Ink
 
@@ -144,6 +145,10 @@ class Dialog(ModalScreen[T], Generic[T]):
         self.press(key, events.Key(key, None))
         self.draw()
 
+    def whole(self, lines: Sequence[Line]) -> list[Line]:
+        """These lines, the long ones going on below."""
+        return [part for line in lines for part in folded(line, self.room)]
+
     def window(self, listed: Sequence[Line], room: int, of: str = "") -> list[Line]:
         """As much of a list as there is room for, and where it is in the whole."""
         count, room = len(listed), max(2, min(room, LISTED))
@@ -200,16 +205,17 @@ class Confirm(Dialog[bool]):
 
         What is worth knowing beside stands below the question; where there is no room for it, it scrolls with the list.
         """
+        lines, after, told = (self.whole(some) for some in (self._lines, self._after, self._told))
         asked: list[Line] = []
         if self._typed:
             asks = spans("Type ", Span(self._typed, "strong", True), f" {self._asks}")
             asked = [EMPTY, *wrapped(asks, self.room), EMPTY, spans(self.edit.spans(room=self.field))]
-        room = self.rows + 1 - len(self._lines) - len(self._after) - len(asked)
-        if room - len(self._told) >= min(len(self._listed), LEAST_LISTED):
-            listed, told = self.window(self._listed, room - len(self._told)), self._told
+        room = self.rows + 1 - len(lines) - len(after) - len(asked)
+        if room - len(told) >= min(len(self._listed), LEAST_LISTED):
+            listed = self.window(self._listed, room - len(told))
         else:
-            listed, told = self.window([*self._listed, EMPTY, *self._told], room, " lines"), []
-        return [*self._lines, *listed, *self._after, *told, *asked]
+            listed, told = self.window([*self._listed, EMPTY, *told], room, " lines"), []
+        return [*lines, *listed, *after, *told, *asked]
 
     def answer(self) -> Line:
         """What enter does."""
@@ -263,8 +269,9 @@ class AskText(Dialog[str]):
 
     def middle(self) -> list[Line]:
         """What is asked, and the line to type into."""
-        field = spans(Span(f"{self._label:<12}" if self._label else "", "muted"), self.edit.spans(room=self.field))
-        return [*self.window(self._listed, self.rows - len(self._lines) - 2, " lines"), *self._lines, EMPTY, field]
+        label = pad(self._label, max(12, cell_len(self._label) + 2)) if self._label else ""
+        field, lines = spans(Span(label, "muted"), self.edit.spans(room=self.field)), self.whole(self._lines)
+        return [*self.window(self._listed, self.rows - len(lines) - 2, " lines"), *lines, EMPTY, field]
 
     def answer(self) -> Line:
         """What enter does."""

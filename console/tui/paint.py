@@ -168,6 +168,25 @@ def folded(line: Line, size: int) -> list[Line]:
     return parts + [(Span(" " * at), line[-1]._replace(text=more)) for more in words[1:]]
 
 
+def flowed(line: Line, size: int) -> list[Line]:
+    """A line of words in several roles as lines of at most so many cells, broken between words where that can be."""
+    lines = word_lines(plain(line), size)
+    letters = [(letter, span) for span in line for letter in span.text if not letter.isspace()]
+    found: list[Line] = []
+    at = 0
+    for text in lines:
+        parts: list[Span] = []
+        for letter in text:
+            span = letters[at][1] if not letter.isspace() else parts[-1]
+            at += not letter.isspace()
+            if parts and parts[-1]._replace(text="") == span._replace(text=""):
+                parts[-1] = span._replace(text=parts[-1].text + letter)
+            else:
+                parts.append(span._replace(text=letter))
+        found.append(tuple(parts))
+    return found
+
+
 def plain(line: Iterable[Span]) -> str:
     """The line's text alone."""
     return "".join(span.text for span in line)

@@ -99,16 +99,16 @@ class Pick(Dialog[Any]):
         """The choices, and what the one under the cursor would change."""
         changes = self._changes(self.chosen.value) if self._changes and self.chosen else []
         held = [EMPTY, *changes] if changes else []
-        told = self._told()
-        room = max(3, self.rows - len(self._lines) - len(held) - len(told) - 4)
+        told, lines = self._told(), self.whole(self._lines)
+        room = max(3, self.rows - len(lines) - len(held) - len(told) - 4)
         if room < 6 and held:
-            held, room = [], max(3, self.rows - len(self._lines) - len(told) - 4)
+            held, room = [], max(3, self.rows - len(lines) - len(told) - 4)
         first = max(0, min(self.at - room // 2, len(self.choices) - room))
         shown = self.choices[first : first + room]
         rows = [self._row(choice, first + n == self.at) for n, choice in enumerate(shown)]
         sought = spans(Span("/", "accent", True), self.finding.spans(room=self.field)) if self.finding else EMPTY
         none = [] if self.choices else [spans(Span("    Nothing is called that.", "muted"))]
-        return [*self._lines, sought, self._head_line(), *rows, *none, *told, *held]
+        return [*lines, sought, self._head_line(), *rows, *none, *told, *held]
 
     def _told(self) -> list[Line]:
         """What is said of the choice under the cursor, in whole where its line has no room for it."""

@@ -19,7 +19,7 @@ from console.tui import resizing
 from console.tui.asking import NAMES, choices_of, default_of, names_of, row_lines, told_of, typed_for, warning
 from console.tui.deck import Deck
 from console.tui.dialogs import AskText, Confirm, Dialog, Topic
-from console.tui.paint import EMPTY, Line, Span, gigabytes, megabytes, pad, spans
+from console.tui.paint import EMPTY, Line, Span, cut_middle, gigabytes, megabytes, pad, spans
 from console.tui.pickers import Choice, Pick
 from console.tui.screen import MainScreen
 
@@ -105,7 +105,9 @@ class Questions:
         if left_out:
             lines.append(spans(Span(f"{len(rows)} marked; {names_of(left_out)} left out", "muted")))
         after: list[Line] = [
-            spans(Span(f"  {pad(row.name, 18)} {deck.verdict(action.name, row)}", "muted")) for row in left_out[:3]
+            spans(Span(f"  {pad(cut_middle(row.name or row.id, 18), 18)} ", "muted"), Span(why, "muted"))
+            for row in left_out[:3]
+            if (why := deck.verdict(action.name, row))
         ]
         after += [EMPTY, *warning(action, able)]
         typed, asks = typed_for(action, able, bool(topic.production))

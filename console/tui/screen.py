@@ -23,14 +23,17 @@ from console.tui.index import Pair
 from console.tui.keys import key_of, make_keymap
 from console.tui.link import EVERY, GATHER_LEAN
 from console.tui.notify import Notices, Teller
+from console.tui.paint import Line, Span, fit, flowed, spans, width
 from console.tui.pane import BESIDE, GATHER, ResourcePane
 from console.tui.panes import PANES
+from console.tui.sheet import Sheet
 from console.tui.spec import Group
 from console.tui.theme import Glyphs, Ink
 
 SETTLE = 3.0  # seconds without a key after which rows may move to their group
 REFUSAL = 6.0
 WHEEL = 3  # lines
+MOST_SAID = 3  # lines of one sentence above the footer
 
 
 class MainScreen(Frame):
@@ -271,6 +274,26 @@ class MainScreen(Frame):
         for row in pane.table.index.rows.values():
             name = read(row, scene)
             self.deck.used[name] = self.deck.used.get(name, 0) + 1
+
+    def refuse(self, reason: str, way_out: str = "") -> None:
+        """Say for some seconds why not; "" takes it away."""
+        super().refuse(reason, way_out)
+        self._in_whole(spans(Span(reason, "warn"), Span(f" {way_out}" if way_out else "", "text")))
+
+    def say(self, words: str) -> None:
+        """Tell something that went well, in the same line."""
+        super().say(words)
+        self._in_whole(spans(Span(words, "text")))
+
+    def _in_whole(self, line: Line) -> None:
+        """What is longer than the line has others, at the cost of rows; what is longer than all of them is cut."""
+        sheet, room = self.query_one("#refusal", Sheet), self.layout_shape.width - 7
+        lines = flowed(line, room) if width(line) > room else [line]
+        if len(lines) > MOST_SAID:
+            lines = [*lines[: MOST_SAID - 1], fit(spans(lines[MOST_SAID - 1], " ", self.glyphs.cut), room)]
+        sheet.styles.height = len(lines)
+        if len(lines) > 1:
+            sheet.show([spans(" " * 5, part) for part in lines])
 
     # moving ----------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,62 @@
+"""At 80 columns no sentence is cut: refusals, questions and warnings go on below."""
+
+import pytest
+from standin import DFW, StandIn, flavors, sample, server
+from still_screen import running, screen_text
+
+from console.tui.app import NovadeckApp
+from console.tui.paint import Span, flowed, plain, spans, width
+
+LONG = "nimbus/dfw: Cannot 'rebuild' instance 7a1a5e74-1533-4c03-bdc3-c7bb293e5980 while it is in task_state rebooting."
+
+
+def words(app: NovadeckApp, edge: str = "") -> str:
+    """The screen's words, of a dialog's lines alone where its edge is given."""
+    lines = [line for line in screen_text(app).splitlines() if edge in line]
+    return " ".join(" ".join(lines).replace(edge or "▌", " ").split())
+
+
+async def test_a_long_refusal_takes_the_lines_it_needs_and_gives_them_back() -> None:
+    async with running(sample(), (80, 24)) as (app, pilot):
+        before = app.main.pane.table.size.height
+        app.main.refuse(LONG, "F tells why.")
+        await pilot.pause()
+        assert f"{LONG} F tells why." in words(app)
+        assert app.main.pane.table.size.height == before - 2
+        app.main.say("Theme moss.")
+        await pilot.pause()
+        assert "Theme moss." in words(app) and app.main.pane.table.size.height == before
+        app.main.refuse(LONG * 3)
+        await pilot.pause()
+        assert app.main.pane.table.size.height == before - 2 and "…" in screen_text(app).splitlines()[-2]
+
+
+async def test_a_warning_is_read_to_its_end() -> None:
+    name = "a-server-with-a-long-name-of-thirty-eight"
+    row = server(name, "VERIFY_RESIZE", DFW, 60, "m1.small", "debian-12", since=60)
+    async with running(StandIn([row, *flavors()], (DFW,)), (80, 24)) as (app, pilot):
+        await pilot.press("V")
+        await pilot.pause(0.1)
+        said = f"Take {name} back to its old flavor? What was written since the resize is lost."
+        assert said in words(app, "▌")
+
+
+async def test_who_is_left_out_and_why_is_read_to_its_end() -> None:
+    console = sample()
+    console.refusals["server.delete", "web-3"] = LONG
+    async with running(console, (80, 24)) as (app, pilot):
+        await pilot.press("/", *"name:^web-[13]$", "enter", "*", "D")
+        await pilot.pause(0.1)
+        assert f"web-3 {LONG}" in words(app, "▌") and "2 marked; web-3 left out" in words(app, "▌")
+
+
+@pytest.mark.parametrize("size", [10, 24, 73])
+def test_words_flow_and_keep_their_roles(size: int) -> None:
+    line = spans(
+        Span("short and ", "warn"), Span("a-word-that-is-far-too-long-for-ten", "error"), Span(" then it ends", "text")
+    )
+    lines = flowed(line, size)
+    assert max(map(width, lines)) <= size
+    assert "".join(map(plain, lines)).replace(" ", "") == plain(line).replace(" ", "")
+    roles = [(letter, span.role) for part in lines for span in part for letter in span.text if letter != " "]
+    assert roles == [(letter, span.role) for span in line for letter in span.text if letter != " "]
