@@ -5,7 +5,10 @@ from standin import DFW, StandIn, flavors, sample, server
 from still_screen import running, screen_text
 
 from console.tui.app import NovadeckApp
+from console.tui.operations import Operation, operation_lines
 from console.tui.paint import Span, flowed, plain, spans, width
+from console.tui.shape import shape_of
+from console.tui.theme import UNICODE
 
 LONG = "nimbus/dfw: Cannot 'rebuild' instance 7a1a5e74-1533-4c03-bdc3-c7bb293e5980 while it is in task_state rebooting."
 
@@ -60,3 +63,11 @@ def test_words_flow_and_keep_their_roles(size: int) -> None:
     assert "".join(map(plain, lines)).replace(" ", "") == plain(line).replace(" ", "")
     roles = [(letter, span.role) for part in lines for span in part for letter in span.text if letter != " "]
     assert roles == [(letter, span.role) for span in line for letter in span.text if letter != " "]
+
+
+@pytest.mark.parametrize("detail", ["m1.small → m1.medium", "512 MB Standard Instance → 2 GB Standard Instance"])
+def test_an_operation_gives_up_its_details_before_its_step(detail: str) -> None:
+    operation = Operation("web-2", "guarded resize", None, 0.0, detail, "prod/dfw")
+    operation.step("resize_migrating", 0.0, "63%")
+    (line,) = operation_lines(operation, shape_of(80, 24), UNICODE, 131.0, 22)
+    assert width(line) == 80 and "resize_migrating 63%" in plain(line) and plain(line).endswith("2m11s  ")

@@ -77,6 +77,33 @@ def test_columns_never_overflow_and_never_overlap(total: int, needs: dict[str, i
         assert placed[-1].x + placed[-1].size <= total
 
 
+@pytest.mark.parametrize("total", range(78, 260, 4))
+@pytest.mark.parametrize("name", ["servers", "images", "flavors", "audit"])
+def test_the_columns_that_were_asked_for_are_on_the_screen(name: str, total: int) -> None:
+    columns = PANES[name].columns
+    needs = {
+        "name": 20,
+        "flavor": 30,
+        "image": 50,
+        "place": 10,
+        "address": 15,
+        "host": 2,
+        "zone": 4,
+        "key": 8,
+        "who": 8,
+    }
+    placed = place_columns(columns, total, places=True, wide=True, needs=needs)
+    assert placed[-1].x + placed[-1].size <= total
+    first = next(column for column in columns if column.wide)
+    (asked,) = [one for one in placed if one.column is first]
+    assert asked.size >= first.size
+    assert placed[0].size >= min(12, columns[0].size) and placed[1].column is columns[1]
+    places = [one for one in placed if one.column.places and one.column.grows]
+    assert all(one.size > needs["place"] for one in places)  # a place that is cut is no place
+    if total > 200:
+        assert {one.column for one in placed} == set(columns)
+
+
 def test_the_pane_of_a_wide_terminal_is_filled_as_drawn() -> None:
     placed = {p.column.name: p.size for p in place_columns(SERVERS.columns, 114, places=True, wide=False)}
     assert placed == {

@@ -187,3 +187,12 @@ def test_a_users_theme_wins_and_a_broken_one_is_named(tmp_path: Path) -> None:
         read_theme(broken)
     with pytest.raises(ConfigError, match="There is no theme 'none'"):
         load_theme("none")
+
+
+def test_every_mark_of_our_own_has_a_plain_one() -> None:
+    root = Path(__file__).parents[1] / "console"
+    texts = [path.read_text(encoding="utf-8") for path in (*(root / "tui").glob("*.py"), root / "replay.py")]
+    marks = {letter for text in texts for letter in text if not letter.isascii()}
+    alone = {glyph for glyph in dataclasses.astuple(UNICODE) if isinstance(glyph, str)} - set("•━✓✕…→—·↑↓")
+    ink = Ink(load_theme("mono"), ascii=True)
+    assert {mark for mark in marks - alone if not ink.text(mark).isascii()} == set()  # the others are ASCII's own

@@ -39,6 +39,8 @@ class Placed:
 
 
 Shown = list[tuple[int, Column]]
+LEAVES_EARLY = 90  # cells of pane from which on a column is shown that leaves for wide ones at once
+SMALL = 9  # cells of a column that leaves for no other
 
 
 def place_columns(
@@ -57,6 +59,8 @@ def place_columns(
         for number, column in enumerate(columns)
         if not (column.wide and not wide) and not (column.places and not places) and (wide or total >= column.least)
     ]
+    if wide:
+        shown = _fitting(shown, total, total - edge, needs)
     sizes = {column.name: _size(column, total) for _, column in shown}
     _give(sizes, shown, needs)
     _address(sizes, shown, needs)
@@ -73,6 +77,36 @@ def _size(column: Column, total: int) -> int:
     if column.name == "status" and total < 68:
         return 9
     return column.narrow[1] if total < column.narrow[0] else column.size
+
+
+def _fitting(shown: Shown, total: int, room: int, needs: Mapping[str, int]) -> Shown:
+    """Wide columns are asked for, so that others make room for them: those that leave first anyway, then the widest.
+
+    The last of the wide ones leaves before an address does; what comes first of both kinds (name, status, id) stays.
+    """
+    kept = [column for _, column in shown]
+    ours, theirs = ([column for column in kept if column.wide is wide] for wide in (False, True))
+    ours = sorted(ours[2:], key=lambda column: (column.least, column.size), reverse=True)
+    early, late = ([one for one in ours if (one.least > LEAVES_EARLY) is first] for first in (True, False))
+    others = theirs[:0:-1]
+    sizes = {column: _least(column, total, needs, column is kept[0]) for column in kept}
+    for leaving in (*early, *others[:1], *[one for one in late if one.least or one.size > SMALL], *others[1:]):
+        if sum(sizes[column] for column in kept) <= room:
+            break
+        kept.remove(leaving)
+    return [(number, column) for number, column in shown if column in kept]
+
+
+def _least(column: Column, total: int, needs: Mapping[str, int], first: bool) -> int:
+    """The width below which a column is not worth its room: names, places and addresses are no use when cut short."""
+    size, need = _size(column, total), needs.get(column.name)
+    if column.places and need is not None:
+        return max(size, min(column.grows, need + 1))
+    if column.cut == "never" and need is not None:
+        return max(column.gives, need + 1)
+    if first:
+        return max(column.gives, min(size, size if need is None else need + 1))
+    return column.gives or size
 
 
 def _give(sizes: dict[str, int], shown: Shown, needs: Mapping[str, int]) -> None:
@@ -117,7 +151,7 @@ def _spend(sizes: dict[str, int], shown: Shown, needs: Mapping[str, int], room: 
             given = max(0, min(spare, most - sizes[column.name]))
             sizes[column.name] += given
             spare -= given
-    for _, column in reversed(shown):
+    for _, column in sorted(shown, key=lambda pair: (pair[1].places, -pair[0])):
         if spare < 0 and column.gives:
             taken = min(-spare, max(0, sizes[column.name] - column.gives))
             sizes[column.name] -= taken

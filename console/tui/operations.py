@@ -169,7 +169,10 @@ def operation_lines(
     what = spans(Span(operation.title, "text"), Span(f"  {operation.detail}" if operation.detail else "", "strong"))
     if shape.operation_lines == 1:
         right = spans(Span(f"+ {more}  " if more else "", "muted"), Span(took, "muted"), " " * 2)
-        return [spread(spans(head, what, "  ", *_now(operation)), right, shape.width)]
+        ways = (what, spans(Span(operation.detail, "strong")), spans(Span(operation.title, "text")))
+        lines = [spans(head, way, "  ", *_now(operation)) for way in ways if width(way)]
+        room = shape.width - width(right) - 2
+        return [spread(next((line for line in lines if width(line) <= room), lines[-1]), right, shape.width)]
     hint = Span(operation.message or operation.place, "error" if operation.failed else "muted")
     hint = Span(operation.asks, "warn") if operation.running and operation.asks else hint
     first = spread(spans(head, what, Span(f"   {took}", "muted")), spans(hint, "  "), shape.width)

@@ -38,7 +38,7 @@ _KINDS = ("hex", "ansi", "mono")
 _SHIPPED = (Path(__file__).parent.parent / "themes", Path(__file__).parent.parent.parent / "themes")
 
 
-_PLAIN = str.maketrans("…—·→↑↓•━✓✕", "~-->^v.=+x")
+_PLAIN = str.maketrans("…—·→↑↓•━✓✕×", "~-->^v.=+xx")
 
 
 @dataclass(frozen=True)
