@@ -178,6 +178,23 @@ async def test_turning_an_order_that_there_is_not_says_how_to_sort(tmp_path: Pat
         await found.until(lambda: says("nothing is sorted by a column. s sorts.")(found), "it says so")
 
 
+@pytest.mark.parametrize(
+    ("keys", "size", "words"),
+    [
+        (("Z",), (120, 40), "This pane has the whole width: others stand beside it from 160 by 30 on."),
+        (("P",), (120, 40), "Nothing fits beside the table below 160 by 30. enter opens the row."),
+        (("4", "w"), (120, 40), "w: Key pairs have no columns that need more room."),
+        (("U",), (120, 40), "Only flavors and images have servers."),
+    ],
+)
+async def test_a_key_that_can_do_nothing_here_says_why(
+    keys: tuple[str, ...], size: tuple[int, int], words: str, tmp_path: Path
+) -> None:
+    async with deck(tmp_path, **SMALL | {"size": size}) as found:
+        await found.keys(*keys)
+        await found.until(lambda: says(words)(found), "it says so")
+
+
 async def test_ctrl_r_asks_every_place_for_its_servers(tmp_path: Path) -> None:
     async with deck(tmp_path, **SMALL | {"regions": 2}) as found:
         asked = [

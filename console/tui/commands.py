@@ -69,7 +69,7 @@ class Commands:
             "views": self.viewing.pick,
             "keep_view": self.viewing.name_view,
             "servers_of": self._servers_of,
-            "zoom": screen.zoom,
+            "zoom": self._zoom,
             "aside": self._aside,
             "copy": self._copy,
             "refresh": self._refresh,
@@ -105,11 +105,13 @@ class Commands:
         self.viewing.note()
 
     def _pane(self, name: str, method: str) -> None:
+        key = self.screen.keymap.key
         if self.screen.detail.is_open:
             self._not_in_a_row(name)
         elif name == "sort_reverse" and self.screen.pane.table.index.sorting is None:
-            key = self.screen.keymap.key
             self.screen.refuse(f"{key(name)}: nothing is sorted by a column.", f"{key('sort')} sorts.")
+        elif name == "wide" and not any(column.wide for column in self.screen.pane.spec.columns):
+            self.screen.refuse(f"{key(name)}: {self.screen.pane.spec.title} have no columns that need more room.")
         else:
             getattr(self.screen.pane, method)()
 
@@ -149,6 +151,15 @@ class Commands:
         screen.choose_pane("servers")
         screen.pane.set_filter(f"{field}:^{plain_word(row.name or row.id)}$")
         screen.draw_footer()
+
+    def _zoom(self) -> None:
+        shape = self.screen.layout_shape
+        if self.screen.detail.is_open:
+            self._not_in_a_row("zoom")
+        elif shape.width < WIDE or shape.height < TALL:
+            self.screen.refuse(f"This pane has the whole width: others stand beside it from {WIDE} by {TALL} on.")
+        else:
+            self.screen.zoom()
 
     def _aside(self) -> None:
         if self.screen.detail.is_open:
