@@ -44,12 +44,15 @@ VT100 = {"TERM": "vt100", "LANG": "C"}
 
 
 class Picture(NamedTuple):
-    """One picture: its size in cells and lines, its theme, and the keys before it; a number waits so many seconds."""
+    """One picture: its size in cells and lines, its theme, and the keys before it.
+
+    `~words` among the keys waits until the screen shows these words: what clouds and guests answer comes when it comes.
+    """
 
     width: int
     height: int
     theme: str = "nocturne"
-    keys: Sequence[str | float] = ()
+    keys: Sequence[str] = ()
     terminal: Mapping[str, str] = FULL
     speed: float = STILL
     over: str = (
@@ -59,10 +62,11 @@ class Picture(NamedTuple):
 
 DOWN = ("j", "j")
 ON_WEB_1 = ("slash", *"name:^web-1", "enter")
+CHECKED = (*ON_WEB_1, "t", "~ready  ", "enter", "~ttyS0")
 PICTURES = {
     "servers-dark": Picture(160, 50, keys=DOWN),
     "servers-light": Picture(160, 50, "vellum", DOWN),
-    "servers-80x24": Picture(80, 24, keys=(*DOWN, "f", 0.5)),
+    "servers-80x24": Picture(80, 24, keys=(*DOWN, "f", "~f resize: not while")),
     "servers-80x24-light": Picture(80, 24, "vellum", DOWN),
     "servers-120x40": Picture(120, 40, keys=DOWN),
     "servers-120x40-light": Picture(120, 40, "vellum", DOWN),
@@ -72,20 +76,27 @@ PICTURES = {
     "servers-vt100": Picture(80, 24, keys=DOWN, terminal=VT100),
     "servers-no-color": Picture(120, 40, keys=DOWN, terminal=NO_COLOR),
     "servers-256-colours": Picture(120, 40, keys=DOWN, terminal=FEWER),
-    "detail-dark": Picture(160, 42, keys=(*ON_WEB_1, "t", 4.0, "enter", 1.5), speed=ALIVE),
-    "detail-light": Picture(160, 42, "vellum", (*ON_WEB_1, "t", 4.0, "enter", 1.5), speed=ALIVE),
-    "detail-80x24": Picture(80, 24, keys=(*ON_WEB_1, "enter", 1.0)),
-    "beside": Picture(180, 48, keys=(*DOWN, "P", "j")),
-    "history": Picture(120, 36, keys=(*ON_WEB_1, "h", 1.5)),
-    "log-80x24": Picture(80, 24, keys=(*ON_WEB_1, "l", 1.5), speed=ALIVE),
-    "log-searched": Picture(100, 30, keys=(*ON_WEB_1, "l", 1.5, "slash", *"ssh", "enter"), speed=ALIVE),
-    "explain": Picture(120, 36, keys=("x", 1.5)),
-    "resize": Picture(160, 50, keys=(*ON_WEB_1, "f", 1.0)),
-    "resize-80x24": Picture(80, 24, keys=(*ON_WEB_1, "f", 1.0)),
-    "delete": Picture(160, 50, keys=(*ON_WEB_1, "D", 0.5)),
-    "production": Picture(140, 40, keys=("slash", *"place:ber", "enter", *"jjj", "escape", "D", 0.5), over="banners"),
-    "delete-80x24": Picture(80, 24, keys=(*ON_WEB_1, "D", 0.5)),
-    "operations": Picture(160, 50, keys=(*ON_WEB_1, "f", 1.0, "enter", 0.5, "escape", 1.5), speed=ALIVE),
+    "detail-dark": Picture(160, 42, keys=CHECKED, speed=ALIVE),
+    "detail-light": Picture(160, 42, "vellum", CHECKED, speed=ALIVE),
+    "detail-80x24": Picture(80, 24, keys=(*ON_WEB_1, "enter", "~What it is")),
+    "beside": Picture(180, 48, keys=(*DOWN, "P", "j", "~search-2   ")),
+    "history": Picture(120, 36, keys=(*ON_WEB_1, "h", "~create  ")),
+    "log-80x24": Picture(80, 24, keys=(*ON_WEB_1, "l", "~login:"), speed=ALIVE),
+    "log-searched": Picture(100, 30, keys=(*ON_WEB_1, "l", "~login:", "slash", *"ssh", "enter"), speed=ALIVE),
+    "explain": Picture(120, 36, keys=("x", "~Explain ")),
+    "resize": Picture(160, 50, keys=(*ON_WEB_1, "f", "~quota leaves")),
+    "resize-80x24": Picture(80, 24, keys=(*ON_WEB_1, "f", "~quota leaves")),
+    "delete": Picture(160, 50, keys=(*ON_WEB_1, "D", "~Type ")),
+    "production": Picture(
+        140, 40, keys=("slash", *"place:ber", "enter", *"jjj", "escape", "D", "~Type "), over="banners"
+    ),
+    "delete-80x24": Picture(80, 24, keys=(*ON_WEB_1, "D", "~Type ")),
+    "operations": Picture(
+        160,
+        50,
+        keys=(*ON_WEB_1, "f", "~quota leaves", "enter", "~Operations", "escape", "~resize_migrated"),
+        speed=ALIVE,
+    ),
     "palette": Picture(120, 36, keys=("colon", *"re")),
     "help": Picture(120, 40, keys=("question_mark",)),
     "help-80x24": Picture(80, 24, keys=("question_mark",)),
@@ -96,11 +107,11 @@ PICTURES = {
     "empty": Picture(80, 24, over="empty"),
     "first-run": Picture(100, 30, over="nothing"),
     "loading": Picture(100, 30, over="silence"),
-    "disconnected": Picture(120, 36, keys=("ctrl+r", 3.0), over="loss"),
-    "health-80x24": Picture(80, 24, keys=("ctrl+r", 3.0, "H"), over="loss"),
-    "replay": Picture(120, 36, keys=("a", "shift+right", 0.5, "b", 0.5), speed=ALIVE, over="tape"),
+    "disconnected": Picture(120, 36, keys=("ctrl+r", "~last known"), over="loss"),
+    "health-80x24": Picture(80, 24, keys=("ctrl+r", "~✕ ber", "H"), over="loss"),
+    "replay": Picture(120, 36, keys=("a", "shift+right", "~web-1-old", "b", "~What changed"), speed=ALIVE, over="tape"),
     "three-clouds": Picture(140, 44, keys=DOWN, over="three"),
-    "schedules": Picture(120, 20, keys=("colon", *"schedules", "enter", 2.0), over="three"),
+    "schedules": Picture(120, 20, keys=("colon", *"schedules", "enter", "~weekly"), over="three"),
     "too-small": Picture(58, 14),
 }
 PICTURES |= {
@@ -174,7 +185,7 @@ async def shot(
             for _, place in estate.places:
                 estate.control.dead(place.name)
         for key in picture.keys:
-            await (pilot.pause(key) if isinstance(key, float) else pilot.press(key))
+            await (shows(app, pilot, key[1:]) if key.startswith("~") else pilot.press(key))
         await pilot.pause(0.3)
         app.main.tick()
         await pilot.pause(0.2)
@@ -192,6 +203,16 @@ async def loaded(app: NovadeckApp, pilot: Any) -> None:
     await pilot.pause(1.0)
     app.main.tick()
     await pilot.pause(0.1)
+
+
+async def shows(app: NovadeckApp, pilot: Any, words: str) -> None:
+    """Wait until the screen shows these words."""
+    for _ in range(400):
+        strips = app.screen._compositor.render_strips(app.size)
+        if any(words in strip.text for strip in strips):
+            return
+        await pilot.pause(0.05)
+    raise TimeoutError(f"the screen never shows {words}")
 
 
 def tidy(svg: str) -> str:

@@ -5,6 +5,7 @@ from standin import DFW, StandIn, flavors, sample, server
 from still_screen import running, screen_text
 
 from console.tui.app import NovadeckApp
+from console.tui.first import FirstRun
 from console.tui.operations import Operation, operation_lines
 from console.tui.paint import Span, flowed, plain, spans, width
 from console.tui.shape import shape_of
@@ -71,3 +72,22 @@ def test_an_operation_gives_up_its_details_before_its_step(detail: str) -> None:
     operation.step("resize_migrating", 0.0, "63%")
     (line,) = operation_lines(operation, shape_of(80, 24), UNICODE, 131.0, 22)
     assert width(line) == 80 and "resize_migrating 63%" in plain(line) and plain(line).endswith("2m11s  ")
+
+
+@pytest.mark.parametrize("size", [(60, 16), (80, 24), (120, 40)])
+@pytest.mark.parametrize("problems", [(), (LONG, LONG)])
+async def test_the_ways_on_are_on_the_screen_of_a_first_run(size: tuple[int, int], problems: tuple[str, ...]) -> None:
+    looked = [f"/home/somebody/in/a/folder-{n}/clouds.yaml" for n in range(9)]
+    async with running(sample(), size) as (app, pilot):
+        app.push_screen(FirstRun(app.ink, app.glyphs, looked=looked, problems=problems))
+        await pilot.pause()
+        text = " ".join(screen_text(app).split())
+        for words in (
+            "A demo cloud runs on this machine alone, and leaves nothing behind.",
+            "d see a",
+            "o point",
+            "q quit",
+        ):
+            assert words in text
+        assert all(problem in text for problem in problems)
+        assert ("folder-8" in text) == (size[1] > 16)

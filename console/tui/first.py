@@ -12,6 +12,9 @@ from console.tui.paint import EMPTY, Line, Span, fit, spans
 from console.tui.sheet import Sheet
 from console.tui.theme import Glyphs, Ink
 
+HINT = "A demo cloud runs on this machine alone, and leaves nothing behind."
+LOOKED = ("clouds.yaml", "OS_CLOUD and the other OS_* variables")
+
 
 class FirstRun(Screen[tuple[str, str]]):
     """Title, three sentences, three choices."""
@@ -48,34 +51,29 @@ class FirstRun(Screen[tuple[str, str]]):
         self.draw()
 
     def draw(self) -> None:
-        """Draw all lines."""
-        room = self.app.size.width - 10
-        lines = [
-            EMPTY,
-            EMPTY,
-            spans(Span("novadeck", "strong", True)),
-            EMPTY,
-            *self._sentences(),
-            EMPTY,
-            *self._choices(),
-        ]
-        self.sheet.show([spans(" " * 5, fit(line, room)) for line in lines])
+        """Draw all lines; where there is little room, what was looked for gives way to what can be done."""
+        width, height = self.app.size
+        title: list[Line] = [spans(Span("novadeck", "strong", True)), EMPTY]
+        ways = [*self._wrapped(self.hint or HINT, "text"), EMPTY, *self._choices()]
+        room = height - len(title) - len(ways)
+        told = self._matter()[: max(1, room)]
+        looked = self._wrapped(f"Looked for: {', '.join(self.looked or LOOKED)}.", "muted")
+        room -= len(told)
+        margin = max(0, min(2, room - len(looked)))
+        if len(looked) > room:
+            looked = [*looked[: max(0, room - 1)], spans(Span(self.glyphs.cut, "muted"))] if room > 0 else []
+        lines = [*[EMPTY] * margin, *title, *told, *looked, *ways]
+        self.sheet.show([spans(" " * 5, fit(line, width - 7, self.glyphs.cut)) for line in lines])
 
-    def _sentences(self) -> list[Line]:
-        room = max(20, self.app.size.width - 10)
-        problems = [
-            spans(Span(line, "warn"))
-            for problem in (self.message, *self.problems)
-            for line in textwrap.wrap(problem, room, subsequent_indent="  ")
-        ]
-        looked = self.looked or ("clouds.yaml", "OS_CLOUD and the other OS_* variables")
-        told = [
-            spans(Span("No cloud could be opened." if problems else "There is no cloud to show yet.", "text")),
-            *problems,
-            *(spans(Span(line, "muted")) for line in textwrap.wrap(f"Looked for: {', '.join(looked)}.", room)),
-            spans(Span(self.hint or "A demo cloud runs on this machine alone, and leaves nothing behind.", "text")),
-        ]
-        return told
+    def _matter(self) -> list[Line]:
+        """What is the matter, in warn where something is wrong."""
+        problems = [problem for problem in (self.message, *self.problems) if problem]
+        told = "No cloud could be opened." if problems else "There is no cloud to show yet."
+        return [spans(Span(told)), *(line for problem in problems for line in self._wrapped(problem, "warn"))]
+
+    def _wrapped(self, text: str, role: str) -> list[Line]:
+        room, lead = max(20, self.app.size.width - 10), "  " if role == "warn" else ""
+        return [spans(Span(line, role)) for line in textwrap.wrap(text, room, subsequent_indent=lead)]
 
     def _choices(self) -> list[Line]:
         if self.edit is not None:

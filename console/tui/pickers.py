@@ -16,7 +16,7 @@ from console.tui.theme import Glyphs, Ink
 PAGES = {"pagedown": 10, "pageup": -10}
 ENDS = {"g": -(10**6), "home": -(10**6), "G": 10**6, "end": 10**6, "ctrl+d": 5, "ctrl+u": -5}
 TITLES = 37  # cells of the palette before what is said of an entry
-TOLD = 3  # lines below the palette's list
+TOLD, TALL = 3, 14  # lines below the palette's list, where the dialog has so many in all
 
 
 @dataclass(frozen=True)
@@ -240,7 +240,8 @@ class Palette(Dialog[str]):
 
     def middle(self) -> list[Line]:
         """The line to type into, and what fits it."""
-        found, room = self.found, min(self.rows - 2 - TOLD, 18)
+        found, told = self.found, TOLD if self.rows >= TALL else 0
+        room = min(self.rows - 2 - told, 18)
         self.at = max(0, min(self.at, len(found) - 1))
         first = max(0, min(self.at - room + 1, len(found) - room))
         rows = [self._row(entry, first + n == self.at) for n, entry in enumerate(found[first : first + room])]
@@ -252,7 +253,7 @@ class Palette(Dialog[str]):
             EMPTY,
             *(rows or none),
             *filler,
-            *self._told(found[self.at][3] if found else ""),
+            *self._told(found[self.at][3] if found else "")[:told],
         ]
 
     def _row(self, entry: tuple[str, str, str, str], here: bool) -> Line:
