@@ -11,6 +11,8 @@ from screen_pilot import Deck, deck
 from textual.events import Paste
 
 from console.runbooks import ACTIONS
+from console.tui.helping import help_lines
+from console.tui.paint import plain
 from console.tui.panes import PANES
 
 PLAIN: dict[str, Any] = {"clouds": 1, "regions": 1, "speed": 0, "size": (120, 50)}
@@ -233,3 +235,15 @@ async def test_an_empty_pane_says_so_and_offers_what_can_be_made(pane: str, tmp_
             return
         await found.until(lambda: spec.empty_words("nimbus/dfw") in found.text(), "it says that there is nothing")
         assert ("n new" in found.text()) == (spec.kind in makes)
+
+
+async def test_the_help_begins_with_the_keys_of_the_pane_and_forgets_no_noun(tmp_path: Path) -> None:
+    async with deck(tmp_path, clouds=1, regions=1, speed=0, size=(120, 40)) as found:
+        for pane, head in (("servers", "On a server"), ("keypairs", "On a key pair"), ("images", "On an image")):
+            found.app.main.choose_pane(pane)
+            main = found.app.main
+            lines = [plain(line) for line in help_lines(main.keymap, main.deck, main.glyphs, main.active)]
+            assert lines[0] == head
+            shown = {spec.kind for spec in PANES.values()}
+            told = [action for action in ACTIONS.values() if action.on in shown and action.command]
+            assert [action.name for action in told if not any(action.help in line for line in lines)] == []

@@ -250,7 +250,7 @@ class Commands:
 
     def _help(self) -> None:
         screen = self.screen
-        lines = help_lines(screen.keymap, screen.deck, screen.glyphs)
+        lines = help_lines(screen.keymap, screen.deck, screen.glyphs, screen.active)
         screen.app.push_screen(Pages(screen.ink, screen.glyphs, Topic("Keys", right="novadeck"), lines))
 
     def _health(self) -> None:

@@ -1,7 +1,5 @@
 """The help page, made from the declarations: it cannot promise a key that does something else."""
 
-from console.model.image import Image
-from console.model.server import Server
 from console.model.status import Mood
 from console.tui.deck import Deck
 from console.tui.keys import COMMANDS, Keymap, shown
@@ -12,19 +10,20 @@ from console.tui.theme import Glyphs
 FILTERS = (
     ("web", "a regular expression over name, id, status, task, address, place, flavor and image"),
     ("!test", "what must not match; web!test is both"),
-    ("status:error", "one field: name id status task address flavor image place host zone key project meta"),
+    ("status:error", f"one field: {' '.join(PANES['servers'].fields)}; in other panes their columns"),
     ("age<2h", "ages and numbers: < > <= >= with s m h d w y"),
 )
 
 
-def help_lines(keymap: Keymap, deck: Deck | None, glyphs: Glyphs) -> list[Line]:
-    """Every key by section, the filter's language, and what the glyphs say."""
+def help_lines(keymap: Keymap, deck: Deck | None, glyphs: Glyphs, pane: str = "servers") -> list[Line]:
+    """Every key by section, the filter's language, and what the glyphs say; what the pane shows stands first."""
     found: list[Line] = []
-    for title, kind in (("On a server", Server), ("On an image", Image)):
-        acts = [action for action in deck.actions().values() if action.on is kind] if deck else []
+    for spec in sorted(PANES.values(), key=lambda spec: spec.name != pane):
+        acts = [one for one in deck.actions().values() if one.on is spec.kind and one.command] if deck else []
         if acts:
             acts.sort(key=lambda action: not keymap.key(action.name))
-            found += [_title(title), *(_key(keymap.key(a.name) or "", a.title, a.help) for a in acts), EMPTY]
+            found += [_title(_on_one(spec.title))]
+            found += [*(_key(keymap.key(a.name) or "", a.title, a.help) for a in acts), EMPTY]
     commands = deck.commands if deck else COMMANDS
     for section in dict.fromkeys(command.section for command in commands):
         found.append(_title(section))
@@ -41,6 +40,13 @@ def help_lines(keymap: Keymap, deck: Deck | None, glyphs: Glyphs) -> list[Line]:
     found += [EMPTY, _title("Filter")]
     found += [_key(example, "", words) for example, words in FILTERS]
     return [*found, EMPTY, _title("Glyphs"), *_legend(glyphs)]
+
+
+def _on_one(title: str) -> str:
+    """The title of a pane's keys: "On a key pair"."""
+    noun = title.removesuffix("s")
+    noun = noun[:1].lower() + noun[1:]
+    return f"On {'an' if noun[0] in 'aeiou' else 'a'} {noun}"
 
 
 def _title(words: str) -> Line:
