@@ -183,6 +183,19 @@ async def test_D_outside_production_takes_enter_twice(fleet: Deck) -> None:
     await ended(fleet, "delete")
 
 
+async def test_D_offers_an_image_first_and_then_deletes_nothing(fleet: Deck) -> None:
+    name = steady(fleet)
+    await fleet.on(name)
+    await fleet.keys("D")
+    await fleet.until(lambda: "tab image it first" in fleet.text(), "the offer")
+    await fleet.keys("tab")
+    await fleet.until(lambda: f"Image {name}" in fleet.text(), "the question for the image's name")
+    await fleet.keys("ctrl+u", *"before-the-end", "enter")
+    await ended(fleet, "image")
+    assert fleet.image("before-the-end").status == "active"
+    assert fleet.has(name) and audited(fleet, "server.delete") == []
+
+
 async def test_marked_servers_are_rebooted_together(fleet: Deck) -> None:
     place = Place(list(fleet.estate.clouds)[1], next(r.place.region for r in fleet.rows.values()
                                                      if r.place.cloud == list(fleet.estate.clouds)[1]))  # fmt: skip

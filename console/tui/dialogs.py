@@ -187,8 +187,12 @@ class Confirm(Dialog[bool]):
         listed: Sequence[Line] = (),
         after: Sequence[Line] = (),
         told: Sequence[Line] = (),
+        first: str = "",
     ) -> None:
+        """With `first`, tab leaves it for what is better done before."""
         super().__init__(ink, glyphs, topic)
+        self.first_chosen = False
+        self._first = first
         self._lines, self._does, self._keeps = list(lines), does, keeps
         self._typed, self._twice, self._asks = typed, twice, asks
         self._listed, self._after, self._told = list(listed), list(after), list(told)
@@ -220,7 +224,8 @@ class Confirm(Dialog[bool]):
     def answer(self) -> Line:
         """What enter does."""
         again = "once more: " if self._twice and self._once else ""
-        return self.answers(spans(Span(again + self._does, "text")), self._keeps, ready=self.ready)
+        first = [spans(Span("tab", "accent", True), f" {self._first}")] if self._first else []
+        return self.answers(spans(Span(again + self._does, "text")), self._keeps, *first, ready=self.ready)
 
     def on_paste(self, event: events.Paste) -> None:
         """Pasted text is typed."""
@@ -237,6 +242,9 @@ class Confirm(Dialog[bool]):
                 self._once = True
                 return
             self.dismiss(True)
+        elif key == "tab" and self._first:
+            self.first_chosen = True
+            self.dismiss(None)
         elif key in SCROLL:
             self._top += SCROLL[key]
         elif self._typed:

@@ -23,6 +23,8 @@ from console.tui.paint import EMPTY, Line, Span, cut_middle, gigabytes, megabyte
 from console.tui.pickers import Choice, Pick
 from console.tui.screen import MainScreen
 
+IMAGE = "server.snapshot"
+LOSES_A_DISK = ("server.delete", "server.force_delete", "server.rebuild")
 _TYPED = ("text", "secret", "metadata", "choice", "number")
 
 
@@ -127,8 +129,20 @@ class Questions:
             listed=row_lines(able, deck, deck.glyphs.of),
             after=after,
             told=told_of(action, able),
+            first=self._first(action, able),
         )
-        return bool(await self.show(dialog))
+        agreed = bool(await self.show(dialog))
+        if dialog.first_chosen:
+            self.screen.run_command(IMAGE)
+        return agreed
+
+    def _first(self, action: Any, able: Sequence[Row]) -> str:
+        """What is better done before a disk is lost, where that can be done."""
+        if action.name not in LOSES_A_DISK or IMAGE not in self.deck.actions():
+            return ""
+        if not any(not self.deck.verdict(IMAGE, row) for row in able):
+            return ""
+        return f"image {'it' if len(able) == 1 else 'them'} first"
 
     # the declaration's asks ----------------------------------------------------------------------------------
 
