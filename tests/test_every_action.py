@@ -336,3 +336,16 @@ async def test_a_password_that_a_cloud_told_is_shown_when_asked_for(tmp_path: Pa
         assert secret not in found.text()
         await found.command("secret")
         await found.until(lambda: page("The password of web-1", secret)(found), "the password")
+
+
+async def test_space_guards_a_resize_that_f_began(tmp_path: Path) -> None:
+    async with deck(tmp_path, **GUESTS) as found:
+        await found.on("web-1")
+        await found.keys("f")
+        await found.until(lambda: "[ ] Guard it" in found.text(), "the offer")
+        await found.keys("space")
+        assert "[x] Guard it   test the guest over SSH, then confirm; revert if it fails" in found.text()
+        await found.keys("enter")
+        await found.until(lambda: flavor("web-1", larger=True, vm_state="active")(found), "it is larger and kept")
+        assert events(found, "server.resize_guarded")[0] == "asked"
+        await found.until(lambda: [one for one in found.app.main.operations.all if one.title == "guarded resize"], "it")

@@ -96,9 +96,10 @@ class Acting:
         return able
 
     async def _go(self, deck: Deck, action: Any, rows: Sequence[Row], able: list[Row]) -> None:
-        answers = await Questions(self.screen, deck).about(action, rows, able)
+        questions = Questions(self.screen, deck)
+        answers = await questions.about(action, rows, able)
         if answers is not None:
-            await self._perform(deck, action, able, answers)
+            await self._perform(deck, deck.actions()[questions.guarded or action.name], able, answers)
 
     async def _create(self, deck: Deck, action: Any) -> None:
         told = await Making(Questions(self.screen, deck), action).ask()

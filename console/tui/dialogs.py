@@ -161,12 +161,16 @@ class Dialog(ModalScreen[T], Generic[T]):
         return [*listed[self._top : self._top + shown], spans(Span(where, "muted"), keys, " the others")]
 
     def answers(self, does: Line, keeps: str, *others: Line, ready: bool = True) -> Line:
-        """The answer line; `enter` is dim until the dialog is ready."""
+        """The answer line; `enter` is dim until it is ready. The last of the others leave where room is short."""
         role = "accent" if ready else "faint"
         left = spans(Span("enter", role, ready), " ", *(does if ready else (Span(s.text, "faint") for s in does)))
+        right = spans(Span("esc", "accent", True), f" {keeps}")
         for other in others:
-            left = spans(left, "     ", other)
-        return spread(left, spans(Span("esc", "accent", True), f" {keeps}"), self.room)
+            more = spans(left, "     ", other)
+            if width(more) + 2 + width(right) > self.room:
+                break
+            left = more
+        return spread(left, right, self.room)
 
 
 class Confirm(Dialog[bool]):

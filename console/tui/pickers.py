@@ -55,8 +55,11 @@ class Pick(Dialog[Any]):
         verb: str,
         changes: Callable[[Any], list[Line]] | None = None,
         noun: str = "",
+        option: tuple[str, str] | None = None,
     ) -> None:
+        """An `option` is a word and what it means: space takes it, or not."""
         super().__init__(ink, glyphs, topic)
+        self._option, self.opted = option, False
         self._lines, self._heads, self._verb, self._changes = list(lines), list(heads), verb, changes
         self._noun = noun
         self._every: list[Choice] = []
@@ -99,16 +102,17 @@ class Pick(Dialog[Any]):
         """The choices, and what the one under the cursor would change."""
         changes = self._changes(self.chosen.value) if self._changes and self.chosen else []
         held = [EMPTY, *changes] if changes else []
+        option = self._option_lines()
         told, lines = self._told(), self.whole(self._lines)
-        room = max(3, self.rows - len(lines) - len(held) - len(told) - 4)
+        room = max(3, self.rows - len(lines) - len(held) - len(told) - len(option) - 4)
         if room < 6 and held:
-            held, room = [], max(3, self.rows - len(lines) - len(told) - 4)
+            held, room = [], max(3, self.rows - len(lines) - len(told) - len(option) - 4)
         first = max(0, min(self.at - room // 2, len(self.choices) - room))
         shown = self.choices[first : first + room]
         rows = [self._row(choice, first + n == self.at) for n, choice in enumerate(shown)]
         sought = spans(Span("/", "accent", True), self.finding.spans(room=self.field)) if self.finding else EMPTY
         none = [] if self.choices else [spans(Span("    Nothing is called that.", "muted"))]
-        return [*lines, sought, self._head_line(), *rows, *none, *told, *held]
+        return [*lines, sought, self._head_line(), *rows, *none, *told, *held, *option]
 
     def _told(self) -> list[Line]:
         """What is said of the choice under the cursor, in whole where its line has no room for it."""
@@ -119,6 +123,13 @@ class Pick(Dialog[Any]):
         lines = word_lines(reason, self.room - 4)[:2] if cells + cell_len(reason) > self.room else []
         told = [spans(" " * 4, Span(line, "muted")) for line in lines]
         return [EMPTY, *told, *[EMPTY] * (2 - len(told))]
+
+    def _option_lines(self) -> list[Line]:
+        if self._option is None:
+            return []
+        word, means = self._option
+        mark = spans("[", Span("x" if self.opted else " ", "accent", True), "] ")
+        return [EMPTY, spans(mark, Span(word, "strong", True), Span(f"   {means}", "muted"))]
 
     def _head_line(self) -> Line:
         found = spans(" " * 4)
@@ -157,7 +168,10 @@ class Pick(Dialog[Any]):
         does = spans(Span(f"{self._verb} ", "text"), Span(self.chosen.cells[0], "strong", True))
         arrows = spans(Span(f"{self.glyphs.up} {self.glyphs.down}", "accent", True), " choose")
         find = spans(Span("/", "accent", True), " find")
-        return self.answers(does, "leave it", arrows, *([find] if self.finding is None else []))
+        others = [arrows, *([find] if self.finding is None else [])]
+        if self._option is not None:
+            others.insert(0, spans(Span("space", "accent", True), f" {self._option[0].lower()}"))
+        return self.answers(does, "leave it", *others)
 
     def press(self, key: str, event: events.Key) -> None:
         """Arrows choose, enter takes, / looks for a name."""
@@ -168,6 +182,8 @@ class Pick(Dialog[Any]):
             self._go(1)
         elif key in ("up", "shift+tab") or (key == "k" and self.finding is None):
             self._go(-1)
+        elif key == "space" and self._option is not None and self.finding is None:
+            self.opted = not self.opted
         elif key in PAGES or (key in ENDS and self.finding is None):
             self._go(PAGES.get(key) or ENDS[key])
         elif self.finding is not None:

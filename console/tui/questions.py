@@ -23,6 +23,7 @@ from console.tui.paint import EMPTY, Line, Span, cut_middle, gigabytes, megabyte
 from console.tui.pickers import Choice, Pick
 from console.tui.screen import MainScreen
 
+GUARD = ("Guard it", "test the guest over SSH, then confirm; revert if it fails")
 IMAGE = "server.snapshot"
 LOSES_A_DISK = ("server.delete", "server.force_delete", "server.rebuild")
 _TYPED = ("text", "secret", "metadata", "choice", "number")
@@ -46,6 +47,7 @@ class Questions:
 
     def __init__(self, screen: MainScreen, deck: Deck) -> None:
         self.screen, self.deck = screen, deck
+        self.guarded = ""  # the action that does the same and tests it, where that was wanted
 
     async def about(self, action: Any, rows: Sequence[Row], able: Sequence[Row]) -> Answers | None:
         """All that an action on these rows wants to know; None when it was called off, or the rules are against it."""
@@ -56,6 +58,8 @@ class Questions:
             value = await self._ask(action, ask, able)
             if value is None:
                 return None
+            if self.guarded:
+                action = self.deck.actions()[self.guarded]
             unchanged = not ask.required and value == default_of(action, ask, able)
             if not unchanged and (value != "" or ask.clears):
                 given[ask.name] = value
@@ -149,7 +153,7 @@ class Questions:
     async def _ask(self, action: Any, ask: Any, able: Sequence[Row]) -> Any:
         deck, topic = self.deck, self._topic(action, able)
         if ask.kind == "flavor" and isinstance(able[0], Server):
-            return await self._pick_flavor(topic, [row for row in able if isinstance(row, Server)])
+            return await self._pick_flavor(action, topic, [row for row in able if isinstance(row, Server)])
         ink, glyphs, help = self.screen.ink, deck.glyphs, spans(Span(ask.help, "muted"))
         if ask.kind in ("image", "choice"):
             offered = [Choice(word, (word, "")) for word in ask.choices]
@@ -171,7 +175,14 @@ class Questions:
         )
         return await self.show(dialog)
 
-    async def _pick_flavor(self, topic: Topic, servers: list[Server]) -> Flavor | None:
+    def _guard(self, action: Any, rows: Sequence[Row]) -> str:
+        """The action that does the same under guard, where each row takes it."""
+        name = f"{action.name}_guarded"
+        if name not in self.deck.actions() or any(self.deck.verdict(name, row) for row in rows):
+            return ""
+        return name
+
+    async def _pick_flavor(self, action: Any, topic: Topic, servers: list[Server]) -> Flavor | None:
         deck = self.deck
         flavors = self.at(Flavor, servers[0].place)
         held = held_by(servers[0], flavors)
@@ -186,9 +197,12 @@ class Questions:
         offered, heads = resizing.choices(servers, flavors), resizing.heads(flavors)
         if any(choice.reason == resizing.TOO_SMALL for choice in offered):
             now.append(spans(Span(resizing.SHRINKING, "muted")))
-        dialog = Pick(self.screen.ink, deck.glyphs, topic, now, offered, heads, "resize to", changes, "flavor")
+        guard = self._guard(action, servers)
+        option = GUARD if guard else None
+        dialog = Pick(self.screen.ink, deck.glyphs, topic, now, offered, heads, "resize to", changes, "flavor", option)
         self.add_limits(dialog, servers[0].place, servers, flavors)
         found: Flavor | None = await self.show(dialog)
+        self.guarded = guard if dialog.opted else ""
         return found
 
     def add_limits(
