@@ -40,6 +40,7 @@ class Placed:
 
 Shown = list[tuple[int, Column]]
 LEAVES_EARLY = 90  # cells of pane from which on a column is shown that leaves for wide ones at once
+ROOMY = 130  # cells of pane from which on what grows late does so
 SMALL = 9  # cells of a column that leaves for no other
 
 
@@ -64,7 +65,7 @@ def place_columns(
     sizes = {column.name: _size(column, total) for _, column in shown}
     _give(sizes, shown, needs)
     _address(sizes, shown, needs)
-    _spend(sizes, shown, needs, total - edge)
+    _spend(sizes, shown, needs, total - edge, late=total >= ROOMY)
     placed, x = [], edge
     for number, column in shown:
         if sizes[column.name] > 0:
@@ -132,16 +133,17 @@ def _address(sizes: dict[str, int], shown: Shown, needs: Mapping[str, int]) -> N
             lacking -= given
 
 
-def _spend(sizes: dict[str, int], shown: Shown, needs: Mapping[str, int], room: int) -> None:
+def _spend(sizes: dict[str, int], shown: Shown, needs: Mapping[str, int], room: int, *, late: bool) -> None:
     """Spare width goes to what is cut, the name first; then to what grows late, the name and what grows with it.
 
-    What grows late does so whatever its texts need, since those come and go: no column shall move for a fault.
+    What grows late does so in roomy panes alone, and whatever its texts need, since those come and go: no column shall
+    move for a fault.
     """
     for _, column in shown:
         if column.places and column.name in needs:  # a place that is cut is no place
             sizes[column.name] = max(sizes[column.name], min(column.grows, needs[column.name] + 1))
     spare = room - sum(sizes.values())
-    growing = [column for _, column in shown if column.grows and sizes[column.name] > 0]
+    growing = [column for _, column in shown if column.grows and sizes[column.name] > 0 and (late or not column.late)]
     growing.sort(key=lambda column: (not column.places, not column.late))
     for wanted in (True, False):
         for column in growing:

@@ -10,11 +10,12 @@ from textual.fuzzy import Matcher
 
 from console.tui.dialogs import Dialog, Topic
 from console.tui.edit import Edit
-from console.tui.paint import EMPTY, Line, Span, fit, folded, pad, spans, spread, width, word_lines
+from console.tui.paint import EMPTY, Line, Span, fit, folded, pad, plain, spans, spread, width, word_lines
 from console.tui.theme import Glyphs, Ink
 
 PAGES = {"pagedown": 10, "pageup": -10}
 ENDS = {"g": -(10**6), "home": -(10**6), "G": 10**6, "end": 10**6, "ctrl+d": 5, "ctrl+u": -5}
+LEAST_ROWS = 6  # choices that are seen at once before what would change is told in whole
 TITLES = 37  # cells of the palette before what is said of an entry
 TOLD, TALL = 3, 14  # lines below the palette's list, where the dialog has so many in all
 
@@ -101,18 +102,23 @@ class Pick(Dialog[Any]):
     def middle(self) -> list[Line]:
         """The choices, and what the one under the cursor would change."""
         changes = self._changes(self.chosen.value) if self._changes and self.chosen else []
-        held = [EMPTY, *changes] if changes else []
         option = self._option_lines()
         told, lines = self._told(), self.whole(self._lines)
-        room = max(3, self.rows - len(lines) - len(held) - len(told) - len(option) - 4)
-        if room < 6 and held:
-            held, room = [], max(3, self.rows - len(lines) - len(told) - len(option) - 4)
+        rest = self.rows - len(lines) - len(told) - len(option) - 2
+        ways = ([EMPTY, *changes], [EMPTY, *self._in_short(changes)], []) if changes else ([],)
+        held = next((way for way in ways if rest - len(way) >= LEAST_ROWS), [])
+        room = max(3, rest - len(held))
         first = max(0, min(self.at - room // 2, len(self.choices) - room))
         shown = self.choices[first : first + room]
         rows = [self._row(choice, first + n == self.at) for n, choice in enumerate(shown)]
         sought = spans(Span("/", "accent", True), self.finding.spans(room=self.field)) if self.finding else EMPTY
         none = [] if self.choices else [spans(Span("    Nothing is called that.", "muted"))]
         return [*lines, sought, self._head_line(), *rows, *none, *told, *held, *option]
+
+    def _in_short(self, changes: Sequence[Line]) -> list[Line]:
+        """What would change, without its title and one after the other."""
+        told = f" {self.glyphs.dot} ".join(" ".join(plain(line).split()) for line in changes[1:])
+        return [spans(Span(line, "muted")) for line in word_lines(told, self.room)]
 
     def _told(self) -> list[Line]:
         """What is said of the choice under the cursor, in whole where its line has no room for it."""
