@@ -179,10 +179,11 @@ async def test_each_dialog_orders_what_was_answered(kind: type, tmp_path: Path) 
     [
         (["d"], ("demo", "")),
         (["o", *"x/clouds.yaml", "enter"], ("config", "~/x/clouds.yaml")),
+        (["o", *"nowhere", "enter", "ctrl+u", *"~/x/clouds.yaml", "enter"], ("config", "~/x/clouds.yaml")),
         (["o", "escape", "q"], None),
         (["ctrl+c"], None),
     ],
-    ids=["demo", "a file", "quit", "ctrl+c"],
+    ids=["demo", "a file", "no file, then one", "quit", "ctrl+c"],
 )
 async def test_the_first_run_gives_what_was_chosen(
     keys: list[str], answer: tuple[str, str] | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -191,12 +192,16 @@ async def test_the_first_run_gives_what_was_chosen(
         monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "x").mkdir()
+    (tmp_path / "x" / "clouds.yaml").touch()
     paths = Paths(tmp_path / "config", tmp_path / "state", tmp_path / "run")
     app = NovadeckApp(lambda: console.open(paths=paths), load_theme("nocturne"))
     async with app.run_test(size=(80, 24)) as pilot:
         while "There is no cloud to show yet." not in screen_text(app):
             await pilot.pause(0.02)
-        await pilot.press(*keys)
+        for key in keys:
+            await pilot.press(key)
+            assert key != "ctrl+u" or "There is no file ~/nowhere." in screen_text(app)
         await pilot.pause()
         found = app.return_value
     assert (found and (found.what, found.value)) == answer

@@ -2,6 +2,7 @@
 
 import textwrap
 from collections.abc import Sequence
+from pathlib import Path
 
 from textual import events
 from textual.app import ComposeResult
@@ -106,7 +107,11 @@ class FirstRun(Screen[tuple[str, str]]):
 
     def _type(self, edit: Edit, event: events.Key) -> None:
         if event.key == "enter" and edit.text.strip():
-            self.dismiss(("config", edit.text.strip()))
+            path = edit.text.strip()
+            if Path(path).expanduser().is_file():
+                self.dismiss(("config", path))
+            else:
+                self.message = f"There is no file {path}."
         elif event.key == "escape":
             self.edit = None
         else:
