@@ -1,9 +1,11 @@
 """The mouse, where it is wanted: a click chooses a row and gives its pane the keys, the wheel moves what it is over."""
 
 from standin import sample
-from still_screen import running, screen_text
+from still_screen import running
 from textual import events
 from textual.widget import Widget
+
+from console.tui.pickers import Pick
 
 
 def wheel(widget: Widget, kind: type[events.MouseScrollDown] | type[events.MouseScrollUp]) -> events.MouseEvent:
@@ -40,27 +42,28 @@ async def test_the_wheel_moves_the_rows() -> None:
         assert table.cursor_position == 0
 
 
-async def test_the_wheel_scrolls_a_rows_view_and_not_the_table_behind() -> None:
-    async with running(sample(), (100, 24)) as (app, pilot):
-        await pilot.press("enter")
-        detail = app.main.detail
-        detail.sheet.post_message(wheel(detail.sheet, events.MouseScrollDown))
+async def test_the_wheel_scrolls_what_stands_beside_and_not_the_table() -> None:
+    async with running(sample(), (170, 30)) as (app, pilot):
+        await pilot.press("P")
         await pilot.pause()
-        assert detail.sheet.top == 3 and app.main.pane.table.cursor_position == 0
-        detail.sheet.post_message(wheel(detail.sheet, events.MouseScrollUp))
+        sheet = app.main.preview.sheet
+        sheet.post_message(wheel(sheet, events.MouseScrollDown))
         await pilot.pause()
-        assert detail.sheet.top == 0
+        assert sheet.top == 3 and app.main.pane.table.cursor_position == 0
+        sheet.post_message(wheel(sheet, events.MouseScrollUp))
+        await pilot.pause()
+        assert sheet.top == 0
 
 
-async def test_the_wheel_scrolls_a_page_of_a_dialog() -> None:
+async def test_the_wheel_chooses_in_a_list() -> None:
     async with running(sample(), (100, 24)) as (app, pilot):
-        await pilot.press("?")
-        before = screen_text(app)
-        for _ in range(3):
-            app.screen.post_message(wheel(app.screen, events.MouseScrollDown))
+        await pilot.press("T")
+        pick = app.screen
+        assert isinstance(pick, Pick)
+        before = pick.at
+        app.screen.post_message(wheel(app.screen, events.MouseScrollUp))
         await pilot.pause()
-        assert screen_text(app) != before
-        for _ in range(3):
-            app.screen.post_message(wheel(app.screen, events.MouseScrollUp))
+        assert pick.at == before - 1
+        app.screen.post_message(wheel(app.screen, events.MouseScrollDown))
         await pilot.pause()
-        assert screen_text(app) == before
+        assert pick.at == before

@@ -130,6 +130,25 @@ def test_it_paints_moves_and_is_left_in_order() -> None:
         assert b"\x1b[?25h" in one.raw
 
 
+def test_the_mouse_is_the_terminals_while_text_is_read() -> None:
+    with terminal(SHOW.format(theme="nocturne")) as one:
+        one.until("cache-1")
+        assert b"\x1b[?1000h" in one.raw
+        for opens, text, closes in (("\r", "What it is", "\x1b"), ("?", "On a server", "\x1b")):
+            one.raw = b""
+            one.type(opens)
+            one.until(text)
+            one.read(0.5)
+            assert one.raw.count(b"\x1b[?1000l") == 1 and b"\x1b[?1000h" not in one.raw
+            one.raw = b""
+            one.type(closes)
+            one.until("needs you")
+            one.read(0.5)
+            assert one.raw.count(b"\x1b[?1000h") == 1 and b"\x1b[?1000l" not in one.raw
+        one.type("q")
+        one.until("answer None")
+
+
 def test_ctrl_c_leaves_too() -> None:
     with terminal(SHOW.format(theme="nocturne")) as one:
         one.until("cache-1")

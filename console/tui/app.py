@@ -83,7 +83,8 @@ class NovadeckApp(SparingApp[ExitRequest | None]):
         self.main = MainScreen(self.ink, glyphs, self._run, self._keys, columns)
         self.main.opening = self._opening
         self.main.link = Link(lean, self._link)
-        self.main.to_terminal = self._to_terminal
+        self.main.to_terminal, self.main.lend_mouse = self._to_terminal, self._lend_mouse
+        self._mouse_lent = False
         self.commands_of_screen = Commands(self.main, self.leave, self.choose_theme)
         self._use(self.wardrobe.fitted(theme))
 
@@ -98,6 +99,15 @@ class NovadeckApp(SparingApp[ExitRequest | None]):
         """Send this to the terminal as it is: a bell, or a line for the desktop."""
         if self._driver is not None and not self.is_headless:
             self._driver.write(text)
+
+    def _lend_mouse(self, lent: bool) -> None:
+        """Leave the mouse to the terminal, so that text can be selected with it, or take it back."""
+        if self._driver is None or self.is_headless or lent == self._mouse_lent:
+            return
+        self._mouse_lent = lent
+        way = getattr(self._driver, "_disable_mouse_support" if lent else "_enable_mouse_support", None)
+        if way is not None:  # private: it also knows whether the mouse is wanted at all
+            way()
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         """Textual's own, but for two: that of NO_COLOR makes the terminal's background black, and mono has no hue.

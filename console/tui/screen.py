@@ -26,6 +26,7 @@ from console.tui.notify import Notices, Teller
 from console.tui.paint import Line, Span, fit, flowed, spans, width
 from console.tui.pane import BESIDE, GATHER, ResourcePane
 from console.tui.panes import PANES
+from console.tui.pickers import Pages
 from console.tui.sheet import Sheet
 from console.tui.spec import Group
 from console.tui.theme import Glyphs, Ink
@@ -51,6 +52,7 @@ class MainScreen(Frame):
         self.run_command, self.chosen_keys = run, keys
         self.note_view: Callable[[], None] = lambda: None
         self.to_terminal: Callable[[str], None] = lambda text: None
+        self.lend_mouse: Callable[[bool], None] = lambda lent: None
         self.first_load_over: Callable[[], None] | None = None  # called once
         self.notices = Notices()
         self.teller: Teller | None = None
@@ -114,6 +116,7 @@ class MainScreen(Frame):
         """Show what has the keys, and follow it."""
         super().show_panes()
         self._follow_shown()
+        self.lend_mouse(self.detail.is_open)
 
     async def _follow_one(self, pane: ResourcePane, collection: Any) -> None:
         async for batch in collection.watch():
@@ -354,6 +357,14 @@ class MainScreen(Frame):
 
     # the mouse -------------------------------------------------------------------------------------------------
 
+    def on_screen_suspend(self) -> None:
+        """Pages are for reading: the terminal may have the mouse, to select text with."""
+        self.lend_mouse(isinstance(self.app.screen, Pages))
+
+    def on_screen_resume(self) -> None:
+        """So is the view of one row."""
+        self.lend_mouse(self.detail.is_open)
+
     def on_click(self, event: events.Click) -> None:
         """The pane that was clicked into has the keys."""
         event.stop()
@@ -363,19 +374,17 @@ class MainScreen(Frame):
             self.note_view()
 
     def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
-        """Three lines down, in a row's view."""
-        event.stop()
-        self._wheel(event.widget, WHEEL)
+        """Three lines down, in what stands beside the table."""
+        self._wheel(event, WHEEL)
 
     def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
-        """Three lines up, in a row's view."""
-        event.stop()
-        self._wheel(event.widget, -WHEEL)
+        """Three lines up, in what stands beside the table."""
+        self._wheel(event, -WHEEL)
 
-    def _wheel(self, widget: Widget | None, lines: int) -> None:
-        for view in (self.detail, self.preview):
-            if _inside(widget, view):
-                view.scroll(lines)
+    def _wheel(self, event: events.MouseEvent, lines: int) -> None:
+        event.stop()
+        if _inside(event.widget, self.preview):
+            self.preview.scroll(lines)
 
     def _filter_key(self, pane: ResourcePane, edit: Edit, event: events.Key) -> None:
         if event.key == "enter":
