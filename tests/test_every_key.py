@@ -172,6 +172,15 @@ async def test_a_key_of_tables_says_so_in_a_row(key: str, tmp_path: Path) -> Non
         assert found.app.main.detail.is_open and not found.app.main.pane.table.marks
 
 
+@pytest.mark.parametrize("before", [(), ("enter", "l")], ids=["the table", "a log"])
+async def test_ctrl_c_leaves_a_filter_and_not_the_program(before: tuple[str, ...], tmp_path: Path) -> None:
+    async with deck(tmp_path, **SMALL) as found:
+        await found.keys(*before, "/", *"web", "ctrl+c")
+        main = found.app.main
+        assert not found.app._exit and main.pane.filter_text == main.detail.filter == ""
+        assert main.pane.filtering is None and main.detail.filtering is None
+
+
 async def test_turning_an_order_that_there_is_not_says_how_to_sort(tmp_path: Path) -> None:
     async with deck(tmp_path, **SMALL) as found:
         await found.keys("o")

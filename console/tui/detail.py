@@ -141,7 +141,7 @@ class Detail(Vertical):
         if event.key == "enter":
             self.filtering = None
             self._crumbs()
-        elif event.key == "escape":
+        elif event.key in ("escape", "ctrl+c"):
             self.show_all()
         elif event.key in ("up", "down"):
             self.scroll(1 if event.key == "down" else -1)

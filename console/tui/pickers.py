@@ -309,5 +309,7 @@ class Palette(Dialog[str]):
                 self.dismiss(self.found[self.at][0])
         elif key in ("down", "up", "ctrl+n", "ctrl+p"):
             self.at += 1 if key in ("down", "ctrl+n") else -1
+        elif key in PAGES:
+            self.at += PAGES[key]
         elif self.edit.press(event):
             self.at = 0

@@ -389,7 +389,7 @@ class MainScreen(Frame):
     def _filter_key(self, pane: ResourcePane, edit: Edit, event: events.Key) -> None:
         if event.key == "enter":
             pane.filtering = None
-        elif event.key == "escape":
+        elif event.key in ("escape", "ctrl+c"):
             pane.filtering = None
             pane.set_filter("")
         elif event.key in ("up", "down"):
