@@ -246,4 +246,4 @@ async def test_the_help_begins_with_the_keys_of_the_pane_and_forgets_no_noun(tmp
             assert lines[0] == head
             shown = {spec.kind for spec in PANES.values()}
             told = [action for action in ACTIONS.values() if action.on in shown and action.command]
-            assert [action.name for action in told if not any(action.help in line for line in lines)] == []
+            assert [action.name for action in told if not any(f" {action.help}" in line for line in lines)] == []

@@ -80,5 +80,5 @@ async def test_no_reason_of_a_resize_is_cut_in_a_word_at_80_columns() -> None:
         await pilot.press("f")
         await pilot.pause(0.1)
         text = "\n".join(line for line in screen_text(app).splitlines() if "▌" in line)
-        assert "disk would shrink" in text and "…" not in text
+        assert "disk too small" in text and "…" not in text
         assert "No disk shrinks: replace makes an image, and builds anew from it." in text

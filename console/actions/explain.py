@@ -170,8 +170,11 @@ def usual_seconds(last: Happening, before: Sequence[Happening]) -> float | None:
 
 
 def _since(server: Server, last: Happening | None, changes: Sequence[Any]) -> dt.datetime | None:
-    """Since when it is in this state: as we saw it, else the last order's begin while a task is set."""
-    for change in reversed(changes):
+    """Since when it is in this state: as we saw it come, else the last order's begin while a task is set.
+
+    That we saw it first in this state says only that it has lasted longer.
+    """
+    for change in (change for change in reversed(changes) if change.what != "seen"):
         after = change.fields.get("task_state", (None, None))[1] if server.task_state else None
         if server.task_state and after == server.task_state:
             return _moment(change.at)

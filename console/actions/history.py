@@ -172,5 +172,11 @@ def _told(change: Any) -> str:
     said = []
     for name, (before, after) in change.fields.items():
         if name in _WORTH and before != after:
-            said.append(f"{name} {before} > {after}" if before is not None else f"{name} {after}")
+            told = _word(after)
+            said.append(f"{name} {_word(before)} > {told}" if before is not None else f"{name} {told}")
     return ", ".join(said)
+
+
+def _word(value: Any) -> str:
+    """A value as a person says it."""
+    return str(value) if not isinstance(value, bool) else "yes" if value else "no"

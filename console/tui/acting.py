@@ -250,7 +250,7 @@ class Acting:
         if lines:
             name = outcomes[0].name if len(outcomes) == 1 else f"{len(outcomes)} {outcomes[0].key.kind}s"
             topic = Topic(f"{action.title[:1].upper()}{action.title[1:]} {name}")
-            self.screen.app.push_screen(Pages(self.screen.ink, self.screen.glyphs, topic, [EMPTY, *lines]))
+            self.screen.app.push_screen(Pages(self.screen.ink, self.screen.glyphs, topic, lines))
 
     def _end(self, operation: Operation, error: ConsoleError) -> None:
         operation.end(time.monotonic(), failed=True, message=str(error))

@@ -118,8 +118,10 @@ def detail_of(row: Row | None, given: Mapping[str, Any], deck: Deck) -> str:
     return str(given["name"]) if row is not None and "name" in given else ""
 
 
-def choices_of(rows: Sequence[Any], ask: Any, server_name: Callable[[Any], str]) -> list[Choice]:
-    """The rows to choose from; base images first, then those of servers, newest first."""
+def choices_of(
+    rows: Sequence[Any], ask: Any, server_name: Callable[[Any], str], now: str | None = None
+) -> list[Choice]:
+    """The rows to choose from; base images first, then those of servers, newest first; `now` is what it has."""
     if ask.kind != "image":
         return [Choice(row, (cut_middle(row.name or row.id, 38), "")) for row in rows]
     newest = sorted(rows, key=lambda image: image.created.timestamp() if image.created else 0.0, reverse=True)
@@ -130,6 +132,7 @@ def choices_of(rows: Sequence[Any], ask: Any, server_name: Callable[[Any], str])
             (cut_middle(image.name or image.id, 38), byte_size(image.size)),
             image.status == "active",
             kind_words(image, server_name(image)) if image.status == "active" else image.status,
+            image.id == now,
         )
         for image in usable
     ]

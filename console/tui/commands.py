@@ -94,6 +94,7 @@ class Commands:
     def run(self, name: str) -> None:
         """Do it."""
         if name.startswith("pane."):
+            self.screen.refuse("")  # what was said of another pane
             self.screen.close_detail()
             self.screen.choose_pane(name.partition(".")[2])
         elif name.startswith("view."):

@@ -18,6 +18,7 @@ STATES = {
     "refused": "refuses the login, which is not tried again by itself",
     "needs-secret": "needs a password",
 }
+NOUNS = {"keypair": "key pair", "allowance": "limit", "ipgroup": "shared IP group"}
 INDENT = " " * 4
 
 
@@ -30,12 +31,14 @@ def health_lines(
         head = spans(glyph_of(lane, glyphs), " ", Span(lane.name, "strong", True), Span(f"  {STATES[lane.state]}"))
         found += [spans(head, "  ", badge(lane.production, mono)) if lane.production else head]
         found += [spans(INDENT, line) for line in _told(lane, glyphs)]
-        rows = ", ".join(
-            f"{number:,} {kind}{'' if number == 1 else 's'}" for kind, number in counts.get(lane.name, {}).items()
-        )
+        rows = ", ".join(_counted(number, kind) for kind, number in counts.get(lane.name, {}).items())
         found += [spans(INDENT, Span(rows, "muted"))] if rows else []
         found.append(EMPTY)
     return found[:-1]
+
+
+def _counted(number: int, kind: str) -> str:
+    return f"{number:,} {NOUNS.get(kind, kind)}{'' if number == 1 else 's'}"
 
 
 def _told(lane: Lane, glyphs: Glyphs) -> list[Line]:

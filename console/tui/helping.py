@@ -3,10 +3,11 @@
 from console.model.status import Mood
 from console.tui.deck import Deck
 from console.tui.keys import COMMANDS, Keymap, shown
-from console.tui.paint import EMPTY, Line, Span, spans
+from console.tui.paint import EMPTY, Line, Span, pad, spans
 from console.tui.panes import PANES
 from console.tui.theme import Glyphs
 
+KEYS, TITLES = 12, 24  # cells of a line's key and title
 FILTERS = (
     ("web", "a regular expression over name, id, status, task, address, place, flavor and image"),
     ("!test", "what must not match; web!test is both"),
@@ -54,7 +55,8 @@ def _title(words: str) -> Line:
 
 
 def _key(key: str, title: str, help: str) -> Line:
-    return spans(Span(f"{key:<16}", "accent", True), Span(f"{title:<20}" if title else "", "text"), Span(help, "muted"))
+    room = KEYS if len(key) < KEYS else len(key) + 2
+    return spans(Span(f"{key:<{room}}", "accent", True), Span(pad(title, TITLES) if title else ""), Span(help, "muted"))
 
 
 def _legend(glyphs: Glyphs) -> list[Line]:
@@ -69,9 +71,9 @@ def _legend(glyphs: Glyphs) -> list[Line]:
     found = []
     for mood, text in words.items():
         glyph, role = glyphs.of(mood)
-        found.append(spans(Span(f"{glyph:<16}", role), Span(text, "text")))
+        found.append(spans(Span(f"{glyph:<{KEYS}}", role), Span(text, "text")))
     more = (
         (glyphs.beware, "warn", "slow, throttled or partial"),
         (glyphs.production, "production", "a production cloud"),
     )
-    return found + [spans(Span(f"{glyph:<16}", role), Span(text, "text")) for glyph, role, text in more]
+    return found + [spans(Span(f"{glyph:<{KEYS}}", role), Span(text, "text")) for glyph, role, text in more]

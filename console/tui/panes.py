@@ -6,7 +6,6 @@ same declarations. Everything here is pure: a row and a `Scene` in, cells out.
 
 from console.model.flavor import Flavor
 from console.model.keypair import KeyPair
-from console.model.place import Row
 from console.text import cells
 from console.tui.audit_pane import AUDIT
 from console.tui.columns import Column
@@ -16,11 +15,6 @@ from console.tui.room_panes import LIMITS, ZONES
 from console.tui.schedule_panes import IPGROUPS, SCHEDULES
 from console.tui.server_pane import SERVERS
 from console.tui.spec import Cell, Cells, Group, PaneSpec, Scene
-
-
-def _name_need(row: Row, scene: Scene) -> tuple[tuple[str, int], ...]:
-    return (("name", cells(row.name)),)
-
 
 # flavors ---------------------------------------------------------------------------------------------------------
 
@@ -49,14 +43,14 @@ FLAVORS = PaneSpec(
         Column("ram", 8, align="right"),
         Column("disk", 7, align="right"),
         Column("used", 6, align="right"),
-        Column("id", 38, wide=True),
+        Column("id", 38, wide=True, gives=4),
         Column("place", 16, wide=True, cut="middle"),
     ),
     cells=_flavor_cells,
     group=lambda flavor, scene: Group.CALM,
     order=lambda flavor, scene: (flavor.ram or 0, flavor.vcpus or 0, flavor.disk or 0, flavor.name, flavor.id),
     mood=lambda flavor, scene: (" ", "muted"),
-    needs=_name_need,
+    needs=lambda flavor, scene: (("name", cells(flavor.name)), ("id", len(flavor.id))),
     fold=lambda flavor: (flavor.name, flavor.vcpus, flavor.ram, flavor.disk),
     grouped=False,
     fields={
@@ -78,17 +72,18 @@ KEYPAIRS = PaneSpec(
     collection="keypairs",
     kind=KeyPair,
     columns=(
-        Column("name", 20, cut="middle", grows=32),
-        Column("type", 8),
-        Column("fingerprint", 48),
-        Column("place", 16, cut="middle", places=True),
+        Column("name", 20, cut="middle", grows=32, gives=8),
+        Column("place", 16, cut="middle", grows=24, gives=8, places=True),
+        Column("type", 8, least=88),
+        Column("fingerprint", 48, cut="middle", gives=20),
     ),
     cells=lambda pair, scene: (
         Cell(pair.name, "strong"),
+        Cell(scene.label(pair.place)),
         Cell(pair.type or scene.glyphs.none),
         Cell(pair.fingerprint or scene.glyphs.none),
-        Cell(scene.label(pair.place)),
     ),
+    needs=lambda pair, scene: (("name", cells(pair.name)), ("place", len(scene.label(pair.place)))),
     group=lambda pair, scene: Group.CALM,
     order=lambda pair, scene: (pair.name, pair.place),
     mood=lambda pair, scene: (" ", "muted"),

@@ -84,8 +84,9 @@ class Pick(Dialog[Any]):
         fitting = [n for n, choice in enumerate(self.choices) if choice.fits]
         same = [n for n in fitting if held is not None and self.choices[n].value == held]
         current = next((n for n, choice in enumerate(self.choices) if choice.current), -1)
+        again = [n for n in fitting if n == current]
         larger = [n for n in fitting if n > current]
-        self.at = (same or larger or fitting or [-1])[0]
+        self.at = (same or again or larger or fitting or [-1])[0]
         self.topic = Topic(
             self.topic.title,
             self.topic.place,
@@ -104,21 +105,24 @@ class Pick(Dialog[Any]):
         changes = self._changes(self.chosen.value) if self._changes and self.chosen else []
         option = self._option_lines()
         told, lines = self._told(), self.whole(self._lines)
-        rest = self.rows - len(lines) - len(told) - len(option) - 2
-        ways = ([EMPTY, *changes], [EMPTY, *self._in_short(changes)], []) if changes else ([],)
-        held = next((way for way in ways if rest - len(way) >= LEAST_ROWS), [])
+        rest = self.rows - len(lines) - len(option) - 2
+        whole, short = [*told, EMPTY, *changes], [EMPTY, *self._in_short(changes)]
+        ways = ((whole, LEAST_ROWS), (short, LEAST_ROWS - 2)) if changes else ((told, 0),)
+        held = next((way for way, least in ways if rest - len(way) >= least), told)
         room = max(3, rest - len(held))
         first = max(0, min(self.at - room // 2, len(self.choices) - room))
         shown = self.choices[first : first + room]
         rows = [self._row(choice, first + n == self.at) for n, choice in enumerate(shown)]
         sought = spans(Span("/", "accent", True), self.finding.spans(room=self.field)) if self.finding else EMPTY
         none = [] if self.choices else [spans(Span("    Nothing is called that.", "muted"))]
-        return [*lines, sought, self._head_line(), *rows, *none, *told, *held, *option]
+        return [*lines, sought, self._head_line(), *rows, *none, *held, *option]
 
     def _in_short(self, changes: Sequence[Line]) -> list[Line]:
         """What would change, without its title and one after the other."""
-        told = f" {self.glyphs.dot} ".join(" ".join(plain(line).split()) for line in changes[1:])
-        return [spans(Span(line, "muted")) for line in word_lines(told, self.room)]
+        told = [" ".join(plain(line).split()) for line in changes[1:]]
+        reason = [self.chosen.reason] if self._told() and self.chosen else []
+        lines = word_lines(f" {self.glyphs.dot} ".join([*reason, *told]), self.room)
+        return [spans(Span(line, "muted")) for line in lines]
 
     def _told(self) -> list[Line]:
         """What is said of the choice under the cursor, in whole where its line has no room for it."""

@@ -23,7 +23,7 @@ from console.tui.paint import EMPTY, Line, Span, cut_middle, gigabytes, megabyte
 from console.tui.pickers import Choice, Pick
 from console.tui.screen import MainScreen
 
-GUARD = ("Guard it", "test the guest over SSH, then confirm; revert if it fails")
+GUARD = ("Guard it", "test it over SSH, then confirm; revert if that fails")
 IMAGE = "server.snapshot"
 LOSES_A_DISK = ("server.delete", "server.force_delete", "server.rebuild")
 _TYPED = ("text", "secret", "metadata", "choice", "number")
@@ -158,7 +158,8 @@ class Questions:
         if ask.kind in ("image", "choice"):
             offered = [Choice(word, (word, "")) for word in ask.choices]
             if ask.kind == "image":
-                offered = choices_of(self.at(Image, able[0].place), ask, deck.server_name)
+                now = able[0].image_id if len(able) == 1 and isinstance(able[0], Server) else None
+                offered = choices_of(self.at(Image, able[0].place), ask, deck.server_name, now)
             verb = action.title if ask.kind == "image" else ask.title
             return await self.show(Pick(ink, glyphs, topic, [help], offered, NAMES, f"{verb}:"))
         dialog = AskText(

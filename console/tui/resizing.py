@@ -16,7 +16,7 @@ from console.model.server import Server
 from console.tui.paint import Line, Span, cut_tail, gigabytes, megabytes, spans
 from console.tui.pickers import Choice
 
-TOO_SMALL = "disk would shrink"
+TOO_SMALL = "disk too small"
 SHRINKING = "No disk shrinks: replace makes an image, and builds anew from it."
 PLENTY = 10_000  # a quota of which more than this is left is no quota worth telling
 
@@ -39,7 +39,7 @@ def choices(
     for flavor in sorted(flavors, key=lambda f: (f.ram or 0, f.vcpus or 0, f.disk or 0, f.name)):
         current = all(one is not None and fitting.same(one, flavor) for one in now)
         small = fitting.too_small(image, flavor) if image is not None else ""
-        reason = "this is what it has" if current else small or _against(servers, now, flavor, limits or {})
+        reason = "it has this" if current else small or _against(servers, now, flavor, limits or {})
         fits = not current and not reason
         cells = (cut_tail(flavor.name, 30), str(flavor.vcpus or "—"), megabytes(flavor.ram), gigabytes(flavor.disk))
         told = [reason or _fits(now, flavor, limits or {}), fitting.priority(flavor)]

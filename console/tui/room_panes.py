@@ -12,7 +12,7 @@ from console.tui.paint import megabytes
 from console.tui.spec import Cell, Cells, Group, PaneSpec, Scene
 
 TIGHT = 0.9  # the share from which on a limit asks for attention
-BAR = 20  # cells of a bar that is full
+BAR = 14  # cells of a bar that is full
 _ORDER = tuple(
     "instances cores ram volumes volume_gigabytes keypairs floating_ips ports networks security_groups".split()
 )
@@ -30,7 +30,7 @@ def amount(value: int | None, unit: str, none: str) -> str:
 
 
 def bar(share: float | None, used: str, free: str) -> str:
-    """As many cells as there is used of twenty; something that is used at all has one, and a full bar is full."""
+    """As many cells of the bar as there is used; something that is used at all has one, and a full bar is full."""
     if share is None:
         return ""
     cells = max(int(share > 0), min(BAR, int(share * BAR)))
@@ -87,16 +87,17 @@ LIMITS = PaneSpec(
     collection="allowances",
     kind=Allowance,
     columns=(
-        Column("name", 22, cut="middle"),
+        Column("name", 21, cut="middle"),
         Column("used", 10, align="right"),
         Column("most", 10, align="right"),
-        Column("bar", BAR + 7),
+        Column("bar", BAR + 6),
         Column("left", 10, align="right", least=88),
-        Column("place", 16, cut="middle", places=True, least=100),
+        Column("place", 11, cut="middle", grows=24, gives=8, places=True),
     ),
     cells=_limit_cells,
     group=_limit_group,
     order=_limit_order,
+    needs=lambda allowance, scene: (("place", len(scene.label(allowance.place))),),
     mood=_limit_mood,
     while_shown=True,
     fields={

@@ -159,6 +159,7 @@ def _server_order(server: Server, scene: Scene) -> tuple[Any, ...]:
 def _server_needs(server: Server, scene: Scene) -> tuple[tuple[str, int], ...]:
     return (
         ("name", cells(server.name)),
+        ("status", len(server.status)),
         ("address", len(server.address or "")),
         ("flavor", cells(flavor_name(server, scene))),
         ("image", cells(image_name(server, scene))),
@@ -177,7 +178,7 @@ SERVERS = PaneSpec(
     kind=Server,
     columns=(
         Column("name", 13, cut="middle", grows=32, gives=8),
-        Column("status", 15, grows=18, late=True, narrow=(79, 14)),
+        Column("status", 15, grows=18, narrow=(79, 14)),
         Column("task", 22, grows=36, late=True, narrow=(79, 21)),
         Column("address", 17, cut="never", gives=12, least=78),
         Column("flavor", 11, cut="head", grows=24, gives=8, least=114),
