@@ -50,6 +50,23 @@ def test_what_is_left_of_limits_gives_way_before_ages_do() -> None:
     assert "2s old · 3/100 a minute left" in "".join(narrow)  # what is scarce is told
 
 
+def test_names_get_short_before_a_place_is_left_out() -> None:
+    places = [
+        ("nimbus", "dfw"),
+        ("nimbus", "ord"),
+        ("lab", "ber"),
+        ("rackspace", "DFW"),
+        ("rackspace", "ORD"),
+        ("rackspace", "IAD"),
+    ]
+    lanes = [Lane(f"{cloud}/{region}", region, "well", 9, age=1.0) for cloud, region in places]
+    assert all(f"{cloud}/{region}" in "".join(drawn(lanes, (200, 60))) for cloud, region in places)
+    narrow = "".join(drawn(lanes, (122, 40)))
+    assert (
+        all(f"• {region}  9" in narrow for _, region in places) and "well" not in narrow and "rackspace" not in narrow
+    )
+
+
 @pytest.mark.parametrize(("size", "margin"), [((80, 24), 1), ((100, 30), 2), ((120, 20), 2)])
 def test_a_header_of_one_line_has_the_footers_margins(size: tuple[int, int], margin: int) -> None:
     (line,) = drawn([Lane("a/b", state="well", count=1)], size)

@@ -158,6 +158,19 @@ async def test_x_explains_and_sends_nothing(fleet: Deck) -> None:
     assert await cloud_says(fleet, name) == "ERROR"
 
 
+async def test_what_only_reads_takes_no_row_of_the_table(fleet: Deck) -> None:
+    await fleet.on(steady(fleet))
+    heights = set()
+    fleet.app.main.each_second.append(lambda: heights.add(fleet.app.main.pane.table.size.height))
+    before = fleet.app.main.pane.table.size.height
+    await fleet.keys("x")
+    await fleet.until(lambda: isinstance(fleet.app.screen, Pages), "the page")
+    fleet.app.main.tick()
+    assert "Operations" not in fleet.text() and heights == {before}
+    await fleet.keys("escape")
+    assert fleet.app.main._refusal[0] == ""
+
+
 async def test_D_deletes_in_production_only_when_the_name_is_typed(fleet: Deck) -> None:
     name = steady(fleet, 0)
     key = fleet.rows[name].key

@@ -13,6 +13,8 @@ from console.model.deed import Deed
 from console.model.quota import Allowance
 from console.model.zone import Zone
 from console.tui.audit_pane import AUDIT
+from console.tui.columns import place_columns
+from console.tui.panes import PANES
 from console.tui.room_panes import LIMITS, ZONES
 from console.tui.spec import Group, PaneSpec, Scene
 from console.tui.theme import ASCII
@@ -29,13 +31,13 @@ def shown(spec: PaneSpec, row: Any, scene: Scene = SCENE) -> list[str]:
 @pytest.mark.parametrize(
     ("used", "most", "group", "texts"),
     [
-        (10, 100, Group.CALM, ["10", "100", "━━·················· 10%", "90"]),
-        (1, 5000, Group.CALM, ["1", "5,000", "━··················· 0%", "4,999"]),
-        (9, 10, Group.NEEDS_YOU, ["9", "10", "━━━━━━━━━━━━━━━━━━·· 90%", "1"]),
-        (12, 10, Group.NEEDS_YOU, ["12", "10", "━━━━━━━━━━━━━━━━━━━━ 120%", "0"]),
+        (10, 100, Group.CALM, ["10", "100", "━············· 10%", "90"]),
+        (1, 5000, Group.CALM, ["1", "5,000", "━············· 0%", "4,999"]),
+        (9, 10, Group.NEEDS_YOU, ["9", "10", "━━━━━━━━━━━━·· 90%", "1"]),
+        (12, 10, Group.NEEDS_YOU, ["12", "10", "━━━━━━━━━━━━━━ 120%", "0"]),
         (3, None, Group.CALM, ["3", "no limit", "", "—"]),
         (None, 128, Group.CALM, ["—", "128", "", "—"]),
-        (0, 0, Group.CALM, ["0", "0", "···················· 0%", "0"]),
+        (0, 0, Group.CALM, ["0", "0", "·············· 0%", "0"]),
     ],
 )
 def test_a_limit_and_how_much_of_it_is_used(used: int | None, most: int | None, group: Group, texts: list[str]) -> None:
@@ -106,3 +108,13 @@ async def test_the_audit_shows_what_was_asked_and_can_be_searched(tmp_path: Path
         await found.keys("enter")
         assert "503" in found.text() and other.id in found.text()
         await found.keys("y", "escape")
+
+
+def test_at_80_columns_each_limit_and_each_key_pair_has_its_place() -> None:
+    needs = {"name": 12, "place": 10}
+    for spec, told in ((LIMITS, {"used", "most", "bar"}), (PANES["keypairs"], {"fingerprint"})):
+        shown = place_columns(spec.columns, 78, places=True, wide=False, needs=needs)
+        placed = {one.column.name: one.size for one in shown}
+        assert placed.keys() >= told | {"name", "place"} and placed["place"] > needs["place"]
+        assert sum(placed.values()) + 5 <= 78
+    assert placed["fingerprint"] == 48

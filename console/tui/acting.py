@@ -20,7 +20,7 @@ from console.model.place import Key, Row
 from console.model.server import Server
 from console.text import Secret
 from console.tui import findings
-from console.tui.asking import detail_of, rung
+from console.tui.asking import detail_of, names_of, rung
 from console.tui.deck import Deck
 from console.tui.dialogs import Topic
 from console.tui.failures import Failures, Summary
@@ -156,6 +156,8 @@ class Acting:
             self._ended(operations.get(outcome.key) or next(iter(operations.values())), outcome)
             if outcome.action == "server.shell" and outcome.result:
                 await self._hand_over(outcome.name, outcome.result)
+        if _only_reads(action):
+            self.screen.refuse("")
         self._tell(action, outcomes, answers)
         self._show_found(action, outcomes)
         self.screen.draw_operations()
@@ -172,8 +174,11 @@ class Acting:
                 name, action.title, row.key if row else None, time.monotonic(), detail_of(row, given, deck)
             )
             operation.place = str(row.place if row else target)
+            operation.hidden = _only_reads(action)
             operations[operation.key] = self.screen.operations.start(operation)
         self.screen.pane.table.unmark()
+        if _only_reads(action):
+            self.screen.say(f"{action.title} {names_of(targets)} {self.screen.glyphs.cut}")
         self.screen.draw_operations()
         return operations
 
@@ -253,5 +258,11 @@ class Acting:
             self.screen.app.push_screen(Pages(self.screen.ink, self.screen.glyphs, topic, lines))
 
     def _end(self, operation: Operation, error: ConsoleError) -> None:
+        operation.hidden = False
         operation.end(time.monotonic(), failed=True, message=str(error))
         self.screen.draw_operations()
+
+
+def _only_reads(action: Any) -> bool:
+    """Whether it shows a page, and is no operation: it moves nothing on the screen. A check is one, rung by rung."""
+    return bool(action.reads and not action.creates and action.name not in ("server.check", "server.shell"))

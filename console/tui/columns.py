@@ -99,13 +99,13 @@ def _fitting(shown: Shown, total: int, room: int, needs: Mapping[str, int]) -> S
 
 
 def _least(column: Column, total: int, needs: Mapping[str, int], first: bool) -> int:
-    """The width below which a column is not worth its room: names, places and addresses are no use when cut short."""
+    """The width below which a column is not worth its room: names, places, ids and addresses are no use when cut."""
     size, need = _size(column, total), needs.get(column.name)
     if column.places and need is not None:
         return max(size, min(column.grows, need + 1))
     if column.cut == "never" and need is not None:
         return max(column.gives, need + 1)
-    if first:
+    if first or column.name == "id":
         return max(column.gives, min(size, size if need is None else need + 1))
     return column.gives or size
 

@@ -13,6 +13,9 @@ from console.tui.paint import age, byte_size, since
 from console.tui.spec import Cell, Cells, Group, PaneSpec, Scene
 
 
+PUBLIC = "public"  # and so the same in every region, which is shown once
+
+
 def kind_words(image: Image, server: str) -> str:
     """What an image is: "base", or "snapshot of web-1"."""
     if image.kind == "base":
@@ -48,8 +51,8 @@ def _image_cells(image: Image, scene: Scene) -> Cells:
         _image_size(image),
         Cell(scene.glyphs.none if made is None else age(made)),
         Cell(kind_words(image, scene.server_name(image))),
+        Cell(PUBLIC if image.visibility == PUBLIC else scene.label(image.place)),
         Cell(image.id),
-        Cell(scene.label(image.place)),
     )
 
 
@@ -65,11 +68,12 @@ def _newest_first(image: Image, scene: Scene) -> tuple[Any, ...]:
 
 def _public_fold(image: Image) -> tuple[Any, ...] | None:
     """A public image is the same in every region that has it."""
-    return (image.name, image.size, image.status) if image.visibility == "public" else None
+    return (image.name, image.size, image.status) if image.visibility == PUBLIC else None
 
 
 def _needs(image: Image, scene: Scene) -> tuple[tuple[str, int], ...]:
-    return ("name", cells(image.name)), ("kind", cells(kind_words(image, scene.server_name(image))))
+    kind = cells(kind_words(image, scene.server_name(image)))
+    return ("name", cells(image.name)), ("kind", kind), ("place", len(scene.label(image.place)))
 
 
 IMAGES = PaneSpec(
@@ -81,9 +85,9 @@ IMAGES = PaneSpec(
         Column("name", 16, cut="middle", grows=40),
         Column("size", 11, align="right"),
         Column("age", 6, align="right"),
-        Column("kind", 30, cut="middle", grows=48, least=76),
+        Column("kind", 30, cut="middle", grows=48, gives=16, least=76),
+        Column("place", 16, cut="middle", grows=24, gives=8, places=True, least=98),
         Column("id", 37, wide=True),
-        Column("place", 16, wide=True, cut="middle"),
     ),
     cells=_image_cells,
     group=_image_group,

@@ -5,7 +5,7 @@ Lanes keep their order, so that the eye learns where each place stands; where no
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from console.tui.banners import tint
 from console.tui.paint import Line, Span, age, fit, spans, spread, width
@@ -225,7 +225,12 @@ class Header:
                 sizes = self._sizes(lanes, texts, whole)
             if sum(sizes) + 3 * len(sizes) <= room:
                 return texts, sizes
-        # A reason gives way before a place in trouble does.
+        # A cloud's name gives way before a place does, and a reason before a place in trouble does.
+        brief = [full(replace(lane, name=lane.short or lane.name), glyphs, mono, whole=False) for lane in lanes]
+        briefs = [(one, two if lane.troubled else ()) for lane, (one, two) in zip(lanes, brief, strict=True)]
+        widths = [max(width(one), width(two)) for one, two in briefs]
+        if sum(widths) + 3 * len(widths) <= room:
+            return briefs, widths
         needed = [size + 3 for size, lane in zip(sizes, lanes, strict=True) if lane.troubled]
         rest = REST if len(needed) < len(lanes) else 0
         if sum(needed) + rest > room:
