@@ -294,6 +294,8 @@ async def test_the_screen_shows_it_stops_and_seeks(recording: Path, paths: Paths
         assert replay.time.at == replay.end
         await pilot.press("J", *"soon", "enter")
         await seen(app, pilot, "soon is no time.")
+        await pilot.press("p")
+        assert replay.playing and "p pause" in screen_text(app)
 
 
 async def test_the_screen_plays_at_its_speed(recording: Path, paths: Paths) -> None:
@@ -301,7 +303,6 @@ async def test_the_screen_plays_at_its_speed(recording: Path, paths: Paths) -> N
         began = replay.time.at
         await pilot.press(">", ">", ">", ">", ">", "<", "p")
         assert replay.speed == 60
-        await seen(app, pilot, "p pause")
         await seen(app, pilot, "renamed")
         assert replay.time.at > began
         await seen(app, pilot, "p play")  # it has come to its end

@@ -12,7 +12,6 @@ from console.tui.columns import Column
 from console.tui.paint import age, byte_size, since
 from console.tui.spec import Cell, Cells, Group, PaneSpec, Scene
 
-
 PUBLIC = "public"  # and so the same in every region, which is shown once
 
 
