@@ -62,6 +62,8 @@ class Picture(NamedTuple):
 
 DOWN = ("j", "j")
 ON_WEB_1 = ("slash", *"name:^web-1", "enter")
+LOST = ("~✕ dfw", "~✕ ord", "~✕ ber")
+ALL_LOST = ("~✕ nimbus/dfw", "~✕ nimbus/ord", "~✕ lab/ber")
 CHECKED = (*ON_WEB_1, "t", "~ready  ", "enter", "~ttyS0")
 PICTURES = {
     "servers-dark": Picture(160, 50, keys=DOWN),
@@ -107,8 +109,8 @@ PICTURES = {
     "empty": Picture(80, 24, over="empty"),
     "first-run": Picture(100, 30, over="nothing"),
     "loading": Picture(100, 30, over="silence"),
-    "disconnected": Picture(120, 36, keys=("ctrl+r", "~last known"), over="loss"),
-    "health-80x24": Picture(80, 24, keys=("ctrl+r", "~✕ ber", "H"), over="loss"),
+    "disconnected": Picture(120, 36, keys=("ctrl+r", *ALL_LOST, "~last known"), over="loss"),
+    "health-80x24": Picture(80, 24, keys=("ctrl+r", *LOST, "H"), over="loss"),
     "replay": Picture(120, 36, keys=("a", "shift+right", "~web-1-old", "b", "~What changed"), speed=ALIVE, over="tape"),
     "three-clouds": Picture(140, 44, keys=DOWN, over="three"),
     "schedules": Picture(120, 20, keys=("colon", *"schedules", "enter", "~weekly"), over="three"),

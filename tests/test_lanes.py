@@ -1,7 +1,11 @@
 """The header's lanes where there is little room: what is needed most stays longest, and nothing is cut in vain."""
 
 import pytest
+from standin import DFW, StandIn
+from still_screen import running
 
+from console.core.health import Health
+from console.model.place import Place
 from console.tui.lanes import Header, Lane, story
 from console.tui.paint import Span, plain, width
 from console.tui.shape import shape_of
@@ -71,3 +75,11 @@ def test_names_get_short_before_a_place_is_left_out() -> None:
 def test_a_header_of_one_line_has_the_footers_margins(size: tuple[int, int], margin: int) -> None:
     (line,) = drawn([Lane("a/b", state="well", count=1)], size)
     assert line.startswith(" " * margin + "novadeck") and line.endswith("UTC" + " " * margin)
+
+
+async def test_a_place_without_servers_counts_none_and_one_that_is_asked_counts_nothing_yet() -> None:
+    silent = Place("lab", "ber")
+    console = StandIn([], (DFW, silent), {silent: Health(state="asking")})
+    async with running(console, (80, 24)) as (app, _):
+        assert app.main.deck is not None
+        assert [(lane.name, lane.count) for lane in app.main.deck.lanes()] == [("prod/dfw", 0), ("lab/ber", None)]

@@ -201,11 +201,11 @@ def _long(seconds: float | None) -> str:
 def _letter(server: Server, last: Happening | None, since: dt.datetime | None) -> str:
     """What to send to the provider: everything by which they can find it."""
     parts = [f"Server {server.id} ({server.name}) at {server.place}"]
-    parts.append(f"status {server.word}, task state {server.task_state}, power {server.power}")
+    parts.append(f"status {server.word}, task state {server.task_state or 'none'}, power {server.power or 'unknown'}")
     if since is not None:
         parts.append(f"since {since:%Y-%m-%d %H:%M} UTC")
     if server.fault is not None:
-        parts.append(f"fault: {server.fault.message.strip()}")
+        parts.append(f"fault: {server.fault.message.strip().rstrip('.')}")
     if last is not None:
         parts.append(f"last order {last.what}, request {last.request_id or 'unknown'}")
     return "; ".join(parts) + "."

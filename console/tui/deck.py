@@ -176,7 +176,7 @@ class Deck:
         short = place.region if place.region and _unique_region(place, self.places) else short
         if health is None:
             return Lane(name, short, production=self.production(place))
-        count = health.counts.get("server", health.counts.get("servers"))
+        count = health.counts.get("server", health.counts.get("servers", None if health.rows_at is None else 0))
         return Lane(
             name=name,
             short=short,
