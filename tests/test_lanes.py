@@ -80,6 +80,7 @@ def test_a_header_of_one_line_has_the_footers_margins(size: tuple[int, int], mar
 async def test_a_place_without_servers_counts_none_and_one_that_is_asked_counts_nothing_yet() -> None:
     silent = Place("lab", "ber")
     console = StandIn([], (DFW, silent), {silent: Health(state="asking")})
-    async with running(console, (80, 24)) as (app, _):
-        assert app.main.deck is not None
+    async with running(console, (80, 24)) as (app, pilot):
+        while app.main.deck is None:
+            await pilot.pause(0.02)
         assert [(lane.name, lane.count) for lane in app.main.deck.lanes()] == [("prod/dfw", 0), ("lab/ber", None)]
