@@ -168,6 +168,18 @@ async def test_the_first_generation_promises_owner_mode_and_backup(tmp_path: Pat
         assert keys.endswith("mode 440, root:root") and "before it /etc/motd.bak." in motd
 
 
+async def test_a_server_that_is_launched_into_a_group_is_checked_by_itself_too(tmp_path: Path) -> None:
+    async with opened(tmp_path, cloud="legacy", clouds=0, firstgen=True) as (ops, estate):
+        (tmp_path / ".ssh" / "demo").rename(tmp_path / ".ssh" / "id_ed25519")
+        files = {"/root/.ssh/authorized_keys": estate.key.export_public_key().decode()}
+        group = await ops.perform("ipgroup.create", ops.places[0], name="pair")
+        given = {"name": "two", "image": "5", "flavor": "1", "ip_group": group.id, "file": files}
+        made = await ops.perform("server.launch", ops.places[0], wait=True, timeout=60, **given)
+        found = await ops.readiness.of((await ops.servers.get(made.id)).key)
+        assert found.state == "ready" and len(told(found)) == 1, found
+        assert ops.passwords[made.id] == made.admin_pass
+
+
 async def test_another_way_in_than_the_key_pair_is_named(tmp_path: Path) -> None:
     async with opened(tmp_path) as (ops, _):
         (tmp_path / ".ssh" / "demo").unlink()

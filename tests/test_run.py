@@ -294,7 +294,12 @@ async def test_windows_is_looked_at_by_its_own_ports() -> None:
     server = await asyncio.start_server(lambda _reader, writer: writer.close(), "127.9.9.9", 3389)
     async with server:
         report = await probe_windows(Route(("127.9.9.9",), 22, (), ()), deadline=5)
-    assert report.ready and report.rungs[-1].text.endswith("port 3389 (Remote Desktop)")
+        assert report.ready and report.rungs[-1].text.endswith("port 3389 (Remote Desktop)")
+        for asked, state in ((True, "failed"), (False, "ok")):  # nobody logs in who could look
+            demands = Demands(files=[InGuest("C:/app.ini", b"x", asked=asked)])
+            report = await probe_windows(Route(("127.9.9.9",), 22, (), ()), demands=demands, deadline=5)
+            assert (report.rungs[-1].name, report.rungs[-1].state) == ("file", state)
+            assert "C:/app.ini cannot be looked at: nobody logs in here" in report.rungs[-1].text
 
 
 def test_what_stands_behind_the_dashes_is_one_command() -> None:
