@@ -68,11 +68,19 @@ def _in_order(kex: str) -> dict[str, Sequence[str]]:
 
 
 class Offer(NamedTuple):
-    """A key to log in with, and where it came from, in words."""
+    """A key to log in with, and the file that it came from, where it was no agent."""
 
     key: Any
-    said: str
+    path: Path | None
     of_pair: bool = False  # it is the private half of the key pair that the server was made with
+
+    @property
+    def said(self) -> str:
+        """Where it came from, in words."""
+        home = Path.home()
+        if self.path is None:
+            return "a key of the agent"
+        return f"~/{self.path.relative_to(home)}" if self.path.is_relative_to(home) else str(self.path)
 
     @property
     def rsa_certificate(self) -> bool:
@@ -84,22 +92,19 @@ class Offer(NamedTuple):
 def offers(identities: Sequence[Identity], agents: Sequence[Any], pair_key: str = "") -> list[Offer]:
     """Keys to offer, few enough for sshd's patience: that of the server's key pair, files that fit, the agent's."""
     own = [
-        Offer((one.key, one.certificate) if one.certificate else one.key, _short(one.path), _is(one.key, pair_key))
+        Offer((one.key, one.certificate) if one.certificate else one.key, one.path, _is(one.key, pair_key))
         for one in identities
     ]
-    told = [Offer(key, "a key of the agent", _is(key, pair_key)) for key in agents]
+    told = [Offer(key, None, _is(key, pair_key)) for key in agents]
     return sorted([*own, *told], key=lambda offer: not offer.of_pair)[:MOST_KEYS]
 
 
 def _is(key: Any, public: str) -> bool:
     """Whether this key's public half is that one, in base64."""
+    if not public:
+        return False
     data = getattr(key, "key_public_data", None) or key.public_data
-    return bool(public) and base64.b64encode(data).decode("ascii") == public
-
-
-def _short(path: Path) -> str:
-    home = Path.home()
-    return f"~/{path.relative_to(home)}" if path.is_relative_to(home) else str(path)
+    return base64.b64encode(data).decode("ascii") == public
 
 
 async def open_socket(address: str, port: int, seconds: float) -> socket.socket:
