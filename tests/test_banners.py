@@ -15,8 +15,8 @@ from console.tui.banners import banner, dressed, tint
 from console.tui.deck import Deck
 from console.tui.dialogs import Dialog
 from console.tui.theme import GROUNDS, UNICODE, contrast, load_theme, theme_files
-from console.tui.theming import Wardrobe
 from console.tui.tones import palette
+from console.tui.wardrobe import Wardrobe
 
 THEMES = sorted(theme_files())
 HEX = [name for name in THEMES if load_theme(name).kind == "hex"]

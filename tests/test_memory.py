@@ -19,7 +19,7 @@ def collector() -> Iterator[None]:
 
 
 def test_what_there_is_after_the_first_load_is_not_looked_at_again() -> None:
-    memory.expect_rows()
+    memory.expect_much()
     assert gc.get_threshold() == memory.THRESHOLDS
     memory.settle()
     assert gc.get_freeze_count() > 1000

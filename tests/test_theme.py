@@ -25,8 +25,8 @@ from console.tui.theme import (
     theme_files,
     wants_ascii,
 )
-from console.tui.theming import Wardrobe
 from console.tui.tones import palette
+from console.tui.wardrobe import Wardrobe
 
 NAMES = sorted(theme_files())
 HEX = [name for name in NAMES if load_theme(name).kind == "hex"]

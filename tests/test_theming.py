@@ -9,7 +9,8 @@ from textual.pilot import Pilot
 from console.core.settings import Settings
 from console.tui.app import NovadeckApp
 from console.tui.theme import load_theme, theme_files
-from console.tui.theming import ThemePick, Wardrobe
+from console.tui.theming import ThemePick, theme_choices
+from console.tui.wardrobe import Wardrobe
 
 
 async def picking(app: NovadeckApp, pilot: Pilot[object]) -> ThemePick:
@@ -75,7 +76,7 @@ def test_own_themes_and_broken_ones_are_offered_with_their_reason(tmp_path: Path
     own = theme_files()["moss"].read_text().replace("forest", "my own")
     (tmp_path / "mine.toml").write_text(own)
     (tmp_path / "broken.toml").write_text('kind = "neon"')
-    choices = {choice.value: choice for choice in Wardrobe([tmp_path]).choices("mine")}
+    choices = {choice.value: choice for choice in theme_choices(Wardrobe([tmp_path]), "mine")}
     assert choices["mine"].fits and choices["mine"].current
     assert "my own" in choices["mine"].reason
     assert not choices["broken"].fits
@@ -84,7 +85,7 @@ def test_own_themes_and_broken_ones_are_offered_with_their_reason(tmp_path: Path
 
 @pytest.mark.parametrize(("colours", "kinds"), [("none", {"mono"}), ("16", {"ansi", "mono"})])
 def test_a_poor_terminal_is_offered_what_it_can_show(colours: str, kinds: set[str]) -> None:
-    choices = Wardrobe(colours=colours).choices("mono")
+    choices = theme_choices(Wardrobe(colours=colours), "mono")
     assert {load_theme(choice.value).kind for choice in choices if choice.fits} == kinds
     assert all(choice.reason.startswith("this terminal") for choice in choices if not choice.fits)
 

@@ -31,6 +31,9 @@ def main() -> int:
     if reason := foreign():
         print(f"novadeck: {reason}", file=sys.stderr)
         return 1
+    from console.core.memory import expect_much
+
+    expect_much()
     from console.cli.main import main as run
 
     return run()

@@ -83,7 +83,7 @@ def _worth_a_look(before: Row | None, now: Row) -> bool:
     """Whether something that is remembered may have changed since this run last wrote the row: cheaper than to see."""
     if not isinstance(before, Server) or not isinstance(now, Server):
         return True
-    return bool(_PLAIN(before) != _PLAIN(now)) or before.addresses != now.addresses
+    return bool(_PLAIN(before) != _PLAIN(now)) or not now.same_addresses(before)
 
 
 class Timeline:

@@ -156,6 +156,10 @@ class Server(Row, frozen=True, kw_only=True, gc=False):
         found = [address for group in (self.addresses or {}).values() for address in group]
         return sorted(found, key=lambda a: (a.kind != "floating", a.version))
 
+    def same_addresses(self, other: "Server") -> bool:
+        """Whether both have the same addresses in their networks."""
+        return self.addresses == other.addresses
+
     @property
     def access(self) -> list[str]:
         """The access addresses, v4 first; 0.0.0.0 and :: say that there is none."""

@@ -31,8 +31,9 @@ class Stops:
     async def follow(self, watch: Watch[Server]) -> None:
         """Ask about each server that stops, for as long as the watch lasts."""
         async for batch in watch:
-            self._inside.difference_update(batch.gone)
-            self._inside.difference_update(row.key for row in batch.changed if row.status != OFF)
+            if self._inside:
+                self._inside.difference_update(batch.gone)
+                self._inside.difference_update(row.key for row in batch.changed if row.status != OFF)
             stopped = [row for row in batch.changed if _stopped(row, batch.before.get(row.key))]
             if len(stopped) <= TOGETHER:
                 await asyncio.gather(*map(self._ask, stopped))

@@ -1,39 +1,40 @@
 """The full-screen face: `run` paints at once, then opens the console and shows it.
 
-Nothing heavy is imported before the first frame: the console comes from `open_console`, which the caller made. What a
-user may meet (`ConsoleError`) is told on the screen; anything else is a bug, ends the app, restores the terminal and
-shows its traceback. The embedded cloud is not started here: `run` gives an `ExitRequest` to its caller.
+Nothing that the first frame can do without is imported before it: the console comes from `open_console`, which the
+caller made, and what only a key or an open console needs is brought along where that is met. What a user may meet
+(`ConsoleError`) is told on the screen; anything else is a bug, ends the app, restores the terminal and shows its
+traceback. The embedded cloud is not started here: `run` gives an `ExitRequest` to its caller.
 """
 
 import asyncio
 import inspect
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from textual.filter import ANSIToTruecolor, LineFilter, Monochrome
 
 from console.core import memory
 from console.core.clock import Clock
-from console.core.recording import record as write_recording
 from console.core.settings import OwnColumn
 from console.errors import ConfigError, ConsoleError
-from console.replay import Replay
-from console.tui.commands import Commands
-from console.tui.deck import Deck
-from console.tui.dialogs import AskText, Topic
-from console.tui.first import FirstRun
 from console.tui.hangup import Hangup
 from console.tui.link import Facts, Link
 from console.tui.modest import disbelieve
 from console.tui.paint import Span, spans
 from console.tui.screen import MainScreen
 from console.tui.theme import ASCII, UNICODE, Glyphs, Ink, Theme, choose_theme, depth, theme_files, wants_ascii
-from console.tui.theming import ThemePick, Wardrobe
+from console.tui.wardrobe import Wardrobe
 from console.tui.writer import SparingApp
 
+if TYPE_CHECKING:
+    from console.tui.commands import Commands
+
+TURN = 0.001  # seconds that the thread which hears a key or sends a frame waits for its turn at most
 KEEP = 30.0  # seconds between two looks whether the session differs from what is kept of it
 
 OpenConsole = Callable[..., AbstractAsyncContextManager[Any]]
@@ -85,8 +86,14 @@ class NovadeckApp(SparingApp[ExitRequest | None]):
         self.main.link = Link(lean, self._link)
         self.main.to_terminal, self.main.lend_mouse = self._to_terminal, self._lend_mouse
         self._mouse_lent = False
-        self.commands_of_screen = Commands(self.main, self.leave, self.choose_theme)
         self._use(self.wardrobe.fitted(theme))
+
+    @cached_property
+    def commands_of_screen(self) -> "Commands":
+        """What keys do; made behind the first frame, since it brings every dialog along."""
+        from console.tui.commands import Commands
+
+        return Commands(self.main, self.leave, self.choose_theme)
 
     def _run(self, name: str) -> None:
         self.commands_of_screen.run(name)
@@ -161,6 +168,8 @@ class NovadeckApp(SparingApp[ExitRequest | None]):
 
     async def ask(self, question: str) -> str:
         """Ask for a secret that no file holds, such as "The password for prod"; "" when it is refused."""
+        from console.tui.dialogs import AskText, Topic
+
         async with self._asking:
             topic, hint = Topic(question), spans(Span("It is kept in memory only.", "muted"))
             dialog = AskText(self.ink, self.glyphs, topic, [hint], "log in", secret=True, keeps="leave it closed")
@@ -174,6 +183,8 @@ class NovadeckApp(SparingApp[ExitRequest | None]):
             return await answer
 
     async def _show(self, console: Any) -> None:
+        from console.tui.deck import Deck
+
         if not console.places:
             problems = [str(problem) for problem in console.problems]
             self.first_run("", "", looked=tuple(getattr(console.accounts, "looked_for", ())), problems=problems)
@@ -183,8 +194,8 @@ class NovadeckApp(SparingApp[ExitRequest | None]):
             self._wear(self.ink.theme.name)
         self.main.connect(deck := Deck(console, self.glyphs))
         self.commands_of_screen.runs.begin(deck)
-        if isinstance(console, Replay):
-            self.run_worker(console.play(Clock()), name="replay", exit_on_error=True)
+        if deck.replay is not None:
+            self.run_worker(deck.replay.play(Clock()), name="replay", exit_on_error=True)
         elif self._record is not None:
             self.run_worker(self._write_down(console, self._record), name="record", exit_on_error=True)
         viewing = self.commands_of_screen.viewing
@@ -195,6 +206,8 @@ class NovadeckApp(SparingApp[ExitRequest | None]):
 
     async def _write_down(self, console: Any, path: Path) -> None:
         """Record for as long as the screen lives; the header says so."""
+        from console.core.recording import record as write_recording
+
         try:
             self.main.recording = True
             await write_recording(console, path)
@@ -205,6 +218,8 @@ class NovadeckApp(SparingApp[ExitRequest | None]):
 
     def first_run(self, message: str, hint: str, looked: Sequence[str] = (), problems: Sequence[str] = ()) -> None:
         """No cloud: say what was looked for, and offer three ways on."""
+        from console.tui.first import FirstRun
+
         self.push_screen(FirstRun(self.ink, self.glyphs, message, hint, looked, problems), self._answered)
 
     def _answered(self, answer: tuple[str, str] | None) -> None:
@@ -237,8 +252,10 @@ class NovadeckApp(SparingApp[ExitRequest | None]):
 
     def choose_theme(self) -> None:
         """Let the user pick a theme, which is worn while the cursor stands on it."""
+        from console.tui.theming import ThemePick, theme_choices
+
         worn = self.ink.theme
-        dialog = ThemePick(self.ink, self.glyphs, self.wardrobe.choices(worn.name), self._wear)
+        dialog = ThemePick(self.ink, self.glyphs, theme_choices(self.wardrobe, worn.name), self._wear)
 
         def chosen(name: str | None) -> None:
             if name is None:
@@ -303,7 +320,8 @@ def run(
         record=record,
         lean=lean if lean is not None else getattr(settings, "lean", None),
     )
-    memory.expect_rows()
+    memory.expect_much()
+    sys.setswitchinterval(TURN)
     app.main.first_load_over = memory.settle
     answer = app.run(mouse=bool(getattr(settings, "mouse", True)))
     if app.failure is not None:

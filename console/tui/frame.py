@@ -9,17 +9,18 @@ import datetime as dt
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from textual import events
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
+from textual.geometry import Size
 from textual.screen import Screen
 
 from console.core.settings import OwnColumn
 from console.model.place import Row
 from console.tui import footer
 from console.tui.custom import with_columns
-from console.tui.deck import Deck
 from console.tui.detail import Detail
 from console.tui.keys import COMMANDS, Keymap, make_keymap
 from console.tui.lanes import Header, Lane
@@ -33,6 +34,9 @@ from console.tui.sheet import Sheet
 from console.tui.spec import Scene
 from console.tui.table import Table
 from console.tui.theme import Glyphs, Ink
+
+if TYPE_CHECKING:
+    from console.tui.deck import Deck
 
 
 class Frame(Screen[None]):
@@ -61,6 +65,7 @@ class Frame(Screen[None]):
         self._refusal: tuple[str, str] = ("", "")
         self._refused_at = 0.0
         self._side: tuple[int, int] = (0, 0)
+        self._laid_out: Size | None = None
 
     @property
     def pane(self) -> ResourcePane:
@@ -106,12 +111,14 @@ class Frame(Screen[None]):
     # the layout ----------------------------------------------------------------------------------------------
 
     def on_resize(self, event: events.Resize) -> None:
-        """Another size: another layout."""
-        self.lay_out()
+        """Another size: another layout. Textual says so several times before the first frame."""
+        if self.size != self._laid_out:
+            self.lay_out()
 
     def lay_out(self) -> None:
         """Show and hide what this terminal has room for."""
-        shape = shape_of(self.size.width or 80, self.size.height or 24)
+        self._laid_out = size = self.size or self.app.size  # before the first frame it has none of its own
+        shape = shape_of(size.width, size.height)
         shape = replace(shape, beside=shape.beside and not self.zoomed, padded=shape.padded and not self.link.lean)
         self.layout_shape = shape
         self.query_one("#small").display = not shape.enough

@@ -7,7 +7,7 @@ no focus to lose: keys go to the active pane. One tick a second repaints the cel
 import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 from textual import events
@@ -16,7 +16,6 @@ from textual.worker import Worker
 
 from console.core.settings import OwnColumn
 from console.model.place import Key, Row
-from console.tui.deck import Deck
 from console.tui.edit import Edit
 from console.tui.frame import Frame
 from console.tui.index import Pair
@@ -30,6 +29,9 @@ from console.tui.pickers import Pages
 from console.tui.sheet import Sheet
 from console.tui.spec import Group
 from console.tui.theme import Glyphs, Ink
+
+if TYPE_CHECKING:
+    from console.tui.deck import Deck
 
 SETTLE = 3.0  # seconds without a key after which rows may move to their group
 REFUSAL = 6.0
@@ -70,7 +72,7 @@ class MainScreen(Frame):
 
     # the console ---------------------------------------------------------------------------------------------
 
-    def connect(self, deck: Deck) -> None:
+    def connect(self, deck: "Deck") -> None:
         """A console is open: follow it from now on."""
         self.deck = deck
         self.keymap = make_keymap(list(deck.actions().values()), self.chosen_keys, list(PANES), deck.commands)

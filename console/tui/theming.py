@@ -1,51 +1,34 @@
 """Choosing a theme while it is worn: the list of themes, each shown on the whole screen as the cursor passes it."""
 
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from console.errors import ConfigError
-from console.tui.banners import dressed
 from console.tui.dialogs import Topic
 from console.tui.paint import Span, spans
 from console.tui.pickers import Choice, Pick
-from console.tui.theme import Glyphs, Ink, Theme, load_theme, theme_files, wearable
-from console.tui.tones import in_256
+from console.tui.theme import Glyphs, Ink, load_theme, theme_files, wearable
+from console.tui.wardrobe import Wardrobe
 
 HEADS = (("theme", 12, False), ("for", 6, False))
 
 
-class Wardrobe:
-    """The themes that there are, as this terminal can show them."""
+def theme_choices(wardrobe: Wardrobe, worn: str) -> list[Choice]:
+    """Every theme as a line of a picker; what cannot be worn says why."""
+    found = [_choice(wardrobe, name, worn) for name in sorted(theme_files(wardrobe.folders))]
+    return sorted(found, key=lambda choice: not choice.fits)
 
-    def __init__(self, folders: Sequence[Path] = (), colours: str = "full") -> None:
-        self.folders, self.colours = tuple(folders), colours
-        self.clouds: Mapping[str, str] = {}  # production clouds with a colour of their own
 
-    def fitted(self, theme: Theme) -> Theme:
-        """The theme in the colours that the terminal has, with those of clouds."""
-        whole = dressed(theme, self.clouds)
-        return in_256(whole) if self.colours == "256" else whole
-
-    def load(self, name: str) -> Theme:
-        """The theme of that name, fitted. Raises `ConfigError`."""
-        return self.fitted(load_theme(name, self.folders))
-
-    def choices(self, worn: str) -> list[Choice]:
-        """Every theme as a line of a picker; what cannot be worn says why."""
-        found = [self._choice(name, worn) for name in sorted(theme_files(self.folders))]
-        return sorted(found, key=lambda choice: not choice.fits)
-
-    def _choice(self, name: str, worn: str) -> Choice:
-        try:
-            theme = load_theme(name, self.folders)
-        except ConfigError as error:
-            return Choice(name, (name, ""), fits=False, reason=error.message)
-        reason = theme.about
-        fits = theme.kind in wearable(self.colours)
-        if not fits:
-            reason = "this terminal shows no colours" if self.colours == "none" else "this terminal has 16 colours"
-        return Choice(name, (name, "dark" if theme.dark else "light"), fits, reason, current=name == worn)
+def _choice(wardrobe: Wardrobe, name: str, worn: str) -> Choice:
+    try:
+        theme = load_theme(name, wardrobe.folders)
+    except ConfigError as error:
+        return Choice(name, (name, ""), fits=False, reason=error.message)
+    reason = theme.about
+    fits = theme.kind in wearable(wardrobe.colours)
+    if not fits:
+        reason = "this terminal shows no colours" if wardrobe.colours == "none" else "this terminal has 16 colours"
+    return Choice(name, (name, "dark" if theme.dark else "light"), fits, reason, current=name == worn)
 
 
 class ThemePick(Pick):

@@ -151,6 +151,7 @@ class Session:
                 refuse_body(reply, self.place, "a link to a page that was read before")
             seen.add(query)
             del reply  # a page is some megabytes: the next one can take their place
+            await asyncio.sleep(0)  # and some milliseconds: a key that was pressed meanwhile comes first
             yield items
 
     def now(self, ours: dt.datetime) -> dt.datetime:

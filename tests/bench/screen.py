@@ -199,7 +199,7 @@ def polling(url: str, runs: int) -> list[Figure]:
         for which, poll in ((0, True), (1, False)):
             with ours(url, poll=poll) as one:
                 shown(one, settle=6)
-                found[which].append(part(keys(one, seen_ours, 100), 0.99))
+                found[which].append(part(keys(one, seen_ours, 300), 0.99))
     what = "key p99 while 10,000 servers are listed each second in the screen's loop"
     return [Figure(what, found[0], "ms", None, "without", found[1], ratio=1.5)]
 

@@ -134,6 +134,9 @@ async def poll(app: Any) -> None:
 def main() -> None:
     """Run the screen until it is left."""
     told = json.loads(sys.argv[1])
+    from console.core.memory import expect_much
+
+    expect_much()  # as the command's front door does
     from console.core.settings import Paths, Settings
     from console.tui import app as screen
 

@@ -69,7 +69,14 @@ def _sparse() -> type[Server]:
     shape = told_as("SparseServer", Server, names, fields)
     for name in LATER:
         setattr(shape, name, _Later(getattr(Server, name), name, types[name]))
+    setattr(shape, "same_addresses", _same_addresses)  # noqa: B010
     return shape
+
+
+def _same_addresses(row: Any, other: Server) -> bool:
+    """As any server tells it, but two rows of one record need not be read."""
+    source = row.source
+    return bool(source and source is getattr(other, "source", None)) or Server.same_addresses(row, other)
 
 
 SparseServer = _sparse()
