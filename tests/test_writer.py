@@ -174,6 +174,8 @@ def test_the_private_names_of_textual_are_there() -> None:
         assert hasattr(app, name), name
     assert callable(App._display)
     assert "_file" in LinuxDriver.__init__.__code__.co_names
+    listens = LinuxDriver.run_input_thread.__code__.co_names  # what `listening.py` does in its place
+    assert {"exit_event", "fileno", "XTermParser", "feed", "tick"} <= set(listens)
     assert "_display" in _names_of("screen.py")
 
 

@@ -30,10 +30,9 @@ class Sheet(Lines):
         if not height or len(lines) != len(before):
             self.paint()
             return
-        for y in range(height):
-            at = y + self.top
-            if _at(before, at) != _at(lines, at):
-                self.paint(Region(0, y, width, 1))
+        differ = [y for y in range(height) if _at(before, y + self.top) != _at(lines, y + self.top)]
+        if differ:
+            self.paint(*(Region(0, y, width, 1) for y in differ))
 
     def scroll_by(self, lines: int) -> None:
         """Move what is seen by so many lines."""

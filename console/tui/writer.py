@@ -5,8 +5,9 @@ goes into a picture of what the screen shall show; a frame is made of the differ
 before, which it is asked to say (a cursor report, as every terminal since the VT100 gives). So a key never waits behind
 frames that nobody will look at. A terminal that never answers is written to as fast as the system takes the bytes.
 
-Textual has no public way to see its updates or its queue: the private names used are all in this file, a test fails
-when they change, and `NOVADECK_WRITER=plain`, or `differences = false` in the settings, leaves the writing to Textual.
+Textual has no public way to see its updates, its queue or its keys: the private names used are all here and in
+`listening.py`, a test fails when they change, and `NOVADECK_WRITER=plain`, or `differences = false` in the settings,
+leaves all of it to Textual.
 """
 
 import asyncio
@@ -30,6 +31,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from console.tui.difference import Able, Screen
+from console.tui.listening import patient
 from console.tui.modest import modest
 from console.tui.pen import Cells
 
@@ -352,7 +354,7 @@ class SparingApp(App[Answer]):
     def get_driver_class(self) -> type[Driver]:
         """Textual's own driver for this system, in words that the terminal knows, watched."""
         kind = super().get_driver_class()
-        return modest(_lasting(kind) if self.writer is None else _watched(kind), os.environ.get("TERM", ""))
+        return modest(_lasting(kind) if self.writer is None else patient(_watched(kind)), os.environ.get("TERM", ""))
 
     def _display(self, screen: TextualScreen[Any], renderable: Any) -> None:  # private: the one way to the terminal
         if self.writer is None or not self._sparing(renderable):

@@ -1,0 +1,62 @@
+"""Waiting for keys: asleep until one comes.
+
+Textual's thread looks ten times a second whether something was typed that only time can tell (an escape key alone is
+one when nothing follows it), also when nobody has typed for an hour; that costs more than all else that an idle screen
+does. Here it looks so often only for a moment after each byte. The parser of what is typed is Textual's own, by a
+private name; where its driver has no such thread nothing is changed, and `NOVADECK_WRITER=plain` leaves it as it was.
+"""
+
+import os
+import selectors
+import time
+from codecs import getincrementaldecoder
+from typing import Any
+
+from textual._xterm_parser import XTermParser  # private: what keys make of bytes
+from textual.driver import Driver
+
+OFTEN, SELDOM = 0.1, 0.5  # seconds between two looks; at the end a terminal is waited for as long as the longer one
+MOMENT = 1.0  # seconds after a byte for which it is looked often
+
+
+def patient(kind: type[Driver]) -> type[Driver]:
+    """The driver, asleep while nothing is typed."""
+    if not hasattr(kind, "run_input_thread"):
+        return kind
+
+    class Patient(kind):  # type: ignore[valid-type,misc]
+        """A driver whose thread for keys rests."""
+
+        exit_event: Any
+        fileno: int
+
+        def run_input_thread(self) -> None:
+            parser = XTermParser(getattr(self, "_debug", False))
+            decode = getincrementaldecoder("utf-8")(errors="replace").decode
+            typed_at = time.monotonic()
+            with selectors.SelectSelector() as selector:  # others know no file that is no terminal any more
+                selector.register(self.fileno, selectors.EVENT_READ)
+                while not self.exit_event.is_set():
+                    pause = OFTEN if time.monotonic() - typed_at < MOMENT else SELDOM
+                    if selector.select(pause):
+                        data = _read(self.fileno)
+                        if not data:
+                            break
+                        typed_at = time.monotonic()
+                        if text := decode(data):  # no text would be the end, to the parser
+                            self._hear(parser.feed(text))
+                    self._hear(parser.tick())
+
+        def _hear(self, events: Any) -> None:
+            for event in events:
+                self.process_message(event)
+
+    return Patient
+
+
+def _read(fd: int) -> bytes:
+    """What was typed; nothing where nothing can come any more, of which a signal tells as well."""
+    try:
+        return os.read(fd, 4096)
+    except OSError:
+        return b""
