@@ -87,7 +87,7 @@ async def test_what_was_begun_on_the_screen_is_ended_by_the_one_keeper_it_leaves
     async with screen(home) as shown:
         await shown.press(f"/{record.name}\r", "1 of 12")
         await shown.press("\x10", "Command")
-        await shown.press("guarded resize", "guarded resize        Resize, test")
+        await shown.press("guarded resize", "Resize, test the guest")
         await shown.press("\r", "What changes")
         await shown.press("\r", "guarded resize")
         await soon(lambda: home.journal.runs(), "it is written down")

@@ -73,12 +73,12 @@ async def test_settings_that_name_a_theme_are_not_overruled_behind_their_back() 
 
 
 def test_own_themes_and_broken_ones_are_offered_with_their_reason(tmp_path: Path) -> None:
-    own = theme_files()["moss"].read_text().replace("forest", "my own")
+    own = theme_files()["moss"].read_text().replace("Forest", "My own")
     (tmp_path / "mine.toml").write_text(own)
     (tmp_path / "broken.toml").write_text('kind = "neon"')
     choices = {choice.value: choice for choice in theme_choices(Wardrobe([tmp_path]), "mine")}
     assert choices["mine"].fits and choices["mine"].current
-    assert "my own" in choices["mine"].reason
+    assert "My own" in choices["mine"].reason
     assert not choices["broken"].fits
     assert "kind must be one of" in choices["broken"].reason
 
