@@ -196,3 +196,13 @@ def test_where_the_system_ends_processes_it_says_how_to_keep_them(tmp_path: Path
     assert "loginctl enable-linger" in mortal(etc, linger)
     (linger / "ann").touch()
     assert mortal(etc, linger) == ""
+
+
+async def test_a_guarded_build_waits_until_its_files_are_found(home: Home, tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("4711")
+    order = ("--image", "debian-12", "--flavor", "m1.tiny", "--network", "private", "--key-name", "demo", "--guard")
+    order = (*order, "--wait", "--file", f"/etc/app/token={tmp_path / 'token'}")
+    code, _, said = await home.run("server", "create", "box", *order)
+    assert code == 0 and "box: unmark: ready in " in said, said
+    code, _, said = await home.run("server", "create", "bare", *order, "--metadata", "lab_files=no")
+    assert code == 1 and "bare is not ready: file: /etc/app/token is not there." in said, said
