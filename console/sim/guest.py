@@ -4,6 +4,10 @@ At most a given number of servers has one; at every other server's address nothi
 A guest has its own host keys (new ones after a rebuild), which its server's console log shows exactly as
 cloud-init prints them.  Where port 22 of its own loopback address cannot be had, it listens on some port of
 127.0.0.1, and the server's metadata says so under `lab_ssh_at`.
+
+A server's metadata can make its guest difficult: `lab_ssh` (no, silent), `lab_ssh_delay`, `lab_hostkey` (lie),
+`lab_console_delay` (seconds for which the console shows what it showed before), `lab_files` (no: none are written),
+`lab_files_delay`, and `lab_sudo` (no: nobody but root is root).
 """
 
 from __future__ import annotations
