@@ -211,8 +211,7 @@ class Index:
 
     def _belongs(self, row: Row) -> SortKey | None:
         """The sort key of a row; None where filter, `z` or a fold hide it."""
-        fold = self.spec.fold(row)
-        if fold is not None and next(iter(self._folds.get(fold, {})), row.key) != row.key:
+        if self._folds and self._folded(row):
             return None
         order = self._orders.get(row.key)
         if order is None:
@@ -227,6 +226,11 @@ class Index:
         if self.sorting is not None:
             return _sortable(self.spec.fields[self.sorting.field](row, self.scene)), natural(row.name), row.id
         return order
+
+    def _folded(self, row: Row) -> bool:
+        """Whether another row stands for it."""
+        fold = self.spec.fold(row)
+        return fold is not None and next(iter(self._folds.get(fold, {})), row.key) != row.key
 
     def words(self, row: Row) -> str:
         """The words of a row that a bare filter term is looked for in."""
