@@ -20,6 +20,9 @@ def read(line: str) -> tuple[tuple[str, ...], tuple[str, ...], dict[str, Any]]:
     [
         ("", (), (), {}),
         ("--os-cloud lab", (), (), {"os_cloud": ["lab"]}),
+        ("--record night.gz", (), (), {"record": "night.gz"}),
+        ("--record night.gz --os-cloud lab --lean", (), (), {"record": "night.gz", "os_cloud": ["lab"], "lean": True}),
+        ("--os-cloud lab --record server", (), (), {"record": "server", "os_cloud": ["lab"]}),
         ("server list", ("server", "list"), (), {}),
         ("server list -f json -c id -c name", ("server", "list"), (), {"format": "json", "column": ["id", "name"]}),
         ("server list -fjson --column=id", ("server", "list"), (), {"format": "json", "column": ["id"]}),

@@ -17,7 +17,7 @@ def test_those_in_trouble_stand_first_with_their_whole_reason() -> None:
         Lane(
             "a/b", state="well", count=3, age=4.0, latency=0.12, left=31, most=100, window=60.0, production="production"
         ),
-        Lane("c/d", state="down", reason=REASON, age=300.0, again=12.4),
+        Lane("c/d", state="down", reason=REASON, age=300.0, latency=0.1, again=12.4),
         Lane("e/f", state="well", reason="images: a policy says no."),
     ]
     counts = {"a/b": {"server": 1, "image": 1200}}
@@ -28,7 +28,7 @@ def test_those_in_trouble_stand_first_with_their_whole_reason() -> None:
         "    its rows are 5m old · asked again in 12 s",
         "",
         "• a/b  answers   PROD ",
-        "    its rows are 4s old · answers in 0.12 s · 31/100 a minute left",
+        "    its rows are 4s old · answers in 120 ms · 31/100 a minute left",
         "    1 server, 1,200 images",
         "",
         "• e/f  answers",

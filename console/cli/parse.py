@@ -9,7 +9,7 @@ import shlex
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from console.cli.commands import FIXED, FORMAT, GLOBALS, Command, Option, every
+from console.cli.commands import FIXED, FORMAT, GLOBALS, SCREEN, Command, Option, every
 from console.errors import ConsoleError
 
 NUMBERS: dict[str, tuple[Callable[[str], Any], str]] = {"number": (float, "a number"), "whole": (int, "a whole number")}
@@ -55,7 +55,7 @@ def _before_end(words: Sequence[str]) -> Sequence[str]:
 
 def _leading(words: Sequence[str]) -> tuple[str, ...]:
     """The words that may name a command: those before `--` which are no options and no values of global ones."""
-    table = _table((*GLOBALS, *FORMAT))
+    table = _table((*GLOBALS, *FORMAT, *SCREEN))  # the last: novadeck alone has no word before its own
     found: list[str] = []
     rest = list(_before_end(words))[::-1]
     while rest:

@@ -5,6 +5,7 @@ Reasons are told as they were given, with the ages of rows and what is left of e
 
 from collections.abc import Mapping, Sequence
 
+from console.core.health import MUTE
 from console.tui.lanes import Lane, badge, glyph_of, left_of
 from console.tui.paint import EMPTY, Line, Span, age, spans
 from console.tui.theme import Glyphs
@@ -37,6 +38,10 @@ def health_lines(
     return found[:-1]
 
 
+def _seconds(latency: float) -> str:
+    return f"{latency * 1000:.0f} ms" if latency < 1 else f"{latency:.1f} s"
+
+
 def _counted(number: int, kind: str) -> str:
     return f"{number:,} {NOUNS.get(kind, kind)}{'' if number == 1 else 's'}"
 
@@ -45,7 +50,7 @@ def _told(lane: Lane, glyphs: Glyphs) -> list[Line]:
     reason = [spans(Span(lane.reason, "error" if lane.state in ("down", "refused") else "warn"))] if lane.reason else []
     facts = (
         "" if lane.age is None else f"its rows are {age(lane.age)} old",
-        "" if lane.latency is None else f"answers in {lane.latency:.2f} s",
+        "" if lane.latency is None or lane.state in MUTE else f"answers in {_seconds(lane.latency)}",
         "" if lane.left is None or not lane.most else left_of(lane),
         "" if lane.again is None else f"asked again in {max(0, round(lane.again))} s",
     )
