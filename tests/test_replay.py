@@ -27,8 +27,9 @@ from console.sim.estate import Estate
 from console.testing import MovedClock
 from console.tui.app import NovadeckApp
 from console.tui.keys import REPLAY
-from console.tui.replaying import moment_of
-from console.tui.theme import load_theme
+from console.tui.paint import plain
+from console.tui.replaying import change_lines, moment_of
+from console.tui.theme import UNICODE, load_theme
 
 
 @pytest.fixture
@@ -380,3 +381,19 @@ def test_times_to_go_to() -> None:
     assert at is not None and f"{at:%H:%M:%S}" == "09:30:00"
     assert moment_of("25:00", here) is None
     assert moment_of("later", here) is None
+
+
+def test_what_changed_tells_no_row_without_saying_what() -> None:
+    def change(name: str, **fields: tuple[Any, Any]) -> dict[str, Any]:
+        told = {field: {"old": old, "new": new} for field, (old, new) in fields.items()}
+        return {"event": "changed", "kind": "server", "name": name, "id": name, "place": "a/b", "changed": told}
+
+    changes = [change("web-1", status=("ACTIVE", "SHUTOFF"), vm_state=("active", "stopped"), progress=(0, None))]
+    changes += [change(f"web-{n}", updated=("16:33", "16:34"), progress=(0, None)) for n in (2, 3)]
+    lines = [plain(line).strip() for line in change_lines(changes, UNICODE) if line]
+    assert lines == [
+        "→  web-1   server at a/b changed",
+        "status            ACTIVE → SHUTOFF",
+        "2 others are as before, but for when something was done to them.",
+    ]
+    assert [plain(line) for line in change_lines([], UNICODE)] == ["Nothing changed."]

@@ -79,7 +79,8 @@ def told_of(action: Any, rows: Sequence[Row]) -> list[Line]:
         more = f" and {len(group) - 6} more" if len(group) > 6 else ""
         said.append(f"On one host together: {names}{more}.")
     if len(groups) > MOST_HOSTS:
-        said.append(f"So it is on {len(groups) - MOST_HOSTS} other hosts.")
+        others = len(groups) - MOST_HOSTS
+        said.append(f"So it is on {others} other host{'' if others == 1 else 's'}.")
     return [spans(Span(line, "warn")) for sentence in said for line in word_lines(sentence, NARROWEST)]
 
 

@@ -11,7 +11,7 @@ KEYS, TITLES = 12, 24  # cells of a line's key and title
 FILTERS = (
     ("web", "a regular expression over name, id, status, task, address, place, flavor and image"),
     ("!test", "what must not match; web!test is both"),
-    ("status:error", f"one field: {' '.join(PANES['servers'].fields)}; in other panes their columns"),
+    ("task:image", f"one field: {' '.join(PANES['servers'].fields)}; in other panes their columns"),
     ("age<2h", "ages and numbers: < > <= >= with s m h d w y"),
 )
 

@@ -134,17 +134,26 @@ def change_lines(changes: list[dict[str, Any]], glyphs: Glyphs) -> list[Line]:
         return [spans(Span("Nothing changed.", "muted"))]
     found: list[Line] = []
     signs = {"appeared": ("+", "ok"), "disappeared": (glyphs.broken, "error"), "changed": (glyphs.becomes, "busy")}
-    for change in changes:
+    told = [change for change in changes if change["event"] != "changed" or _worth(change)]
+    for change in told:
         sign, role = signs[change["event"]]
         head = spans(Span(f"{sign:<3}", role), Span(str(change["name"] or change["id"]), "strong", True))
         found.append(spans(head, Span(f"   {change['kind']} at {change['place']} {change['event']}", "muted")))
-        for name, values in change.get("changed", {}).items():
-            if name not in ("word", "updated"):
-                old, new = (_short(values[which], glyphs) for which in ("old", "new"))
-                moved = Span(f"{old} {glyphs.becomes} {new}", "text")
-                found.append(spans(" " * 6, Span(f"{name:<18}", "muted"), moved))
+        for name, values in _worth(change).items():
+            old, new = (_short(values[which], glyphs) for which in ("old", "new"))
+            moved = Span(f"{old} {glyphs.becomes} {new}", "text")
+            found.append(spans(" " * 6, Span(f"{name:<18}", "muted"), moved))
         found.append(EMPTY)
+    if touched := len(changes) - len(told):
+        others, them = ("others are", "them") if touched > 1 else ("other is", "it")
+        found.append(spans(Span(f"{touched} {others} as before, but for when something was done to {them}.", "muted")))
     return found
+
+
+def _worth(change: Mapping[str, Any]) -> dict[str, Any]:
+    """What of a change is worth telling: the cloud's own word is told as the status, and progress comes to nothing."""
+    hidden = ("word", "updated", "progress", "vm_state", "power_state")
+    return {name: values for name, values in change.get("changed", {}).items() if name not in hidden}
 
 
 def _short(value: Any, glyphs: Glyphs) -> str:
