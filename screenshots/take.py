@@ -133,6 +133,7 @@ async def take(picture: Picture, folder: Path) -> str:
     async with Estate(**size, speed=picture.speed, seed=1) as estate:
         yaml = estate.write_clouds_yaml(folder)
         os.environ["OS_CLIENT_CONFIG_FILE"] = str(yaml)
+        os.environ["HOME"] = str(folder)  # what lies there is told as ~, as it is to everybody
         if picture.over == "nothing":  # and no folder of whoever takes the picture is in it
             del os.environ["OS_CLIENT_CONFIG_FILE"]
             os.environ["HOME"] = "/home/you"
@@ -235,10 +236,11 @@ def _placed(match: re.Match[str]) -> str:
 
 
 def words(svg: str) -> list[str]:
-    """What a picture tells, without figures, ids and keys, which are others each time."""
+    """What a picture tells, without figures, ids, keys and the lengths of bars, which are others each time."""
     texts = re.findall(r"<text[^>]*>([^<]*)</text>", svg)
     plain = html.unescape(" ".join(texts)).replace("\xa0", " ")
-    return re.sub(r"\S*\d\S*", "0", plain).split()
+    found = re.sub(r"\S*(?:\d|[a-z][A-Z]|[━+])\S*", "0", plain).split()
+    return [word for word, before in zip(found, ["", *found], strict=False) if not word == before == "0"]
 
 
 def taken(name: str) -> str:

@@ -236,7 +236,7 @@ def test_rebinding_tells_every_conflict() -> None:
 async def test_conflicts_are_told_at_the_start_and_stand_in_the_help() -> None:
     async with running(sample(), (120, 40), keys={"zoom": "j", "theme": "k"}) as (app, pilot):
         text = screen_text(app)
-        assert "j is zoom; down has lost it." in text and "There are 1 more." in text
+        assert "j is zoom; down has lost it." in text and "There is 1 more." in text
         await pilot.press("?", *"G")
         await pilot.pause(0.05)
         lines = [span.text for line in app.screen._lines for span in line]  # type: ignore[attr-defined]

@@ -5,6 +5,7 @@ from standin import DFW, StandIn, flavors, sample, server
 from still_screen import running, screen_text
 
 from console.tui.app import NovadeckApp
+from console.tui.asking import counted
 from console.tui.first import FirstRun
 from console.tui.operations import Operation, operation_lines
 from console.tui.paint import Span, flowed, plain, spans, width
@@ -91,3 +92,8 @@ async def test_the_ways_on_are_on_the_screen_of_a_first_run(size: tuple[int, int
             assert words in text
         assert all(problem in text for problem in problems)
         assert ("folder-8" in text) == (size[1] > 16)
+
+
+def test_kinds_are_told_as_words() -> None:
+    told = {(1, "keypair"): "1 key pair", (3, "ipgroup"): "3 shared IP groups", (1200, "server"): "1,200 servers"}
+    assert {given: counted(*given) for given in told} == told

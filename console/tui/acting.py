@@ -20,7 +20,7 @@ from console.model.place import Key, Row
 from console.model.server import Server
 from console.text import Secret
 from console.tui import findings
-from console.tui.asking import detail_of, names_of, rung
+from console.tui.asking import counted, detail_of, names_of, rung
 from console.tui.deck import Deck
 from console.tui.dialogs import Topic
 from console.tui.failures import Failures, Summary
@@ -253,7 +253,7 @@ class Acting:
         """What an action has found out, as a page."""
         lines = findings.page(outcomes)
         if lines:
-            name = outcomes[0].name if len(outcomes) == 1 else f"{len(outcomes)} {outcomes[0].key.kind}s"
+            name = outcomes[0].name if len(outcomes) == 1 else counted(len(outcomes), outcomes[0].key.kind)
             topic = Topic(f"{action.title[:1].upper()}{action.title[1:]} {name}")
             self.screen.app.push_screen(Pages(self.screen.ink, self.screen.glyphs, topic, lines))
 

@@ -18,6 +18,7 @@ from console.tui.server_pane import flavor_name
 
 MOST_HOSTS = 3  # whose servers are named
 NARROWEST = 68  # cells that a line of a dialog has at least
+NOUNS = {"keypair": "key pair", "allowance": "limit", "ipgroup": "shared IP group"}  # kinds that are no words
 NAMES = (("name", 40, False), ("", 12, True))  # the columns of a picker that has only names
 
 
@@ -45,7 +46,12 @@ def rung(operation: Operation, rung: Any, now: float) -> None:
 def names_of(rows: Sequence[Row]) -> str:
     if len(rows) == 1:
         return rows[0].name or rows[0].id
-    return f"{len(rows)} {rows[0].key.kind or 'row'}s"
+    return counted(len(rows), rows[0].key.kind)
+
+
+def counted(number: int, kind: str) -> str:
+    """So many rows of a kind, in words: 2 key pairs."""
+    return f"{number:,} {NOUNS.get(kind, kind) or 'row'}{'' if number == 1 else 's'}"
 
 
 def row_lines(rows: Sequence[Row], deck: Deck, glyph_of: Any) -> list[Line]:
@@ -103,8 +109,8 @@ def typed_for(action: Any, rows: Sequence[Row], production: bool) -> tuple[str, 
     if not action.type_name:
         return "", ""
     if len(rows) > 1:
-        noun = f"{'production ' if production else ''}{rows[0].key.kind}s"
-        return str(len(rows)), f"to {action.title} {len(rows)} {noun}"
+        number, noun = counted(len(rows), rows[0].key.kind).split(" ", 1)
+        return str(len(rows)), f"to {action.title} {number} {'production ' if production else ''}{noun}"
     return (rows[0].name or rows[0].id, f"to {action.title} it") if production else ("", "")
 
 

@@ -6,6 +6,7 @@ Reasons are told as they were given, with the ages of rows and what is left of e
 from collections.abc import Mapping, Sequence
 
 from console.core.health import MUTE
+from console.tui.asking import counted
 from console.tui.lanes import Lane, badge, glyph_of, left_of
 from console.tui.paint import EMPTY, Line, Span, age, spans
 from console.tui.theme import Glyphs
@@ -19,7 +20,6 @@ STATES = {
     "refused": "refuses the login, which is not tried again by itself",
     "needs-secret": "needs a password",
 }
-NOUNS = {"keypair": "key pair", "allowance": "limit", "ipgroup": "shared IP group"}
 INDENT = " " * 4
 
 
@@ -32,7 +32,7 @@ def health_lines(
         head = spans(glyph_of(lane, glyphs), " ", Span(lane.name, "strong", True), Span(f"  {STATES[lane.state]}"))
         found += [spans(head, "  ", badge(lane.production, mono)) if lane.production else head]
         found += [spans(INDENT, line) for line in _told(lane, glyphs)]
-        rows = ", ".join(_counted(number, kind) for kind, number in counts.get(lane.name, {}).items())
+        rows = ", ".join(counted(number, kind) for kind, number in counts.get(lane.name, {}).items())
         found += [spans(INDENT, Span(rows, "muted"))] if rows else []
         found.append(EMPTY)
     return found[:-1]
@@ -40,10 +40,6 @@ def health_lines(
 
 def _seconds(latency: float) -> str:
     return f"{latency * 1000:.0f} ms" if latency < 1 else f"{latency:.1f} s"
-
-
-def _counted(number: int, kind: str) -> str:
-    return f"{number:,} {NOUNS.get(kind, kind)}{'' if number == 1 else 's'}"
 
 
 def _told(lane: Lane, glyphs: Glyphs) -> list[Line]:

@@ -92,7 +92,9 @@ class Pick(Dialog[Any]):
             self.topic.place,
             self.topic.production,
             self.topic.reversible,
-            f"{len(self.choices)} {self._noun}s, {len(fitting)} fit" if self._noun else "",
+            f"{len(self.choices)} {self._noun}{'' if len(self.choices) == 1 else 's'}, {len(fitting)} fit"
+            if self._noun
+            else "",
         )
 
     @property

@@ -97,7 +97,8 @@ class MainScreen(Frame):
         """Two things on one key: say the first, and where all of them stand."""
         conflicts = self.keymap.conflicts
         if conflicts:
-            more = f" There are {len(conflicts) - 1} more." if len(conflicts) > 1 else ""
+            others = len(conflicts) - 1
+            more = f" There {'is' if others == 1 else 'are'} {others} more." if others else ""
             self.refuse(conflicts[0], f"{self.keymap.key('help')} shows it too.{more}")
 
     def _follow(self, pane: ResourcePane) -> Worker[None]:
