@@ -50,9 +50,9 @@ mount_all() {
     mount -t devpts -o newinstance,ptmxmode=0666 devpts "$system/dev/pts" 2>/dev/null || mount --bind /dev/pts "$system/dev/pts"
     local path
     for path in /etc/resolv.conf /etc/hosts /etc/ssl/certs; do show "$path"; done
-    # Package folders on this machine, as pip's own settings name them.
+    # Package folders and lists of versions on this machine, as pip's own settings name them.
     for path in $(python3 -m pip config list 2>/dev/null | grep -oE "(file://)?/[^' ]+" | sed 's|^file://||; s|/simple$||' | sort -u); do
-        [[ -d $path ]] && show "$path"
+        [[ -e $path ]] && show "$path"
     done
     return 0
 }
