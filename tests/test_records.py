@@ -226,6 +226,20 @@ def test_a_known_page_is_known_however_it_was_cut_and_is_never_put_together() ->
     assert [row.status for row in cut if row not in first] == ["REBOOT"]
 
 
+def test_two_readings_at_once_tell_each_what_its_own_pages_say() -> None:
+    listing = Listing()
+    records = [server(number) for number in range(10)]
+    listing(records)
+    (page,) = pages([server(0, status="REBOOT"), *records[1:]])
+    early, late = listing.memo.turn(), listing.memo.turn()
+    early.page(page)
+    early.done(whole=True)
+    rows, _ = late.page(page)
+    late.done(whole=True)
+    assert rows[0].status == "REBOOT"
+    assert listing([server(0, status="REBOOT"), *records[1:]])[0].status == "REBOOT"
+
+
 def test_of_a_changed_listing_only_the_changed_are_read() -> None:
     listing = Listing()
     records = [server(number) for number in range(35)]

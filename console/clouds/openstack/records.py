@@ -266,7 +266,10 @@ class Turn(Generic[R]):
     def done(self, *, whole: bool = False) -> None:
         """The listing was read to its end."""
         same = len(self._new.rows) == len(self._old.rows) == self._at and not self._moved
-        self._old.pages = self._new.pages
+        if (
+            same
+        ):  # else another turn that began with these rows would find the new pages and take the old rows for theirs
+            self._old.pages = self._new.pages
         self._memo.keep(self._name, self._old if same else self._new, whole and not same)
 
     def _walk(self, page: bytes) -> dict[str, Any] | None:
