@@ -47,7 +47,7 @@ async def test_it_follows_the_cursor_and_reads_a_log_only_where_that_rests(tmp_p
 
 
 async def test_a_row_that_changes_or_goes_does_so_beside_the_table_too(tmp_path: Path) -> None:
-    async with deck(tmp_path, **ONE_CLOUD) as found:
+    async with deck(tmp_path, **ONE_CLOUD, speed=2.0) as found:
         name = calm(found)[0]
         await found.on(name)
         await found.keys("P", "r")
