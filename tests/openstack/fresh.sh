@@ -52,7 +52,7 @@ mount_all() {
     for path in /etc/resolv.conf /etc/hosts /etc/ssl/certs; do show "$path"; done
     # Package folders and lists of versions on this machine, as pip's own settings name them.
     for path in $(python3 -m pip config list 2>/dev/null | grep -oE "(file://)?/[^' ]+" | sed 's|^file://||; s|/simple$||' | sort -u); do
-        [[ -e $path ]] && show "$path"
+        [[ -e $path && ! -e $system$path ]] && show "$path"
     done
     return 0
 }
