@@ -343,8 +343,10 @@ async def test_space_guards_a_resize_that_f_began(tmp_path: Path) -> None:
         await found.on("web-1")
         await found.keys("f")
         await found.until(lambda: "[ ] Guard it" in found.text(), "the offer")
+        assert "until you confirm or revert it" in found.text()
         await found.keys("space")
         assert "[x] Guard it   test it over SSH, then confirm; revert if that fails" in found.text()
+        assert "its guest is tested, then it is confirmed" in found.text()
         await found.keys("enter")
         await found.until(lambda: flavor("web-1", larger=True, vm_state="active")(found), "it is larger and kept")
         assert events(found, "server.resize_guarded")[0] == "asked"

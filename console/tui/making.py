@@ -12,6 +12,7 @@ from console.errors import ConsoleError
 from console.model.flavor import Flavor
 from console.model.image import Image
 from console.model.place import Place
+from console.model.server import Server
 from console.tui import resizing
 from console.tui.asking import NAMES, choices_of
 from console.tui.dialogs import AskText, Confirm, Topic
@@ -71,7 +72,13 @@ class Making:
             Choice(place, (str(place),), place not in deck.stale, "" if place not in deck.stale else "silent")
             for place in places
         ]
-        found: Place | None = await self._pick(Topic(f"{self._noun}: where?"), [], offered, "build at", _PLACES)
+        found: Place | None = await self._pick(
+            Topic(f"{self._noun}: where?"),
+            [],
+            offered,
+            "build at" if self.action.on is Server else "make it at",
+            _PLACES,
+        )
         return found
 
     async def _pick(

@@ -193,7 +193,9 @@ class Questions:
             now = [spans(Span(f"{held.name} now: {figures}", "muted"))]
 
         def changes(flavor: Flavor) -> list[Line]:
-            return resizing.changes(servers[0], held, flavor, deck.glyphs.becomes) if len(servers) == 1 else []
+            if len(servers) > 1:
+                return []
+            return resizing.changes(servers[0], held, flavor, deck.glyphs.becomes, guarded=dialog.opted)
 
         offered, heads = resizing.choices(servers, flavors), resizing.heads(flavors)
         if any(choice.reason == resizing.TOO_SMALL for choice in offered):

@@ -18,6 +18,7 @@ from console.tui.pickers import Choice
 
 TOO_SMALL = "disk too small"
 SHRINKING = "No disk shrinks: replace makes an image, and builds anew from it."
+WAITS = "VERIFY_RESIZE, until you confirm or revert it"
 PLENTY = 10_000  # a quota of which more than this is left is no quota worth telling
 
 
@@ -86,7 +87,9 @@ def _fits(now: Sequence[Flavor | None], flavor: Flavor, limits: Mapping[str, Lim
     return f"fits, quota leaves {cores - more['cores']} vcpu and {megabytes(ram - more['ram'])}"
 
 
-def changes(server: Server, now: Flavor | None, flavor: Flavor, becomes: str = "→") -> list[Line]:
+def changes(
+    server: Server, now: Flavor | None, flavor: Flavor, becomes: str = "→", *, guarded: bool = False
+) -> list[Line]:
     """What a resize to this flavor would change, as labels and values."""
     found: list[tuple[str, str]] = []
     if now is not None:
@@ -101,7 +104,8 @@ def changes(server: Server, now: Flavor | None, flavor: Flavor, becomes: str = "
     found.append(("downtime", "it stops, moves and starts again"))
     if server.address:
         found.append(("address", f"stays {server.address}"))
-    found.append(("afterwards", "VERIFY_RESIZE, until you confirm or revert it"))
+    after = "its guest is tested, then it is confirmed; reverted if that fails" if guarded else WAITS
+    found.append(("afterwards", after))
     head: Line = (Span("What changes", "strong", True),)
     return [head, *(spans(Span(f"{label:<13}", "muted"), Span(value, "text")) for label, value in found)]
 
