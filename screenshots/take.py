@@ -236,11 +236,13 @@ def _placed(match: re.Match[str]) -> str:
 
 
 def words(svg: str) -> list[str]:
-    """What a picture tells, without figures, ids, keys and the lengths of bars, which are others each time."""
+    """What a picture tells, without figures, ids, keys and the lengths of bars, which are others each time.
+
+    Nor does it matter which of several rows stands first: of an image that is in several regions, one is shown.
+    """
     texts = re.findall(r"<text[^>]*>([^<]*)</text>", svg)
     plain = html.unescape(" ".join(texts)).replace("\xa0", " ")
-    found = re.sub(r"\S*(?:\d|[a-z][A-Z]|[━+])\S*", "0", plain).split()
-    return [word for word, before in zip(found, ["", *found], strict=False) if not word == before == "0"]
+    return sorted(re.sub(r"\S*(?:\d|[a-z][A-Z]|[━+])\S*", " ", plain).split())
 
 
 def taken(name: str) -> str:
