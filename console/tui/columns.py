@@ -41,6 +41,7 @@ class Placed:
 Shown = list[tuple[int, Column]]
 LEAVES_EARLY = 90  # cells of pane from which on a column is shown that leaves for wide ones at once
 ROOMY = 130  # cells of pane from which on what grows late does so
+STAYS = 2  # columns that leave for no other: a name, a status
 SMALL = 9  # cells of a column that leaves for no other
 
 
@@ -87,7 +88,7 @@ def _fitting(shown: Shown, total: int, room: int, needs: Mapping[str, int]) -> S
     """
     kept = [column for _, column in shown]
     ours, theirs = ([column for column in kept if column.wide is wide] for wide in (False, True))
-    ours = sorted(ours[2:], key=lambda column: (column.least, column.size), reverse=True)
+    ours = sorted(ours[STAYS:], key=lambda column: (column.least, column.size), reverse=True)
     early, late = ([one for one in ours if (one.least > LEAVES_EARLY) is first] for first in (True, False))
     others = theirs[:0:-1]
     sizes = {column: _least(column, total, needs, column is kept[0]) for column in kept}
@@ -139,8 +140,9 @@ def _spend(sizes: dict[str, int], shown: Shown, needs: Mapping[str, int], room: 
     What grows late does so in roomy panes alone, and whatever its texts need, since those come and go: no column shall
     move for a fault.
     """
-    for _, column in shown:
-        if column.places and column.name in needs:  # a place that is cut is no place
+    for at, (_, column) in enumerate(shown):
+        # A place that is cut is no place; and what was asked for gives way to a name, since it is wide enough for it.
+        if column.name in needs and (column.places or (not at and column.gives and any(one.wide for _, one in shown))):
             sizes[column.name] = max(sizes[column.name], min(column.grows, needs[column.name] + 1))
     spare = room - sum(sizes.values())
     growing = [column for _, column in shown if column.grows and sizes[column.name] > 0 and (late or not column.late)]
