@@ -17,8 +17,12 @@ from console.tui.bundle import write_bundle
 
 
 def unpacked(path: Path, folder: Path) -> Path:
-    with tarfile.open(path) as archive:
-        archive.extractall(folder, filter="data")
+    with tarfile.open(path) as archive:  # one by one: what `extractall` wants differs from Python to Python
+        for member in archive.getmembers():
+            content = archive.extractfile(member)
+            if content is not None:
+                (folder / member.name).parent.mkdir(parents=True, exist_ok=True)
+                (folder / member.name).write_bytes(content.read())
     (inside,) = folder.iterdir()
     return inside
 
