@@ -66,7 +66,7 @@ class Line(asyncio.Protocol):
                     self._news.clear()
                     await self._news.wait()
         except TimeoutError:
-            silent = f"port {port} takes the connection and says nothing for {seconds:.3g} s"
+            silent = f"port {port} takes the connection and says nothing for {round(seconds, 1):g} s"
             raise ProbeFailed(f"The banner never came: {silent}.", rung="banner") from None
         return found
 

@@ -42,7 +42,7 @@ class Silent(ProbeFailed):
     """Nothing answers at all: the machine is off, or something in between lets nothing through."""
 
     def __init__(self, address: str, port: int, seconds: float) -> None:
-        said = f"Times out: {address} port {port} does not answer for {seconds:.3g} s"
+        said = f"Times out: {address} port {port} does not answer for {round(seconds, 1):g} s"
         super().__init__(f"{said}; it is off, or no security group rule lets tcp/{port} in.", rung="port")
         self.said, self.address, self.port = said, address, port
 
