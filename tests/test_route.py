@@ -49,6 +49,15 @@ def test_a_host_line_of_the_servers_name(home: Path, monkeypatch: pytest.MonkeyP
     assert find_route("db-1", ["10.0.0.4"], home=home).agent == "/agent"
 
 
+@pytest.mark.parametrize("name", ["web-$(id)", "web-`id`", "web-1;id", "web-1 | id", "web-1\nid", "-oProxyCommand=id"])
+def test_a_name_that_ssh_would_refuse_reaches_no_shell(home: Path, name: str) -> None:
+    text = "Host web-* -o*\n  HostName %h.example.org\n  ProxyCommand nc %h %p\nHost 10.*\n  ProxyCommand relay %h\n"
+    (home / ".ssh" / "config").write_text(text)
+    assert find_route("web-1", ["10.0.0.4"], home=home).proxy == "nc web-1.example.org 22"
+    assert find_route(name, ["10.0.0.4"], home=home).proxy == "relay 10.0.0.4"
+    assert find_route("", [f"10.;{name}"], home=home).proxy == ""
+
+
 def test_a_config_that_ssh_would_refuse(home: Path) -> None:
     (home / ".ssh" / "config").write_text("Host x\n  Port none\n")
     with pytest.raises(ConfigError, match="config cannot be used"):

@@ -24,6 +24,8 @@ USUAL_USERS = (
     "ubuntu", "debian", "centos", "rocky", "almalinux", "cloud-user", "fedora", "opensuse", "root",
 )  # fmt: skip
 USUAL_KEYS = ("id_ed25519", "id_ecdsa", "id_rsa", "id_ed25519_sk", "id_ecdsa_sk")
+# What ssh takes for a host's name. Anybody may have named a server, and a ProxyCommand hands names to a shell.
+_NAME = re.compile(r"(?!-)[^\s\x00-\x1f\x7f'`\"$\\;&<>|(){},]+")
 MOST_KEYS = 5  # sshd ends a connection after six failures
 MOST_HOPS = 8
 
@@ -160,10 +162,10 @@ def _hop(name: str, user: str, port: int | None, config: SSHClientConfig, folder
 def _config(path: Path, name: str, addresses: Sequence[str]) -> SSHClientConfig:
     """The user's options for this server: by its name where a Host line has it, else by its address."""
     host = addresses[0] if addresses else name
-    if not path.is_file():
+    if not path.is_file() or not _NAME.fullmatch(host):
         return _load([], host)
     try:
-        by_name = _load([path], name) if name and not name.startswith("-") else None
+        by_name = _load([path], name) if _NAME.fullmatch(name) else None
         return by_name if by_name is not None and by_name.get("Hostname") else _load([path], host)
     except (asyncssh.ConfigParseError, OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} cannot be used: {clean(str(error))}") from error
