@@ -1,5 +1,7 @@
 """Host keys on a console, as cloud-init prints them, and the file in which we keep those that we met."""
 
+import base64
+import hmac
 from pathlib import Path
 
 import asyncssh
@@ -109,9 +111,59 @@ def test_known_hosts_of_the_user(tmp_path: Path) -> None:
     good, broken = tmp_path / "good", tmp_path / "broken"
     good.write_text(f"10.0.0.4 {LINE}\n@revoked * {OTHER.export_public_key().decode()}")
     broken.write_text("\x00 what @cert-authority\n")
-    said = theirs([tmp_path / "missing", broken, good], "10.0.0.4", "10.0.0.4", 22)
+    said = theirs([tmp_path / "missing", broken, good], "10.0.0.4", 22)
     assert set(said.trusted) == {KEY.convert_to_public()}
     assert set(said.revoked) == {OTHER.convert_to_public()}
-    assert theirs([good], "10.0.0.5", "10.0.0.5", 22).trusted == ()
+    assert theirs([good], "10.0.0.5", 22).trusted == ()
     assert Evidence("id", keys(LINE)).judge(OTHER.convert_to_public(), said).grade == "revoked"
     assert Evidence("id").judge(KEY.convert_to_public(), said).grade == "known"
+
+
+def said_of(tmp_path: Path, text: str, host: str, port: int = 22, alias: str = "") -> tuple[int, int, int]:
+    """How many keys a known_hosts file tells of a host: trusted, authorities, revoked."""
+    file = tmp_path / "known_hosts"
+    file.write_text(text)
+    found = theirs([file], host, port, alias)
+    return len(found.trusted), len(found.authorities), len(found.revoked)
+
+
+def test_a_host_by_its_name_is_known(tmp_path: Path) -> None:
+    assert said_of(tmp_path, f"bastion.example.org {LINE}\n", "Bastion.example.org") == (1, 0, 0)
+    assert said_of(tmp_path, f"@revoked * {LINE}\n", "bastion.example.org") == (0, 0, 1)
+    assert said_of(tmp_path, f"@cert-authority *.example.org {LINE} ca\n", "a.example.org", 2200) == (0, 1, 0)
+
+
+def test_an_alias_takes_the_place_of_address_and_port(tmp_path: Path) -> None:
+    other = OTHER.export_public_key().decode().strip()
+    text = f"web-a {LINE}\n10.0.0.5 {other}\n[10.0.0.5]:2222 {other}\n"
+    for port in (22, 2222):
+        assert said_of(tmp_path, text, "10.0.0.5", port, "web-a") == (1, 0, 0)
+        said = theirs([tmp_path / "known_hosts"], "10.0.0.5", port, "web-a")
+        assert Evidence("id").judge(OTHER.convert_to_public(), said).grade == "changed"
+
+
+def test_a_revoked_key_is_revoked_at_every_port(tmp_path: Path) -> None:
+    assert said_of(tmp_path, f"@revoked [10.0.0.5]:2222 {LINE}\n", "10.0.0.5", 2222) == (0, 0, 1)
+    assert said_of(tmp_path, f"[10.0.0.5]:2222 {LINE}\n@revoked 10.0.0.5 {LINE}\n", "10.0.0.5", 2222) == (1, 0, 1)
+
+
+def test_a_line_that_nobody_understands_hides_no_other(tmp_path: Path) -> None:
+    text = f"half-a-line\n|1|broken {LINE}\n@what 10.0.0.5 {LINE}\n10.0.0.5 {LINE}\n"
+    assert said_of(tmp_path, text, "10.0.0.5") == (1, 0, 0)
+
+
+def test_a_hashed_name_is_known(tmp_path: Path) -> None:
+    salt = b"0123456789abcdefghij"
+    mac = base64.b64encode(hmac.digest(salt, b"bastion.example.org", "sha1")).decode()
+    text = f"|1|{base64.b64encode(salt).decode()}|{mac} {LINE}\n"
+    assert said_of(tmp_path, text, "bastion.example.org") == (1, 0, 0)
+    assert said_of(tmp_path, text, "other.example.org") == (0, 0, 0)
+
+
+def test_what_is_exported_is_trusted_for_its_own_hosts_alone(tmp_path: Path) -> None:
+    own = KnownHosts(tmp_path / "known_hosts")
+    own.note("id", *LINE.split()[:2], "console")
+    names = ["10.0.0.4", "2001:db8::4", "web-1.example.org", "*", "web?", "a,b", "!web", "@revoked", "#web", "|1|a|b"]
+    (line,) = own.export({"id": names})
+    assert line.split()[0] == "10.0.0.4,2001:db8::4,web-1.example.org"
+    assert own.export({"id": ["*"]}) == []

@@ -269,3 +269,15 @@ async def test_a_refused_bastion(keys: Sshd) -> None:
     route = replace(keys.route(), jumps=(hop(keys, ADDRESS, free_port()),))
     reports = await asyncio.gather(*(probe(route, Evidence("id")) for _ in range(5)))
     assert {failure(report).name for report in reports} == {"jump"}
+
+
+async def test_a_bastion_that_is_known_by_its_name(keys: Sshd, tmp_path: Path) -> None:
+    keys.start()
+    file = tmp_path / "theirs"
+    near = hop(keys, "localhost", keys.port, known_hosts=(file,))
+    route = replace(keys.route(), jumps=(near,))
+    file.write_text(f"[localhost]:{keys.port} {(keys.folder / 'other.pub').read_text()}")
+    report = await probe(route, Evidence("id"))
+    assert failure(report).name == "jump" and "is changed" in failure(report).text
+    file.write_text(f"[localhost]:{keys.port} {keys.host_key}\n")
+    assert (await probe(route, Evidence("id", console_with(keys.host_key)))).ready

@@ -197,6 +197,38 @@ async def test_the_users_known_hosts_is_honoured_and_never_written(sshd: Sshd, t
 
 
 @needs_sshd
+async def test_of_several_host_keys_the_one_that_is_known_is_asked_for(sshd: Sshd, tmp_path: Path) -> None:
+    older = asyncssh.generate_private_key("ssh-rsa", key_size=2048)
+    older.write_private_key(sshd.folder / "older")
+    (sshd.folder / "older").chmod(0o600)
+    line = older.export_public_key().decode().strip()
+    sshd.start(f"HostKey {sshd.folder / 'older'}")
+    file = tmp_path / "theirs"
+    file.write_text(f"[{ADDRESS}]:{sshd.port} {line}\n")
+    known = await probe(sshd.route(known_hosts=(file,)), Evidence("id"))
+    assert known.ready and known.host_key is not None and known.host_key.grade == "known", known
+    own = KnownHosts(tmp_path / "state" / "known_hosts")
+    own.note("id", *line.split()[:2], "console")
+    met = await probe(sshd.route(), Evidence("id", "", own))
+    assert met.ready and met.host_key is not None and met.host_key.grade == "console", met
+
+
+@needs_sshd
+async def test_a_host_certificate_may_name_the_alias(sshd: Sshd, tmp_path: Path) -> None:
+    authority = asyncssh.generate_private_key("ssh-ed25519")
+    public = asyncssh.read_public_key(sshd.folder / "host.pub")
+    certificate = authority.generate_host_certificate(public, "host", principals=["web-1"])
+    certificate.write_certificate(sshd.folder / "host-cert.pub")
+    sshd.start(f"HostCertificate {sshd.folder / 'host-cert.pub'}")
+    file = tmp_path / "theirs"
+    file.write_text(f"@cert-authority web-* {authority.export_public_key().decode()}")
+    report = await probe(sshd.route(known_hosts=(file,), alias="web-1"), Evidence("id"))
+    assert report.host_key is not None and report.host_key.grade == "known", report
+    other = await probe(sshd.route(known_hosts=(file,), alias="web-2"), Evidence("id"))
+    assert failure(other).name == "host key"
+
+
+@needs_sshd
 async def test_a_host_certificate_of_the_users_authority_is_trusted(sshd: Sshd, tmp_path: Path) -> None:
     authority = asyncssh.generate_private_key("ssh-ed25519")
     public = asyncssh.read_public_key(sshd.folder / "host.pub")

@@ -13,6 +13,7 @@ import os
 import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -27,6 +28,7 @@ _FINGERPRINT = re.compile(
     r"\b\d{3,5} (?:(SHA256:[A-Za-z0-9+/]{43})|(?:MD5:)?((?:[0-9a-f]{2}:){15}[0-9a-f]{2}))(?![\w:])"
 )
 _KEY = re.compile(r"\b(?:ssh-\w+|ecdsa-sha2-\w+|sk-[\w@.-]+) (AAAA[A-Za-z0-9+/]+={0,3})")
+_PLAIN_HOST = re.compile(r"[A-Za-z0-9:][A-Za-z0-9:._-]*")
 _LONGEST_BLOCK = 40  # lines; a block without an end is cut off there
 
 
@@ -135,11 +137,15 @@ class KnownHosts:
             self._write()
 
     def export(self, names: Mapping[str, Sequence[str]]) -> list[str]:
-        """Lines for anybody's known_hosts: what we keep of each server, under the host names given for it."""
+        """Lines for anybody's known_hosts: what we keep of each server, under the host names given for it.
+
+        What is no plain name of a host, such as `*`, is left out: the key would be trusted for more than one.
+        """
         self._read()
+        plain = {name: [host for host in hosts if _PLAIN_HOST.fullmatch(host)] for name, hosts in names.items()}
         return [
             f"{','.join(hosts)} {kept.algorithm} {kept.blob} novadeck:{kept.grade}"
-            for name, hosts in names.items()
+            for name, hosts in plain.items()
             for kept in self._kept.get(name, ())
             if hosts
         ]
@@ -181,27 +187,39 @@ class Theirs(NamedTuple):
     revoked: tuple[asyncssh.SSHKey, ...] = ()
 
 
-def theirs(files: Sequence[Path], host: str, address: str, port: int) -> Theirs:
-    """What these known_hosts files say of a host: hashed names, @cert-authority and @revoked included."""
+def theirs(files: Sequence[Path], host: str, port: int, alias: str = "") -> Theirs:
+    """What these known_hosts files say of a host: hashed names, @cert-authority and @revoked included.
+
+    As ssh looks for it: by the name or number that it was reached by, whatever else lies at that number; an `alias`
+    takes the place of both, and of the port. A key that is revoked for any of them is revoked.
+    """
+    host = host.lower()
+    names = [alias] if alias else [host] if port == 22 else [f"[{host}]:{port}", host]
     trusted: list[Any] = []
     authorities: list[Any] = []
     revoked: list[Any] = []
     for file in files:
         try:
             status = file.stat()
-            found = _parsed(file, status.st_mtime_ns, status.st_size).match(host, address, port if port != 22 else None)
-        except (OSError, ValueError):  # a file that is not there, or that ssh itself would not understand
+            known = _parsed(file, status.st_mtime_ns, status.st_size)
+        except OSError:  # a file that is not there
             continue
-        trusted += found[0]
-        authorities += found[1]
-        revoked += found[2]
+        found = [known.match(name, "", None) for name in names]
+        first = next((one for one in found if one[0] or one[1]), found[0])
+        trusted += first[0]
+        authorities += first[1]
+        revoked += [key for one in found for key in one[2]]
     return Theirs(tuple(trusted), tuple(authorities), tuple(revoked))
 
 
 @functools.lru_cache(maxsize=16)
 def _parsed(file: Path, _changed: int, _size: int) -> asyncssh.SSHKnownHosts:
-    """A known_hosts file, read once until it changes. Raises OSError and ValueError."""
-    return asyncssh.import_known_hosts(file.read_text(encoding="utf-8", errors="replace"))
+    """A known_hosts file, read once until it changes; lines that ssh would pass over, too, are. Raises OSError."""
+    known = asyncssh.SSHKnownHosts()
+    for line in file.read_text(encoding="utf-8", errors="replace").splitlines():
+        with suppress(ValueError):
+            known.load(line)
+    return known
 
 
 @dataclass(frozen=True)
@@ -213,6 +231,11 @@ class Evidence:
     own: KnownHosts | None = None
     files: Sequence[Path] = field(default=())  # the user's known_hosts
     renewed: bool = False  # we have rebuilt it: another key than before is expected
+
+    def known(self, said: Theirs) -> frozenset[str]:
+        """The algorithms of the keys that are known: a host with several keys is to show one of those, as to ssh."""
+        met = self.own.find(self.name) if self.own is not None and self.name else ()
+        return frozenset([key.algorithm.decode() for key in said.trusted] or [kept.algorithm for kept in met])
 
     def judge(self, key: asyncssh.SSHKey, said: Theirs) -> Judgement:
         """Who vouches for this key."""

@@ -146,13 +146,18 @@ class _JumpClient(Keys):
     def __init__(self, hop: Hop, own: KnownHosts | None, keys: Sequence[Any]) -> None:
         super().__init__(keys)
         self._evidence = Evidence(f"[{hop.address}]:{hop.port}", own=own)
-        self._said = theirs(hop.known_hosts, hop.alias or hop.address, hop.address, hop.port)
+        self._said = theirs(hop.known_hosts, hop.address, hop.port, hop.alias)
         self.judged: Judgement | None = None
 
     @property
     def authorities(self) -> Any:
         """Whom asyncssh may believe without asking us."""
         return lambda _host, _address, _port: ([], list(self._said.authorities), list(self._said.revoked))
+
+    @property
+    def known(self) -> frozenset[str]:
+        """The algorithms of its keys that are known."""
+        return self._evidence.known(self._said)
 
     def validate_host_public_key(self, host: str, addr: str, port: int, key: asyncssh.SSHKey) -> bool:
         self.judged = self._evidence.judge(key, self._said)
@@ -176,7 +181,7 @@ async def log_in(hop: Hop, sock: socket.socket, own: KnownHosts | None) -> async
                 client_factory=lambda: client,
                 known_hosts=client.authorities,
                 keepalive_interval=15,
-                **quick_options(),
+                **quick_options(known=client.known),
             )
     except asyncssh.PermissionDenied:
         text = f"The jump host {name} does not let {clean(hop.user)} in with a key of yours."

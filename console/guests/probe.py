@@ -217,7 +217,7 @@ class _Ladder:
         return await open_socket(address, port, seconds)
 
     async def _login(self) -> str:
-        said = theirs(self.route.known_hosts, self.route.alias or self.address, self.address, self.port)
+        said = theirs(self.route.known_hosts, self.address, self.port, self.route.alias)
         async with agent_keys(self.route.agent) as agents:
             keys = offers(self.route.identities, agents, self.route.pair_key)
             tried: list[str] = []
@@ -330,9 +330,10 @@ class _Ladder:
         return self.client
 
     def _options(self, keys: list[Offer], said: Theirs) -> dict[str, Any]:
-        return quick_options(bool(said.authorities), lasting=self.lasting) | {
+        return quick_options(bool(said.authorities), self.evidence.known(said), lasting=self.lasting) | {
             "password": self._password if self.password or self.held else None,
             "known_hosts": lambda _host, _address, _port: ([], list(said.authorities), list(said.revoked)),
+            "host_key_alias": self.route.alias or None,  # a certificate must name it
             "client_factory": lambda: self._client(keys, said),
             "preferred_auth": ["publickey", "keyboard-interactive", "password"],
         }

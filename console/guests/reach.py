@@ -5,7 +5,7 @@ import base64
 import errno
 import functools
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -47,16 +47,22 @@ class Silent(ProbeFailed):
         self.said, self.address, self.port = said, address, port
 
 
-def quick_options(certificates: bool = False, *, lasting: bool = True) -> dict[str, Any]:
+def quick_options(certificates: bool = False, known: Collection[str] = (), *, lasting: bool = True) -> dict[str, Any]:
     """What every connection asks of asyncssh: the user's config is read by us, and quick algorithms go first.
 
-    `lasting` is for connections that carry more than a check. Keys are told by the client when it is asked for them:
-    given here, asyncssh would look for an agent beside them, for each connection anew.
+    `known` are the algorithms of host keys that are known: they go before all others. `lasting` is for connections
+    that carry more than a check. Keys are told by the client when it is asked for them: given here, asyncssh would
+    look for an agent beside them, for each connection anew.
     """
     return FEW | {
-        "server_host_key_algs": (*(HOST_CERTIFICATES if certificates else ()), *HOST_KEYS),
+        "server_host_key_algs": (*(HOST_CERTIFICATES if certificates else ()), *_first(known)),
         **_in_order(LASTING_KEX if lasting else KEX),
     }
+
+
+def _first(known: Collection[str]) -> list[str]:
+    """The algorithms of host keys, these in front; RSA keys are known by one name and used by three."""
+    return sorted(HOST_KEYS, key=lambda name: ("ssh-rsa" if name.startswith("rsa-") else name) not in known)
 
 
 @functools.cache
