@@ -198,6 +198,12 @@ async def test_two_jump_hosts_in_a_row_and_the_agreed_turns(keys: Sshd) -> None:
     assert report.rungs[1].text == "bastion -> second"
 
 
+async def _greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.readline()
+    writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
+    writer.close()
+
+
 async def test_a_proxy_command_carries_the_connection(keys: Sshd, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SHELL", "/bin/sh")
     keys.start()
@@ -213,6 +219,10 @@ while True:
     route = replace(keys.route(), addresses=("192.0.2.1",), proxy=relay.removeprefix("exec "))
     report = await probe(route, Evidence("id", console_with(keys.host_key)))
     assert report.ready, report
+    async with await asyncio.start_server(_greet, ADDRESS, 0) as web:
+        url = f"http://{ADDRESS}:{web.sockets[0].getsockname()[1]}/"
+        report = await probe(route, Evidence("id", console_with(keys.host_key)), demands=Demands(urls=[url]))
+        assert report.ready and report.rungs[-1].text == f"{url}: 204", report
     broken = await probe(replace(route, proxy="false"), Evidence("id"))
     assert failure(broken).name == "banner"
 

@@ -22,6 +22,7 @@ import pytest
 from console.guests.hostkeys import Evidence, KnownHosts
 from console.guests.own import Demands, InGuest
 from console.guests.probe import Report, Rung, probe
+from console.guests.reach import Silent, first_socket
 from console.guests.route import Route, find_route, load_identity
 
 SSHD = shutil.which("sshd", path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
@@ -328,6 +329,14 @@ async def test_a_check_that_does_not_end(sshd: Sshd) -> None:
         ("nonsense", 0, "tells nothing", True),
         ("", 127, "no cloud-init here", True),
         ("[]", 0, "tells nothing", True),
+        (
+            '{"boot_status_code": "x", "errors": ["%s"], "status": "running"}' % ("long" * 3000),
+            0,
+            "in status run",
+            False,
+        ),
+        ('{"boot_status_code": "x", "errors": ["cut off', 1, "nobody can read it", False),
+        ("Welcome\nstatus: not run", 0, "in status not run", False),
     ],
 )
 async def test_what_cloud_init_says(sshd: Sshd, said: str, code: int, words: str, holds: bool) -> None:
@@ -339,6 +348,22 @@ async def test_what_cloud_init_says(sshd: Sshd, said: str, code: int, words: str
     rung = report.rungs[5]
     assert rung.name == "cloud-init" and words in rung.text and "\x1b" not in rung.text
     assert report.ready == holds
+
+
+@needs_sshd
+@pytest.mark.parametrize(("status", "holds"), [("running", False), ("done", True)])
+async def test_a_cloud_init_that_knows_no_json(sshd: Sshd, status: str, holds: bool) -> None:
+    script = sshd.folder / "shell"
+    script.write_text(
+        '#!/bin/sh\ncase "$SSH_ORIGINAL_COMMAND" in *--format*)\n'
+        "echo usage: cloud-init status [-h] [-l] [-w] >&2\n"
+        "echo /usr/bin/cloud-init: error: unrecognized arguments: --format json >&2; exit 2;; esac\n"
+        f"echo 'status: {status}'\n"
+    )
+    script.chmod(0o755)
+    sshd.start(f"ForceCommand {script}")
+    report = await probe(sshd.route(), Evidence("id"))
+    assert report.ready == holds and status in report.rungs[5].text, report
 
 
 @needs_sshd
@@ -533,6 +558,20 @@ async def test_the_second_address_is_tried() -> None:
         report = await probe(route, Evidence("id"), deadline=0.4)
     assert report.address == ADDRESS
     assert states(report)["banner"] == "ok"
+
+
+async def test_many_silent_addresses_take_no_longer_than_there_is_time() -> None:
+    tried: list[float] = []
+
+    async def silent(address: str, port: int, seconds: float) -> socket.socket:
+        tried.append(seconds)
+        await asyncio.sleep(seconds)
+        raise Silent(address, port, seconds)
+
+    began = time.monotonic()
+    with pytest.raises(Silent):
+        await first_socket([f"10.0.0.{n}" for n in range(6)], 22, 5.0, 0.6, silent)
+    assert len(tried) == 6 and sum(tried) <= 0.7 and time.monotonic() - began < 2.5
 
 
 async def test_a_cancelled_check_leaves_nothing() -> None:

@@ -302,6 +302,12 @@ async def test_windows_is_looked_at_by_its_own_ports() -> None:
             assert "C:/app.ini cannot be looked at: nobody logs in here" in report.rungs[-1].text
 
 
+async def test_no_port_of_windows_is_seen_through_a_proxy_command() -> None:
+    report = await probe_windows(Route(("127.9.9.9",), 22, (), (), proxy="sleep 60"), deadline=5)
+    assert not report.ready
+    assert failure(report).name == "port" and "leads to sshd alone" in failure(report).text
+
+
 def test_what_stands_behind_the_dashes_is_one_command() -> None:
     given = parse(["server", "run", "web-1", "web-2", "--at-once", "3", "--", "uptime; date"])
     assert isinstance(given, Given)

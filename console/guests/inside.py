@@ -15,7 +15,7 @@ from console.guests.route import Route
 from console.text import clean, clean_lines
 
 OUTPUT_MOST = 1_000_000  # characters that are kept of a command's output
-ANSWER_MOST = 8000  # characters that are kept of what a check is told
+ANSWER_MOST = 200_000  # characters that are kept of what a check is told: cloud-init may tell many errors
 ALIVE_SECONDS = 10.0  # of silence, after which sshd is asked whether it is still there; after three it is not
 
 

@@ -21,8 +21,12 @@ from console.text import clean
 
 HTTP_SECONDS = 10.0
 BETWEEN = 0.5  # seconds between two tries
+STATUS = "cloud-init status --format json"
+OLDER = "unrecognized arguments"  # what a cloud-init before 22.4 says to that: it tells its status in one line
 DONE = "cloud-init is done"  # how what `set_up` tells begins then
 _STAT = re.compile(r"([0-7]{1,4}) (\S+:\S+) (\d+)")
+_ONE_LINE = re.compile(r"^status: (\w[\w ]*)$", re.MULTILINE)
+_OF_CLOUD_INIT = re.compile(r'"(?:boot_status_code|errors|status)"\s*:')
 _DIGEST = re.compile(r"\\?([0-9a-f]{64}) ")
 
 Run = Callable[[str], Awaitable[tuple[int | None, str]]]
@@ -84,14 +88,16 @@ async def often(demands: Demands, attempt: Callable[[], Awaitable[str]]) -> str:
 
 
 def set_up(code: int | None, said: str) -> str:
-    """What `cloud-init status --format json` told, where that is well; raises `ProbeFailed`."""
+    """What cloud-init told of its status, where that is well; raises `ProbeFailed`."""
     if code is not None and code < 0:
         raise ProbeFailed("cloud-init was killed when it was asked for its status.", rung="cloud-init")
     try:
         told = json.loads(said[said.find("{") : said.rfind("}") + 1])  # a login may greet before it
         status, errors = str(told["status"]), told.get("errors") or []
     except (ValueError, KeyError, TypeError, AttributeError):
-        old = re.match(r"status: (\w+)", said)
+        old = _ONE_LINE.search(said.replace("\r", ""))
+        if old is None and _OF_CLOUD_INIT.search(said):
+            raise ProbeFailed("cloud-init tells its status, and nobody can read it.", rung="cloud-init") from None
         if old is None:
             return "there is no cloud-init here" if code else "cloud-init tells nothing"
         status, errors = old[1], []

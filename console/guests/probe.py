@@ -169,18 +169,21 @@ class _Ladder:
             self._held("http", await own.often(self.demands, lambda url=url: self._http(url)))  # type: ignore[misc]
 
     async def _arrive(self) -> Line:
-        seconds = self._seconds(PORT_SECONDS)
-        self.address, sock = await first_socket(self.route.addresses, self.port, seconds, self._open)
+        self.address, sock = await self._first_socket()
         self._held("port", f"{self.address} port {self.port}")
         self.line = await Line.on(sock)
         return self.line
 
     async def _arrive_windows(self) -> None:
+        if self.route.proxy:
+            text = (
+                "A ProxyCommand leads to sshd alone, so no port of Windows can be looked at; a jump host leads there."
+            )
+            raise ProbeFailed(text, rung="port")
         failures: list[ProbeFailed] = []
         for self.port, what in WINDOWS_PORTS.items():
-            seconds = self._seconds(PORT_SECONDS)
             try:
-                self.address, sock = await first_socket(self.route.addresses, self.port, seconds, self._open)
+                self.address, sock = await self._first_socket()
                 sock.close()
                 return self._held("port", f"{self.address} port {self.port} ({what})")
             except ProbeFailed as failure:
@@ -189,6 +192,9 @@ class _Ladder:
         if isinstance(failures[0], Silent):
             raise failures[0]
         raise ProbeFailed(f"Ports {ports} take no connection: {failures[0].message}", rung="port")
+
+    async def _first_socket(self) -> tuple[str, socket.socket]:
+        return await first_socket(self.route.addresses, self.port, PORT_SECONDS, self._seconds(), self._open)
 
     def _first_address(self) -> str:
         if not self.route.addresses:
@@ -210,6 +216,8 @@ class _Ladder:
         """A socket to the guest by whichever way leads there."""
         if self.gateway is not None:
             return await carry(await self.gateway.connection(self.evidence.own), address, port, seconds)
+        if self.route.proxy and self.connection is not None:  # it leads to sshd, and to nothing else of the guest
+            return await carry(self.connection, address, port, seconds)
         if self.route.proxy:
             proxy = Proxy(self.route.proxy)
             self.open.push_async_callback(proxy.close)
@@ -256,7 +264,9 @@ class _Ladder:
     async def _set_up(self) -> str:
         """Whether the guest has finished its own set-up, as far as cloud-init tells; raises `ProbeFailed`."""
         try:
-            code, said = await self._run("cloud-init status --format json", "cloud-init")
+            code, said = await self._run(own.STATUS, "cloud-init")
+            if own.OLDER in said:
+                code, said = await self._run(own.STATUS.partition(" --")[0], "cloud-init")
         except inside.NoCommands:
             return "no command can be run here to ask"
         return own.set_up(code, said)

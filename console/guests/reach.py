@@ -5,6 +5,7 @@ import base64
 import errno
 import functools
 import socket
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -166,13 +167,19 @@ Open = Callable[[str, int, float], Awaitable[socket.socket]]
 
 
 async def first_socket(
-    addresses: Sequence[str], port: int, seconds: float, open: Open = open_socket
+    addresses: Sequence[str], port: int, seconds: float, within: float, open: Open = open_socket
 ) -> tuple[str, socket.socket]:
-    """The first address that takes a connection, and the socket; else the failure that tells most is raised."""
+    """The first address that takes a connection, and the socket; else the failure that tells most is raised.
+
+    The last one is waited for `seconds`, each before it for half of that, and all together for `within` seconds.
+    """
     failures: list[ProbeFailed] = []
-    for place, address in enumerate(addresses, 1):
+    until = time.monotonic() + within
+    for place, address in enumerate(addresses):
+        share = (until - time.monotonic()) / (len(addresses) - place)
+        most = seconds if place + 1 == len(addresses) else seconds / 2
         try:
-            return address, await open(address, port, seconds if place == len(addresses) else seconds / 2)
+            return address, await open(address, port, max(0.05, min(most, share)))
         except ProbeFailed as failure:
             failures.append(failure)
     raise next((failure for failure in failures if "refuses" in failure.message), failures[0])
