@@ -280,6 +280,14 @@ async def test_a_dry_run_sends_and_writes_nothing(ground: SmallGround) -> None:
     assert (await ground.dialect(place(ground)).server(row.id)).status == "ACTIVE"
 
 
+async def test_a_dry_run_shows_no_contents_of_files(ground: SmallGround) -> None:
+    given = {"name": "web", "image": await small_image(ground), "flavor": "2 GB Standard Instance"}
+    given |= {"network": "private", "file": {"/etc/key": "s3cret"}, "password": "s3cret", "metadata": {"role": "web"}}
+    outcome = await perform(ground, "server.create", place(ground), dry_run=True, **given)
+    assert "file=/etc/key=6 bytes" in outcome.plan and "metadata=role=web" in outcome.plan, outcome.plan
+    assert "s3cret" not in outcome.plan
+
+
 async def test_many_rows_and_one_that_fails_hides_no_other(ground: SmallGround) -> None:
     good = [row for row in ground.store.rows(Server).values() if row.status == "ACTIVE" and not verdict_of(ground, row)]
     off = some(ground, "SHUTOFF")
@@ -485,6 +493,22 @@ async def test_a_server_that_never_leaves_build(estate: Estate, ground: SmallGro
             network="private", wait=True, timeout=1.2,
         )  # fmt: skip
     assert caught.value.last.startswith("BUILD")
+
+
+async def test_an_image_service_that_is_away_for_a_while_ends_no_wait(estate: Estate, ground: SmallGround) -> None:
+    rule = estate.control.trouble.add("status", status=500, service="image", method="GET", path="/images/", times=2)
+    outcome = await perform(ground, "server.snapshot", some(ground), name="kept", wait=True, timeout=60)
+    assert rule.met == 2
+    assert (await ground.dialect(place(ground)).image(outcome.id)).status == "active"
+
+
+async def test_a_cloud_that_never_answers_keeps_nobody_beyond_the_deadline(estate: Estate, ground: SmallGround) -> None:
+    row, clock = some(ground), ground.clock
+    estate.control.trouble.add("hang", method="GET", path=f"/servers/{row.id}")
+    began = clock.monotonic()
+    with pytest.raises(WaitTimeout, match="nothing was heard"):
+        await perform(ground, "server.reboot", row, wait=True, timeout=0.5)
+    assert clock.monotonic() - began < 5
 
 
 async def test_a_lost_reply_is_written_down_as_failed(estate: Estate, ground: SmallGround) -> None:

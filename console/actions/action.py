@@ -380,4 +380,6 @@ def _word(value: Any) -> str:
         return f"{len(value)} bytes"
     if isinstance(value, list):
         return "+".join(_word(item) for item in value)
+    if isinstance(value, Mapping):  # metadata as it is, files by their paths: their contents are nobody's business
+        return "+".join(f"{name}={_word(item)}" for name, item in value.items())
     return str(value)

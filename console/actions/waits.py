@@ -10,9 +10,9 @@ show the state before. Where that state looks like the end, it counts only after
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeVar
 
 from console.actions.declared import Ends, Order
 from console.clouds.dialect import Accepted
@@ -29,6 +29,8 @@ from console.errors import (
 from console.model.image import Image
 from console.model.server import Server, deleted
 from console.model.status import Mood
+
+R = TypeVar("R")
 
 PATIENCE = 6.0  # seconds of an unmoved state after which it is believed
 READ_SECONDS = 60.0  # for one reading; the dialect's own deadline is mostly shorter
@@ -146,23 +148,28 @@ class Wait:
         while True:
             try:
                 now = await self._read()
+                seen = look(self.before, last, now, seen, clock.monotonic() - self.began)
+                last = now or last
+                self._tell(now)
+                if await self._over(now, seen):
+                    return now if now is not None else last
             except (Unauthorized, Forbidden):
                 raise
             except CloudError as error:  # a cloud that is away for a while ends no wait
                 self.order.tell("seen", f"asking again: {error}")
                 await self._pause(error.retry_after if isinstance(error, OverLimit) else 0.0, last)
                 continue
-            seen = look(self.before, last, now, seen, clock.monotonic() - self.began)
-            last = now or last
-            self._tell(now)
-            if await self._over(now, seen):
-                return now if now is not None else last
             await self._pause(0.0, last)
 
     async def _read(self) -> Server | None:
+        return await self._asked(self.order.dialect.server(self.id))
+
+    async def _asked(self, reading: Awaitable[R]) -> R | None:
+        """What the cloud tells, if it does so in time; None where it knows nothing of it."""
+        left = self.timeout - (self.order.ground.clock.monotonic() - self.began)
         try:
-            async with asyncio.timeout(READ_SECONDS):
-                return await self.order.dialect.server(self.id)
+            async with asyncio.timeout(min(READ_SECONDS, max(1.0, left))):
+                return await reading
         except NotFound:
             return None
         except TimeoutError:
@@ -210,10 +217,7 @@ class Wait:
         return False
 
     async def _image(self) -> Image | None:
-        try:
-            return await self.order.dialect.image(self.accepted.id or "")
-        except NotFound:
-            return None
+        return await self._asked(self.order.dialect.image(self.accepted.id or ""))
 
     async def _record_failed(self, *, force: bool) -> bool:
         """Whether the cloud's own record of this order says that it failed; asked for now and then."""
