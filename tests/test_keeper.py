@@ -13,7 +13,7 @@ from console.actions.declared import ACTIONS
 from console.errors import ActionRefused, JournalError, Unreachable
 from console.model.server import Server
 from console.runbooks.journal import Journal
-from console.runbooks.keeper import AGAIN, GO_ON
+from console.runbooks.keeper import AGAIN, GO_ON, Keeper
 from console.runbooks.lease import Holder
 from console.runbooks.marks import MARKED, UNMARKED, mark_of
 from console.runbooks.runbook import MARK, RUNBOOKS, Facts, Run, Runbook, Step, runbook
@@ -94,6 +94,26 @@ async def test_after_a_failure_only_the_cleanup_is_done(ground: SmallGround, jou
         run = await until(keeper, await begin(ground, book.name, some(ground)))
     assert (run.state, run.failure) == ("failed", "No.")
     assert [(step.name, step.state) for step in journal.steps(run.id)] == [("fails", "failed"), ("tidy", "done")]
+
+
+async def test_a_keeper_that_may_change_nothing_leaves_operations_to_others(
+    ground: SmallGround, journal: Journal, declared: Any
+) -> None:
+    book = declared(MARKED, Step("more", nothing), UNMARKED)
+    idle = Keeper(ground, journal, ground.clock)  # type: ignore[arg-type]
+    ground.keeper = idle
+    id = await begin(ground, book.name, some(ground))
+    journal.release(idle.me)
+    ground.read_only = True
+    async with keeping(ground, journal) as keeper:
+        await keeper.turn()
+        assert journal.lease(id) is None
+        with pytest.raises(JournalError, match="This run is read-only"):
+            await keeper.take(id)
+    assert journal.run(id).state == "running" and journal.steps(id) == []
+    ground.read_only = False
+    async with keeping(ground, journal) as keeper:
+        assert (await until(keeper, id)).state == "done"
 
 
 @pytest.mark.parametrize("came", [True, False])

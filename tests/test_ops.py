@@ -161,6 +161,8 @@ async def test_an_abort_puts_the_world_in_order_also_where_nobody_kept_it(home: 
     assert f"is under operation {id} (guarded resize by" in said
     code, _, said = await home.run("ops", "abort", id)
     assert code == 0 and f"Nobody carries {id} out now: novadeck ops resume {id}" in said
+    code, _, said = await home.run("ops", "resume", "--read-only")
+    assert code == 1 and f"{id} cannot be carried on from here: This run is read-only." in said
     code, out, _ = await home.run("ops", "resume")
     assert code == 1 and "aborted" in out and "reverted: it has" in out
     assert (await home.run("ops", "resume"))[2].strip() == "No operation is open."

@@ -171,6 +171,14 @@ async def test_a_paused_plan_and_one_of_another_cloud_are_left_alone(plans: Plan
     assert plans.plan(plan.id).next_run(plan.added) is None
 
 
+async def test_a_console_that_may_change_nothing_gives_no_run_up(plans: Plans) -> None:
+    plan = await plans.add(daily="03:30", strict=True, window=10)
+    await plans.pass_(DAY)
+    plans.scene.ground.read_only = True
+    await plans.scheduler.turn()
+    assert plans.plan(plan.id) == plan
+
+
 async def test_a_server_that_is_gone_is_said(plans: Plans) -> None:
     plan = await plans.add(daily="03:30")
     plans.book.keep(msgspec.structs.replace(plan, server="00000000-0000-0000-0000-000000000000"))

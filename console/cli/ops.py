@@ -19,7 +19,7 @@ from console.cli.output import Column, Sheet, write, write_objects
 from console.cli.parse import Given
 from console.cli.voice import asked, say, someone_there
 from console.core.settings import Paths
-from console.errors import WaitTimeout
+from console.errors import ActionRefused, WaitTimeout
 from console.runbooks.journal import Journal, RunRecord, StepRecord
 from console.runbooks.lease import alive, read_holder
 
@@ -183,6 +183,9 @@ def resume(given: Given) -> int:
 
 async def _resume(given: Given, ids: Sequence[str]) -> int:
     async with reach.reach(given) as ops:
+        for id in ids:
+            if closed := ops.keeper.closed(ops.journal.run(id)):
+                raise ActionRefused(f"{id} cannot be carried on from here: {closed}")
         for id in ids if given.get("take") else ():
             await ops.keeper.take(id)
         return await follow(ops, ids, given.get("format", "table"))

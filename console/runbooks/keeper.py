@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import suppress
 from typing import Any, TypeVar
 
-from console.actions.action import Order
+from console.actions.action import Order, read_only
 from console.core.clock import Bell, Clock
 from console.errors import BadReply, CloudError, CloudFault, Conflict, ConsoleError, JournalError
 from console.model.place import Place
@@ -114,17 +114,23 @@ class Keeper:
         return tuple(self._carried)
 
     async def _mine(self, run: RunRecord) -> bool:
-        """Whether we hold this run, taking it where its keeper is gone; not where we cannot reach its cloud."""
-        if Place(run.cloud, run.region) not in self.ground.places:
+        """Whether we hold this run, taking it where its keeper is gone; not where we cannot act on its cloud."""
+        if Place(run.cloud, run.region) not in self.ground.places or self.closed(run):
             return False
         lease = await asyncio.to_thread(self.journal.lease, run.id)
         if lease is not None and lease[0] != self.me.text and not self._lapse.lapsed(run.id, lease):
             return False
         return await asyncio.to_thread(lambda: self.journal.hold(run.id, self.me, over=lease))
 
+    def closed(self, run: RunRecord) -> str:
+        """Why this console carries no run of that cloud out, or ""; it would only spoil it."""
+        return read_only(self.ground, Place(run.cloud, run.region))
+
     async def take(self, id: str) -> None:
-        """Take a run from a keeper that lives, because a person says so."""
+        """Take a run from a keeper that lives, because a person says so. Raises `JournalError` where we may not."""
         run = await asyncio.to_thread(self.journal.run, id)
+        if closed := self.closed(run):
+            raise JournalError(f"Operation {run.id} is left to others: {closed}")
         lease = await asyncio.to_thread(self.journal.lease, run.id)
         await asyncio.to_thread(lambda: self.journal.hold(run.id, self.me, over=lease))
         self.bell.ring()

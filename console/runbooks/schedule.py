@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from console.actions.action import perform, verdict
+from console.actions.action import perform, read_only, verdict
 from console.actions.audit import Audit
 from console.actions.declared import Ask, Order, action
 from console.clouds.dialect import Accepted
@@ -191,7 +191,7 @@ class Scheduler:
         try:
             plans = await asyncio.to_thread(self.book.read)
             for plan in plans.values():
-                if plan.place in self.ground.places:
+                if plan.place in self.ground.places and not read_only(self.ground, plan.place):
                     await self._look(plan)
             self.problem = ""
         except ConsoleError as error:  # the plans stay as they are: the next turn begins anew
