@@ -167,3 +167,20 @@ def test_what_is_exported_is_trusted_for_its_own_hosts_alone(tmp_path: Path) -> 
     (line,) = own.export({"id": names})
     assert line.split()[0] == "10.0.0.4,2001:db8::4,web-1.example.org"
     assert own.export({"id": ["*"]}) == []
+
+
+def test_after_our_rebuild_another_key_is_expected_once(tmp_path: Path) -> None:
+    own = KnownHosts(tmp_path / "known_hosts")
+    own.expect_another("id")
+    assert not own.path.exists() and not own.another_expected("id")
+    own.note("id", *LINE.split()[:2], "first-use")
+    own.note("other", *LINE.split()[:2], "first-use")
+    own.expect_another("id")
+    assert KnownHosts(own.path).another_expected("id") and not own.another_expected("other")
+    assert own.export({"id": ["web"]}) == []
+    own.note("id", *LINE.split()[:2], "first-use")  # the guest is yet to be rebuilt
+    assert own.another_expected("id")
+    other = OTHER.export_public_key().decode().split()[:2]
+    own.note("id", *other, "first-use")
+    assert not own.another_expected("id")
+    assert [kept.blob for kept in KnownHosts(own.path).find("id")] == [other[1]]

@@ -532,6 +532,35 @@ async def test_check_a_guest_of_the_embedded_cloud(estate: Estate, ground: Small
     assert {report.host_key.grade for report in ready} == {"console"}
 
 
+async def test_a_later_check_expects_the_new_key_of_our_own_rebuild_and_no_other(
+    estate: Estate, ground: SmallGround, tmp_path: Path
+) -> None:
+    key = tmp_path / "key"
+    estate.key.write_private_key(key)
+    key.chmod(0o600)
+
+    async def checked(row: Server, **how: Any) -> Any:
+        rule = estate.control.trouble.add("status", status=403, method="POST", path=f"{row.id}/action")  # no console
+        try:
+            return (await perform(ground, "server.check", row, identity=str(key), deadline=5, **how)).result
+        finally:
+            estate.control.trouble.clear(rule)
+
+    async with asyncio.timeout(60):
+        guest: Server | None = None
+        while guest is None:
+            for row in [one for one in ground.store.rows(Server).values() if one.status == "ACTIVE"]:
+                guest = row if (await checked(row)).ready else guest
+        image = await ground.dialect(guest.place).image(guest.image_id or "")
+        await perform(ground, "server.rebuild", guest, image=image, wait=True)
+        rebuilt = await checked(guest, until_ready=True)
+        assert rebuilt.ready and rebuilt.host_key.grade == "first-use", rebuilt
+        assert "new since our rebuild" in rebuilt.host_key.text
+        await perform(ground, "server.rebuild", guest, image=image, wait=True)
+        (tmp_path / "state" / "known_hosts").write_text(f"{guest.id} ssh-ed25519 AAAA first-use\n")  # as before others'
+        assert (await checked(guest, until_ready=True)).host_key.grade == "changed"
+
+
 def test_the_declarations_are_frozen() -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         ACTIONS["server.reboot"].title = "x"  # type: ignore[misc]

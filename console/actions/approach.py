@@ -8,6 +8,7 @@ import asyncio
 import ipaddress
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -47,6 +48,13 @@ def known_hosts(ground: Ground) -> "KnownHosts":
     return KnownHosts(ground.paths.state / "known_hosts")
 
 
+async def expect_new_key(ground: Ground, id: str) -> None:
+    """Have every later check, of whichever run, expect another host key: the disk is made anew by our own order."""
+    if (ground.paths.state / "known_hosts").exists():
+        with suppress(OSError):  # what cannot be noted is told as a changed key
+            await asyncio.to_thread(known_hosts(ground).expect_another, id)
+
+
 async def approach(
     ground: Ground,
     place: Place,
@@ -70,7 +78,9 @@ async def approach(
     if server.key_name and pairs is not None:
         public = await _key_pair(ground, place, server.key_name, pairs)
         route = replace(route, pair=server.key_name if public else "", pair_key=public)
-    evidence = Evidence(server.id, await _console(dialect, id), known_hosts(ground), route.known_hosts, renewed)
+    own = known_hosts(ground)
+    renewed = renewed or await asyncio.to_thread(own.another_expected, server.id)
+    evidence = Evidence(server.id, await _console(dialect, id), own, route.known_hosts, renewed)
     windows = (image is not None and image.os_type == "windows") and not (given.get("port") or _of(ways, "port"))
     return Approach(server, route, evidence, windows, _why(dialect, id))
 

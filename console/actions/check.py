@@ -80,15 +80,16 @@ async def examine(
 ) -> "Report":
     """Climb once, or until it is ready; it only looks, and is not audited. Raises what the cloud refuses with.
 
-    The files that the server was promised are looked for until they were found. With a `new_key`, as after a rebuild,
-    what we kept of the guest's keys is forgotten; `before` are fingerprints that it or its console is known to have
-    shown till then. Raises OSError where they cannot be forgotten.
+    The files that the server was promised are looked for until they were found. With a `new_key`, as after our
+    rebuild, what we kept of the guest's keys is forgotten; `before` are fingerprints that it or its console is known
+    to have shown till then. Raises OSError where they cannot be forgotten.
     """
     from console.guests import patience
     from console.guests.probe import probe, probe_windows
     from console.guests.report import Report, Rung
 
     demands = wanted(given)
+    new_key = new_key or (until_ready and await asyncio.to_thread(known_hosts(ground).another_expected, id))
     statement = await asyncio.to_thread(_forget, ground, id, before) if new_key else None
     pairs: dict[str, str] = {}
     sought = Sought(ground, place, id)

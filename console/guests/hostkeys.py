@@ -29,6 +29,7 @@ _FINGERPRINT = re.compile(
 )
 _KEY = re.compile(r"\b(?:ssh-\w+|ecdsa-sha2-\w+|sk-[\w@.-]+) (AAAA[A-Za-z0-9+/]+={0,3})")
 _PLAIN_HOST = re.compile(r"[A-Za-z0-9:][A-Za-z0-9:._-]*")
+_OUTDATED = "outdated"  # behind a key in our file that was there before a rebuild
 _LONGEST_BLOCK = 40  # lines; a block without an end is cut off there
 
 
@@ -105,6 +106,7 @@ class Kept(NamedTuple):
     algorithm: str
     blob: str
     grade: Grade
+    outdated: bool = False  # we have rebuilt the server since
 
 
 class KnownHosts:
@@ -121,14 +123,31 @@ class KnownHosts:
         return list(self._kept.get(name, ()))
 
     def note(self, name: str, algorithm: str, blob: str, grade: Grade) -> None:
-        """Keep this key; it takes the place of an older one of the same algorithm. Raises OSError."""
+        """Keep this key; it takes the place of an older one of the same algorithm, and of outdated ones.
+
+        One that is outdated, and is shown again, may be that of a guest which is yet to be rebuilt. Raises OSError.
+        """
         self._read()
         mine = self._kept.get(name, [])
         kept = Kept(name, algorithm, blob, grade)
-        if kept in mine:
+        if kept in mine or (grade != "console" and kept._replace(outdated=True) in mine):
             return
-        self._kept[name] = [old for old in mine if old.algorithm != algorithm] + [kept]
+        self._kept[name] = [old for old in mine if old.algorithm != algorithm and not old.outdated] + [kept]
         self._write()
+
+    def expect_another(self, name: str) -> None:
+        """Another key than before is expected of this server from now on. Raises OSError."""
+        self._read()
+        if name in self._kept:
+            self._kept[name] = [kept._replace(outdated=True) for kept in self._kept[name]]
+            self._write()
+
+    def another_expected(self, name: str) -> bool:
+        """Whether another key is expected of this server than it has shown."""
+        try:
+            return any(kept.outdated for kept in self.find(name))
+        except OSError:  # what cannot be read tells nothing
+            return False
 
     def forget(self, name: str) -> None:
         """Forget a server's keys, as its rebuild demands. Raises OSError."""
@@ -147,7 +166,7 @@ class KnownHosts:
             f"{','.join(hosts)} {kept.algorithm} {kept.blob} novadeck:{kept.grade}"
             for name, hosts in plain.items()
             for kept in self._kept.get(name, ())
-            if hosts
+            if hosts and not kept.outdated
         ]
 
     def _read(self) -> None:
@@ -163,15 +182,17 @@ class KnownHosts:
             words = line.split()
             if len(words) >= 3 and not line.startswith("#"):
                 grade: Grade = "console" if words[3:4] == ["console"] else "first-use"
-                self._kept.setdefault(words[0], []).append(Kept(words[0], words[1], words[2], grade))
+                kept = Kept(words[0], words[1], words[2], grade, words[4:5] == [_OUTDATED])
+                self._kept.setdefault(kept.name, []).append(kept)
 
     def _write(self) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         file, name = tempfile.mkstemp(dir=self.path.parent, prefix=self.path.name)  # made 0600
         try:
             with os.fdopen(file, "w", encoding="utf-8") as out:
-                for kept in self._kept.values():
-                    out.writelines(f"{one.name} {one.algorithm} {one.blob} {one.grade}\n" for one in kept)
+                for one in (one for kept in self._kept.values() for one in kept):
+                    told = [one.name, one.algorithm, one.blob, one.grade, *([_OUTDATED] if one.outdated else [])]
+                    out.write(" ".join(told) + "\n")
             Path(name).replace(self.path)
         except OSError:
             Path(name).unlink(missing_ok=True)
