@@ -227,6 +227,17 @@ while True:
     assert failure(broken).name == "banner"
 
 
+async def test_a_proxy_command_that_does_not_want_to_end_is_ended(keys: Sshd, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHELL", "/bin/sh")
+    mark = keys.folder / "pid"
+    stubborn = f"sh -c \"trap '' TERM HUP; echo \\$\\$ > {mark}; while :; do sleep 0.1; done\""
+    async with asyncio.timeout(10):
+        report = await probe(replace(keys.route(), proxy=stubborn), Evidence("id"), deadline=1.0)
+    assert failure(report).name == "banner"
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(mark.read_text()), 0)
+
+
 async def test_a_port_that_the_bastion_may_not_forward_to(keys: Sshd) -> None:
     keys.start("AllowTcpForwarding no")
     route = replace(keys.route(), jumps=(hop(keys, ADDRESS, keys.port),))

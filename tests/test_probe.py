@@ -299,6 +299,19 @@ async def test_a_stale_agent_is_as_good_as_none(sshd: Sshd, tmp_path: Path) -> N
 
 
 @needs_sshd
+async def test_an_agent_that_says_nothing_holds_nobody_up(sshd: Sshd, tmp_path: Path) -> None:
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    sshd.start()
+    path = str(tmp_path / "agent")
+    async with await asyncio.start_unix_server(silent, path), asyncio.timeout(10):
+        report = await probe(sshd.route(identities=(), agent=path), Evidence("id"), deadline=1.0)
+    assert failure(report).name == "login"
+
+
+@needs_sshd
 async def test_own_checks(sshd: Sshd) -> None:
     sshd.start()
     commands = ["echo one; printf 'two\\033[2J\\n'", "sh -c 'echo broken; exit 3'", "true"]

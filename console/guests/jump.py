@@ -27,6 +27,7 @@ from console.guests.route import Hop
 from console.text import clean
 
 JUMP_SECONDS = 15.0
+PROXY_SECONDS = 1.0  # for a proxy command to end
 AT_ONCE = 8  # logins under way at one sshd
 PER_SECOND = 25.0  # new ones at one sshd
 
@@ -301,10 +302,18 @@ class Proxy:
         return ours
 
     async def close(self) -> None:
-        """End it, and whatever it began."""
+        """End it, and whatever it began; one that does not want to end is given a moment."""
         if self._process is None:
             return
-        if self._process.returncode is None:
+        self._signal(signal.SIGTERM)
+        try:
+            async with asyncio.timeout(PROXY_SECONDS):
+                await self._process.wait()
+        except TimeoutError:
+            self._signal(signal.SIGKILL)
+            await self._process.wait()
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self._process is not None and self._process.returncode is None:
             with suppress(ProcessLookupError):  # it has just ended by itself
-                os.killpg(self._process.pid, signal.SIGTERM)
-        await self._process.wait()
+                os.killpg(self._process.pid, number)

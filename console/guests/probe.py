@@ -226,7 +226,7 @@ class _Ladder:
 
     async def _login(self) -> str:
         said = theirs(self.route.known_hosts, self.address, self.port, self.route.alias)
-        async with agent_keys(self.route.agent) as agents:
+        async with agent_keys(self.route.agent, self._seconds()) as agents:
             keys = offers(self.route.identities, agents, self.route.pair_key)
             tried: list[str] = []
             for user in self.route.users:

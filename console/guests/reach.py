@@ -31,6 +31,7 @@ HOST_CERTIFICATES = (
     "rsa-sha2-512-cert-v01@openssh.com", "rsa-sha2-256-cert-v01@openssh.com",
 )  # fmt: skip
 
+AGENT_SECONDS = 5.0  # a forwarded agent may be at the end of a dead link
 RSA_CERTIFICATE = b"ssh-rsa-cert-v01@openssh.com"
 
 # Nothing that is looked for on this machine for each connection anew.
@@ -186,24 +187,21 @@ async def first_socket(
 
 
 @asynccontextmanager
-async def agent_keys(path: str) -> AsyncIterator[list[Any]]:
-    """The keys in the user's agent, for as long as the block lasts; none where there is no agent."""
-    try:
-        agent = await asyncssh.connect_agent(path) if path else None
-    except (OSError, asyncssh.Error):  # a stale SSH_AUTH_SOCK is as good as none
-        agent = None
-    if agent is None:
-        yield []
-        return
+async def agent_keys(path: str, seconds: float = AGENT_SECONDS) -> AsyncIterator[list[Any]]:
+    """The keys in the user's agent, for as long as the block lasts; none where no agent tells any in time."""
+    agent, keys = None, []
     try:
         try:
-            keys = list(await agent.get_keys())
-        except (OSError, ValueError, asyncssh.Error):
+            async with asyncio.timeout(min(AGENT_SECONDS, seconds)):
+                agent = await asyncssh.connect_agent(path) if path else None
+                keys = list(await agent.get_keys()) if agent is not None else []
+        except (OSError, ValueError, asyncssh.Error):  # a stale SSH_AUTH_SOCK, or one whose link is dead, is no agent
             keys = []
         yield keys
     finally:
-        agent.close()
-        await agent.wait_closed()
+        if agent is not None:
+            agent.close()
+            await agent.wait_closed()
 
 
 def _no_port(error: OSError, address: str, port: int, seconds: float) -> ProbeFailed:
