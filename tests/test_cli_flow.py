@@ -218,6 +218,24 @@ def test_a_new_servers_password_is_told_once_and_written_nowhere(shell: Shell, t
     shell.ok("server", "delete", "cli-pass", "--yes")
 
 
+def test_the_password_of_a_server_that_is_late_is_told_all_the_same(shell: Shell, tmp_path: Path) -> None:
+    file = tmp_path / "passwords"
+    order = ("server", "create", "late", "--image", "debian-12", "--flavor", "m1.tiny", "--wait", "--timeout", "0")
+    made = json.loads(shell.run(*order, "--password-file", str(file), "-f", "json"))
+    assert shell.code == 3 and "did not come within 0 s" in shell.err
+    assert (made["ok"], made["result"]) == (False, "failed") and "admin_pass" not in made
+    id, password = file.read_text().split()
+    assert id == made["id"] and len(password) > 6
+    shell.ok("server", "delete", id, "--yes", "--wait")
+
+
+def test_no_file_for_passwords_is_left_where_nothing_was_ordered(shell: Shell, tmp_path: Path) -> None:
+    file = tmp_path / "passwords"
+    order = ("server", "create", "never", "--image", "no-such-image", "--flavor", "m1.tiny")
+    assert shell.run(*order, "--password-file", str(file)) == "" and shell.code == 1
+    assert not file.exists()
+
+
 def test_what_is_refused_is_said_before_it_is_sent(shell: Shell, resting: str) -> None:
     shell.run("server", "resize", "confirm", resting)
     assert shell.code == 1

@@ -138,13 +138,16 @@ async def perform(
     at_once: int = AT_ONCE,
     why: str = "",
     typed: str = "",
+    errors_inside: bool = False,
     **given: Any,
 ) -> Any:
     """Do it: one `Outcome` for one target, which raises on failure; a list of them, errors inside, for several rows.
 
     `timeout` is in seconds, for the wait alone. With `dry_run` all is checked, and nothing is sent or written. `why`
     is kept by the audit, and `typed` is the name (of several: their number) that a person has typed; the user's rules
-    may demand them. A `count` above one makes so many new things, NAME-1, NAME-2 ..., each with its own outcome.
+    may demand them. With `errors_inside` the outcome for one target holds its error too, beside what was made before
+    a wait failed and the password that was told of it. A `count` above one makes so many new things, NAME-1,
+    NAME-2 ..., each with its own outcome.
     """
     found = find_action(action)
     ways = _ways(ground, found, target, given)
@@ -159,7 +162,7 @@ async def perform(
             one.terms = replace(terms, note=f"of {len(orders)} together: {note}" if note else "")
     if len(orders) == 1 and (isinstance(target, Row | Place) or target is None):
         outcome = await orders[0].run()
-        if outcome.error is not None:
+        if outcome.error is not None and not errors_inside:
             raise outcome.error
         return outcome
     async with asyncio.TaskGroup() as group:

@@ -64,14 +64,29 @@ def answers(action: "Action", given: Given) -> dict[str, Any]:
 
 
 async def _act(given: Given) -> int:
-    from console.runbooks import RUNBOOKS
-
     action = action_of(given)
     told = answers(action, given)
     _demand_yes(action, given)
     if "timeout" in given.options and not given.get("wait"):
         raise UsageError("--timeout is how long --wait waits: give both.")
     password_file = _new_password_file(given)
+    try:
+        outcomes = await _outcomes(action, told, given)
+    except BaseException:
+        if password_file is not None:
+            password_file.unlink(missing_ok=True)
+        raise
+    if isinstance(outcomes, int):
+        return outcomes
+    if password_file is not None:
+        _keep_passwords(password_file, outcomes)
+    return report(action, outcomes, given)
+
+
+async def _outcomes(action: "Action", told: dict[str, Any], given: Given) -> "list[Outcome] | int":
+    """What became of each target; of operations, which are followed here, the exit code."""
+    from console.runbooks import RUNBOOKS
+
     async with reach.reach(given) as ops:
         rows = [] if action.creates else await choosing.rows_of(ops, _collection(ops, action), given)
         if not (given.get("dry_run") or action.reads):
@@ -86,9 +101,7 @@ async def _act(given: Given) -> int:
             once_more = {outcome.id: outcome for outcome in await perform(ops, action, again, told, given)}
             outcomes = [once_more.get(outcome.id, outcome) for outcome in outcomes]
             again = failed_again(action, outcomes, given)
-    if password_file is not None:
-        _keep_passwords(password_file, outcomes)
-    return report(action, outcomes, given)
+    return outcomes
 
 
 def failed_again(action: "Action", outcomes: "Sequence[Outcome]", given: Given) -> list[Row]:
@@ -192,8 +205,12 @@ async def perform(
         "typed": given.get("type_name", ""),
     }
     if action.creates:
-        made = await ops.perform(action, await only_place(ops), **options, **told)
-        return made if isinstance(made, list) else [made]
+        made = await ops.perform(action, await only_place(ops), errors_inside=True, **options, **told)
+        if isinstance(made, list):
+            return made
+        if made.error is not None and made.id is None:  # else there is something to tell of: its id, and its password
+            raise made.error
+        return [made]
     _ask_by_rules(ops, action, rows, options)
     found: list[Outcome] = await ops.perform(action, list(rows), **options, **told)
     return found
