@@ -212,6 +212,18 @@ async def test_confirmed_behind_our_back(tmp_path: Path) -> None:
     assert (await follow(tmp_path, "server.resize", "ACTIVE", told, flavor=flavor)).status == "ACTIVE"
 
 
+@pytest.mark.parametrize("told_by", [{"id": "4"}, {"name": "m1.large"}])
+async def test_a_resize_that_nobody_saw_begin_is_known_by_its_flavor(
+    tmp_path: Path, told_by: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As for a keeper that takes over: of the server as it was only the id is known."""
+    flavor = Flavor(id="4", name="m1.large")
+    told = Told("ACTIVE*")
+    monkeypatch.setitem(follow.__globals__, "LARGE", FlavorReference(**told_by))
+    monkeypatch.setitem(follow.__globals__, "SMALL", None)
+    assert (await follow(tmp_path, "server.resize", "ACTIVE", told, flavor=flavor)).status == "ACTIVE"
+
+
 async def test_the_clouds_fault_is_told(tmp_path: Path) -> None:
     class Faulty(Told):
         async def server(self, id: str) -> Server:

@@ -184,7 +184,7 @@ class Wait:
     async def _over(self, now: Server | None, seen: Seen) -> bool:
         if self.ends.image and now is not None and not deleted(now) and self.accepted.id:
             return await self._image_over(now, seen)
-        say = judge(self.ends, self.before, now, seen, self._flavor())
+        say = judge(self.ends, self.before, now, seen, self._flavor(now))
         if say == "done":
             await self._doubt(now)
             return True
@@ -232,9 +232,10 @@ class Wait:
         ours = [record for record in records if record.get("request_id") == self.accepted.request_id]
         return any(record.get("message") == "Error" for record in ours)
 
-    def _flavor(self) -> str | None:
+    def _flavor(self, now: Server | None) -> str | None:
+        """The flavor that was ordered, as this reading tells flavors: by its id, or by its name."""
         flavor = self.order.given.get("flavor") if self.ends.flavor else None
-        return getattr(flavor, "id", None) if self.before is None or self.before.flavor_id else _name(flavor)
+        return getattr(flavor, "id", None) if now is not None and now.flavor_id else _name(flavor)
 
     def _goal(self) -> str:
         return " or ".join(self.ends.good) or ("its image" if self.ends.image else "its end")
