@@ -1,15 +1,21 @@
 """What `watch` tells: changes alone, each once, with what was and what is."""
 
+import asyncio
 import datetime as dt
 import json
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from console.cli.output import to_json
-from console.cli.parse import UsageError
-from console.cli.watching import goal, line, met
+from console.cli.parse import Given, UsageError, parse
+from console.cli.watching import _until, goal, line, met
+from console.core.clock import Clock
 from console.core.news import News, differences
+from console.core.until import Until
 from console.core.watch import Batch
+from console.errors import WaitTimeout
 from console.model.place import Key, Place, Row
 from console.model.server import Server
 
@@ -91,3 +97,22 @@ def test_what_cannot_be_waited_for(words: str) -> None:
 def test_a_status_that_no_server_ever_has_is_not_waited_for() -> None:
     with pytest.raises(UsageError, match=r"ever 'actve'.* Did you mean 'ACTIVE'"):
         goal("status=ERROR,ACTVE")
+
+
+@pytest.mark.parametrize("how", ["command", "library"])
+async def test_a_cloud_that_never_answers_outlasts_no_deadline(how: str) -> None:
+    async def never(row: Server) -> Server:
+        await asyncio.Event().wait()
+        return row
+
+    row, clock = Server(id="s-1", name="web", place=Place("lab", "one")), Clock()
+    async with asyncio.timeout(10):
+        if how == "library":
+            with pytest.raises(WaitTimeout, match="No answer"):
+                await Until(row, "status", "ACTIVE", deadline=0.1).run(never, clock)
+        else:
+            ops: Any = SimpleNamespace(servers=SimpleNamespace(get=never), clock=clock)
+            given = parse(["wait", "server", "web", "--for", "status=ACTIVE", "--timeout", "0.1"])
+            assert isinstance(given, Given)
+            end = await _until(ops, row, "status", frozenset({"active"}), given)
+            assert isinstance(end, WaitTimeout) and "no answer" in str(end)

@@ -17,7 +17,7 @@ from console.cli.output import iso, plain, text, to_json, write
 from console.cli.parse import Given, UsageError, nearest
 from console.cli.voice import say
 from console.core.news import News
-from console.core.until import AWAY
+from console.core.until import AWAY, within
 from console.errors import NotFound, WaitTimeout
 from console.model.flavor import Flavor
 from console.model.image import Image
@@ -161,7 +161,8 @@ async def _until(
         now: Server | None = None
         answered = True
         try:
-            now = await ops.servers.get(row)
+            async with asyncio.timeout(within(timeout, ops.clock.monotonic() - began)):
+                now = await ops.servers.get(row)
             state = " ".join(filter(None, [now.status, now.task_state]))
         except NotFound as error:
             if field != "gone":
@@ -169,6 +170,8 @@ async def _until(
             state = "gone"
         except AWAY as error:  # a cloud that is away for a while ends no wait
             answered, state = False, f"out of sight: {str(error).rstrip('.')}"
+        except TimeoutError:
+            answered, state = False, "out of sight: no answer"
         if given.get("verbose"):
             say(f"{row.name or row.id}: {state} after {ops.clock.monotonic() - began:.1f} s")
         elif state != last:

@@ -1,5 +1,6 @@
 """Reading one thing again and again until an attribute of it has one of the values that are waited for."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
@@ -46,9 +47,12 @@ class Until(Generic[R]):
         while True:
             away: CloudError | None = None
             try:
-                self.row = await read(self.row)
+                async with asyncio.timeout(within(self.deadline, clock.monotonic() - begun)):
+                    self.row = await read(self.row)
             except AWAY as error:
                 away = error
+            except TimeoutError:
+                away = Unreachable("No answer.", place=str(self.row.place))
             asked += 1
             passed = clock.monotonic() - begun
             if self.verbose:
@@ -71,6 +75,11 @@ class Until(Generic[R]):
         names = (self.attribute, *self.attributes)
         told = ", ".join(f"{name} is {getattr(self.row, name)}" for name in names)
         return f"{self.row.name}: {away or told} after {passed:.0f} s"
+
+
+def within(deadline: float | None, passed: float) -> float | None:
+    """The seconds that one reading may take, so that a cloud which never answers outlasts no deadline."""
+    return None if deadline is None else max(1.0, deadline - passed)
 
 
 def _same(have: Any, wanted: Any) -> bool:
