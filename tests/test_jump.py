@@ -14,6 +14,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
+import asyncssh
 import pytest
 from test_probe import ADDRESS, Sshd, console_with, failure, free_port, states
 
@@ -302,3 +303,20 @@ async def test_a_bastion_that_is_known_by_its_name(keys: Sshd, tmp_path: Path) -
     assert failure(report).name == "jump" and "is changed" in failure(report).text
     file.write_text(f"[localhost]:{keys.port} {keys.host_key}\n")
     assert (await probe(route, Evidence("id", console_with(keys.host_key)))).ready
+
+
+async def test_a_bastion_that_an_authority_vouches_for(keys: Sshd, tmp_path: Path) -> None:
+    authority = asyncssh.generate_private_key("ssh-ed25519")
+    public = asyncssh.read_public_key(keys.folder / "host.pub")
+    certificate = authority.generate_host_certificate(public, "host", principals=["door"])
+    certificate.write_certificate(keys.folder / "host-cert.pub")
+    keys.start(f"HostCertificate {keys.folder / 'host-cert.pub'}")
+    file, own = tmp_path / "theirs", KnownHosts(tmp_path / "own")
+    file.write_text(f"@cert-authority door,window {authority.export_public_key().decode()}")
+    near = hop(keys, ADDRESS, keys.port, known_hosts=(file,), alias="door")
+    evidence = Evidence("id", console_with(keys.host_key), own)
+    assert (await probe(replace(keys.route(), jumps=(near,)), evidence)).ready
+    assert own.find(f"[{ADDRESS}]:{keys.port}") == []  # it was no first use
+    other = replace(near, alias="window")
+    report = await probe(replace(keys.route(), jumps=(other,)), evidence)
+    assert failure(report).name == "jump" and "principal mismatch" in failure(report).text, report

@@ -150,15 +150,12 @@ class _JumpClient(Keys):
         self._said = theirs(hop.known_hosts, hop.address, hop.port, hop.alias)
         self.judged: Judgement | None = None
 
-    @property
-    def authorities(self) -> Any:
-        """Whom asyncssh may believe without asking us."""
-        return lambda _host, _address, _port: ([], list(self._said.authorities), list(self._said.revoked))
-
-    @property
-    def known(self) -> frozenset[str]:
-        """The algorithms of its keys that are known."""
-        return self._evidence.known(self._said)
+    def options(self) -> dict[str, Any]:
+        """What asyncssh is to ask for, and whom it may believe without asking us."""
+        said = self._said
+        return quick_options(bool(said.authorities), self._evidence.known(said)) | {
+            "known_hosts": lambda _host, _address, _port: ([], list(said.authorities), list(said.revoked)),
+        }
 
     def validate_host_public_key(self, host: str, addr: str, port: int, key: asyncssh.SSHKey) -> bool:
         self.judged = self._evidence.judge(key, self._said)
@@ -180,9 +177,9 @@ async def log_in(hop: Hop, sock: socket.socket, own: KnownHosts | None) -> async
                 sock=sock,
                 username=hop.user,
                 client_factory=lambda: client,
-                known_hosts=client.authorities,
+                host_key_alias=hop.alias or None,
                 keepalive_interval=15,
-                **quick_options(known=client.known),
+                **client.options(),
             )
     except asyncssh.PermissionDenied:
         text = f"The jump host {name} does not let {clean(hop.user)} in with a key of yours."
