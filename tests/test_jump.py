@@ -317,6 +317,10 @@ async def test_a_bastion_that_an_authority_vouches_for(keys: Sshd, tmp_path: Pat
     evidence = Evidence("id", console_with(keys.host_key), own)
     assert (await probe(replace(keys.route(), jumps=(near,)), evidence)).ready
     assert own.find(f"[{ADDRESS}]:{keys.port}") == []  # it was no first use
+    unknown = await probe(replace(keys.route(), jumps=(replace(near, known_hosts=()),)), evidence)
+    (note,) = unknown.notes
+    assert unknown.ready and note.startswith("the jump host bastion shows SHA256:") and "first use" in note
+    own.forget(f"[{ADDRESS}]:{keys.port}")
     other = replace(near, alias="window")
     report = await probe(replace(keys.route(), jumps=(other,)), evidence)
     assert failure(report).name == "jump" and "principal mismatch" in failure(report).text, report

@@ -72,6 +72,7 @@ class Gateway:
     users: int = 0
     opening: "asyncio.Task[asyncssh.SSHClientConnection] | None" = None
     chain: list[asyncssh.SSHClientConnection] = field(default_factory=list)
+    notes: dict[str, None] = field(default_factory=dict)  # of keys that nobody vouches for, in words
 
     async def connection(self, own: KnownHosts | None) -> asyncssh.SSHClientConnection:
         """The connection to the last jump host; raises `ProbeFailed` of the rung "jump"."""
@@ -103,10 +104,13 @@ class Gateway:
         except ProbeFailed as failure:
             raise ProbeFailed(f"The jump host {clean(hop.name)}: {failure.message}", rung="jump") from failure
         try:
-            return await log_in(hop, sock, own)
+            connection, judged = await log_in(hop, sock, own)
         except BaseException:
             sock.close()
             raise
+        if judged is not None and judged.grade == "first-use":
+            self.notes[f"the jump host {clean(hop.name)} shows {judged.text}"] = None
+        return connection
 
     async def close(self) -> None:
         """End the chain, the last connection first."""
@@ -164,14 +168,19 @@ class _JumpClient(Keys):
         return self.judged.trusted
 
 
-async def log_in(hop: Hop, sock: socket.socket, own: KnownHosts | None) -> asyncssh.SSHClientConnection:
-    """Speak SSH to a jump host; raises `ProbeFailed` of the rung "jump" in words."""
+async def log_in(
+    hop: Hop, sock: socket.socket, own: KnownHosts | None
+) -> tuple[asyncssh.SSHClientConnection, Judgement | None]:
+    """Speak SSH to a jump host; raises `ProbeFailed` of the rung "jump" in words.
+
+    Gives the connection, and who vouches for its key; None where that is an authority of the user's.
+    """
     name = clean(hop.name)
     client: _JumpClient | None = None
     try:
         async with agent_keys(hop.agent) as agents:
             client = _JumpClient(hop, own, offers(hop.identities, agents))
-            return await asyncssh.connect(
+            connection = await asyncssh.connect(
                 hop.address,
                 hop.port,
                 sock=sock,
@@ -181,6 +190,7 @@ async def log_in(hop: Hop, sock: socket.socket, own: KnownHosts | None) -> async
                 keepalive_interval=15,
                 **client.options(),
             )
+            return connection, client.judged
     except asyncssh.PermissionDenied:
         text = f"The jump host {name} does not let {clean(hop.user)} in with a key of yours."
         raise ProbeFailed(text, rung="jump") from None

@@ -430,7 +430,7 @@ class _Ladder:
 
     def report(self) -> Report:
         """What was found out."""
-        rungs, notes = tuple(self.rungs), self.route.notes
+        rungs, notes = tuple(self.rungs), (*self.route.notes, *(self.gateway.notes if self.gateway else ()))
         return Report(rungs, self.address, self.port, self.user, self.banner, self.judged, notes, self.way)
 
 
