@@ -10,13 +10,14 @@ from typing import Any
 
 import asyncssh
 import pytest
+import yaml
 from small_ground import SmallGround, ground_on
 from test_probe import failure
 
 from console.actions.action import perform
 from console.actions.approach import Approach, approach, blocked, candidates
 from console.core.settings import CloudSettings, SshSettings, SshWay
-from console.guests.hostkeys import Evidence
+from console.guests.hostkeys import Evidence, Theirs
 from console.guests.probe import probe
 from console.guests.route import Route
 from console.model.server import Address, Server
@@ -148,3 +149,25 @@ def test_an_access_address_that_was_taken_away_is_none() -> None:
     assert (server.access, server.address, list(candidates(server))) == ([], "10.0.0.5", ["10.0.0.5"])
     server = Server(id="s", name="s", addresses=fixed, access_ipv4="0.0.0.0", access_ipv6="2001:db8::1")
     assert (server.address, list(candidates(server))) == ("2001:db8::1", ["2001:db8::1", "10.0.0.5"])
+
+
+async def test_servers_of_one_number_in_two_clouds_are_two(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Older clouds count their servers: what is kept of the one must not be shown to the other."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    old: dict[str, Any] = {"clouds": 0, "guests": 0, "speed": 30.0, "firstgen": True}
+    async with Estate(**old, seed=1) as east, Estate(**old, seed=2) as west:
+        entries = {name: estate.clouds_yaml()["clouds"]["legacy"] for name, estate in (("e", east), ("w", west))}
+        (tmp_path / "clouds.yaml").write_text(yaml.safe_dump({"clouds": entries}))
+        async with ground_on(tmp_path / "clouds.yaml", tmp_path / "state") as ground:
+            here, there = sorted(ground.places)
+            id = next(iter([row async for page in ground.dialect(here).servers() for row in page])).id
+            assert (await ground.dialect(there).server(id)).id == id
+            row = await ground.dialect(here).server(id)
+            await perform(ground, "server.password", row, password="Told-1-once")
+            mine, theirs = [(await approach(ground, place, id, {})).evidence for place in (here, there)]
+            assert mine.name in ground.passwords and theirs.name not in ground.passwords
+            key = asyncssh.generate_private_key("ssh-ed25519").convert_to_public()
+            mine.keep(mine.judge(key, Theirs()), key)
+            other = asyncssh.generate_private_key("ssh-ed25519").convert_to_public()
+            assert mine.judge(other, Theirs()).grade == "changed"
+            assert theirs.judge(other, Theirs()).grade == "first-use"

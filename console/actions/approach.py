@@ -18,7 +18,7 @@ from console.clouds.dialect import Dialect
 from console.errors import CloudError, Forbidden, Unauthorized
 from console.model.image import Image
 from console.model.keypair import KeyPair
-from console.model.place import Place
+from console.model.place import Place, own_name
 from console.model.server import Server
 from console.text import clean
 
@@ -48,11 +48,11 @@ def known_hosts(ground: Ground) -> "KnownHosts":
     return KnownHosts(ground.paths.state / "known_hosts")
 
 
-async def expect_new_key(ground: Ground, id: str) -> None:
+async def expect_new_key(ground: Ground, place: Place, id: str) -> None:
     """Have every later check, of whichever run, expect another host key: the disk is made anew by our own order."""
     if (ground.paths.state / "known_hosts").exists():
         with suppress(OSError):  # what cannot be noted is told as a changed key
-            await asyncio.to_thread(known_hosts(ground).expect_another, id)
+            await asyncio.to_thread(known_hosts(ground).expect_another, own_name(place, id))
 
 
 async def approach(
@@ -78,9 +78,9 @@ async def approach(
     if server.key_name and pairs is not None:
         public = await _key_pair(ground, place, server.key_name, pairs)
         route = replace(route, pair=server.key_name if public else "", pair_key=public)
-    own = known_hosts(ground)
-    renewed = renewed or await asyncio.to_thread(own.another_expected, server.id)
-    evidence = Evidence(server.id, await _console(dialect, id), own, route.known_hosts, renewed)
+    own, name = known_hosts(ground), own_name(place, id)
+    renewed = renewed or await asyncio.to_thread(own.another_expected, name)
+    evidence = Evidence(name, await _console(dialect, id), own, route.known_hosts, renewed)
     windows = (image is not None and image.os_type == "windows") and not (given.get("port") or _of(ways, "port"))
     return Approach(server, route, evidence, windows, _why(dialect, id))
 

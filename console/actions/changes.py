@@ -33,7 +33,7 @@ async def rebuild(order: Order) -> Accepted:
     """Make the server's disk anew from an image; its id and addresses stay."""
     given = {"image_id": order.given["image"].id, "admin_pass": order.given.get("password")}
     accepted = await order.dialect.act("server.rebuild", order.row.id, **given)
-    await expect_new_key(order.ground, order.row.id)
+    await expect_new_key(order.ground, order.place, order.row.id)
     return accepted
 
 

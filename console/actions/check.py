@@ -11,7 +11,7 @@ from console.actions.declared import Ask, Order, action
 from console.actions.ground import Ground
 from console.actions.held import Sought
 from console.errors import ActionRefused, ConsoleError
-from console.model.place import Place
+from console.model.place import Place, own_name
 
 if TYPE_CHECKING:  # asyncssh takes a tenth of a second to import: only when a check starts
     from console.guests.own import Demands
@@ -88,9 +88,9 @@ async def examine(
     from console.guests.probe import probe, probe_windows
     from console.guests.report import Report, Rung
 
-    demands = wanted(given)
-    new_key = new_key or (until_ready and await asyncio.to_thread(known_hosts(ground).another_expected, id))
-    statement = await asyncio.to_thread(_forget, ground, id, before) if new_key else None
+    demands, name = wanted(given), own_name(place, id)
+    new_key = new_key or (until_ready and await asyncio.to_thread(known_hosts(ground).another_expected, name))
+    statement = await asyncio.to_thread(_forget, ground, name, before) if new_key else None
     pairs: dict[str, str] = {}
     sought = Sought(ground, place, id)
 
@@ -104,7 +104,7 @@ async def examine(
         if found.windows:
             report = await probe_windows(found.route, **shared)
         else:
-            passwords: dict[str, Any] = {"password": given.get("password"), "held": ground.passwords.get(id)}
+            passwords: dict[str, Any] = {"password": given.get("password"), "held": ground.passwords.get(name)}
             report = await probe(found.route, found.evidence, **passwords, **shared)
         if report.ready:
             sought.found()
@@ -130,14 +130,14 @@ async def examine(
     return await patience.until_ready(patient, seconds, told, new_key=new_key, enough=enough)
 
 
-def _forget(ground: Ground, id: str, before: Iterable[str]) -> "Statement":
+def _forget(ground: Ground, name: str, before: Iterable[str]) -> "Statement":
     """Forget the keys that a guest has shown, but for what they tell of an old console. Raises OSError. Blocks."""
     from console.guests.hostkeys import fingerprints
     from console.guests.statement import Statement
 
     own = known_hosts(ground)
-    met = frozenset[str]().union(*(fingerprints(kept.blob) for kept in own.find(id)))
-    own.forget(id)
+    met = frozenset[str]().union(*(fingerprints(kept.blob) for kept in own.find(name)))
+    own.forget(name)
     return Statement(met.union(before))
 
 

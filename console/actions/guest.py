@@ -10,6 +10,7 @@ from console.actions.approach import approach, candidates, known_hosts
 from console.actions.check import WAY
 from console.actions.declared import Ask, Order, action
 from console.errors import ActionFailed, ActionRefused, HostKeyChanged, ProbeFailed
+from console.model.place import own_name
 
 if TYPE_CHECKING:  # asyncssh takes a tenth of a second to import: only when a check starts
     from console.guests.inside import Ran
@@ -65,7 +66,7 @@ async def shell(order: Order) -> Shell:
         raise HostKeyChanged(failed.text, rung="host key")
     if failed is not None and failed.name != "login":  # where no key is let in, ssh may ask for a password
         raise ProbeFailed(failed.text, rung=failed.name)
-    return Shell(ssh_words(found.route, report, known_hosts(order.ground), found.server.id))
+    return Shell(ssh_words(found.route, report, known_hosts(order.ground), own_name(order.place, order.row.id)))
 
 
 async def _login(order: Order, within: Any = None) -> "Report":
@@ -77,7 +78,7 @@ async def _login(order: Order, within: Any = None) -> "Report":
         found.route,
         found.evidence,
         password=order.given.get("password"),
-        held=order.ground.passwords.get(order.row.id),
+        held=order.ground.passwords.get(own_name(order.place, order.row.id)),
         last="login",
         deadline=30.0,
         told=lambda rung: order.tell("rung", rung.text, row=order.row, detail=rung),
@@ -92,5 +93,9 @@ async def hostkeys(order: Order) -> list[str]:
     import asyncio
 
     server = await order.dialect.server(order.row.id)
-    names = {server.id: [name for name in (*candidates(server), server.name) if name and " " not in name]}
+    names = {
+        own_name(order.place, server.id): [
+            name for name in (*candidates(server), server.name) if name and " " not in name
+        ]
+    }
     return await asyncio.to_thread(known_hosts(order.ground).export, names)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from console.actions.declared import Order
 from console.actions.ground import Ground
 from console.clouds.dialect import Accepted
-from console.model.place import Place
+from console.model.place import Place, own_name
 
 if TYPE_CHECKING:  # what looks into guests is loaded when a check starts
     from console.guests.own import InGuest
@@ -36,7 +36,7 @@ class Sought:
     """The files that a server was promised, looked for by one check until they cannot come any more."""
 
     def __init__(self, ground: Ground, place: Place, id: str) -> None:
-        self._ground, self._place, self._id = ground, place, id
+        self._ground, self._place, self._name = ground, place, own_name(place, id)
         self._by_us = False  # cloud-init writes them, as our order told it
         self._since: float | None = None
 
@@ -48,7 +48,7 @@ class Sought:
         """
         from console.guests.own import InGuest
 
-        promise = self._ground.promised.get(self._id)
+        promise = self._ground.promised.get(self._name)
         if promise is None or promise.found:
             return ()
         dialect = self._ground.dialect(self._place)
@@ -62,8 +62,8 @@ class Sought:
 
     def found(self) -> None:
         """They are there: nobody need look again."""
-        if self._id in self._ground.promised:
-            self._ground.promised[self._id].found = True
+        if self._name in self._ground.promised:
+            self._ground.promised[self._name].found = True
 
     def lost(self, report: "Report") -> bool:
         """Whether what this climb has missed will not come any more."""
@@ -82,25 +82,26 @@ def hold(order: Order, id: str | None, answer: Accepted) -> None:
     """Hold what the checks of this run want to know of this server."""
     if id is None:
         return
-    _hold_password(order, id, answer)
-    _hold_files(order, id)
+    of = own_name(order.place, id)
+    _hold_password(order, of, answer)
+    _hold_files(order, of)
 
 
-def _hold_password(order: Order, id: str, answer: Accepted) -> None:
+def _hold_password(order: Order, of: str, answer: Accepted) -> None:
     name, passwords = order.action.name, order.ground.passwords
     if name not in (*SET_PASSWORD, "server.delete"):
         return
-    passwords.pop(id, None)
+    passwords.pop(of, None)
     password = answer.admin_pass or order.given.get("password")
     if password and name in SET_PASSWORD:
-        passwords[id] = password
+        passwords[of] = password
 
 
-def _hold_files(order: Order, id: str) -> None:
+def _hold_files(order: Order, of: str) -> None:
     name, promised = order.action.name, order.ground.promised
     if name in MAKES and order.given.get("file"):
-        promised[id] = Promise(order.given["file"])
-    elif name == "server.rebuild" and id in promised:
-        promised[id].anew, promised[id].found = True, False
+        promised[of] = Promise(order.given["file"])
+    elif name == "server.rebuild" and of in promised:
+        promised[of].anew, promised[of].found = True, False
     elif name == "server.delete":
-        promised.pop(id, None)
+        promised.pop(of, None)

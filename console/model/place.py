@@ -4,9 +4,12 @@ A *place* is a way: one entry of clouds.yaml in one region; it has a lane on the
 A *key* is what the thing is: the same server seen by a user's and by an administrator's entry has one key.
 """
 
+import re
 from typing import Any
 
 import msgspec
+
+_UUID = re.compile(r"[0-9a-f]{8}-?([0-9a-f]{4}-?){3}[0-9a-f]{12}", re.IGNORECASE)
 
 
 class Place(msgspec.Struct, frozen=True, order=True, gc=False):
@@ -48,6 +51,16 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     place: Place = Place("")
     record: bytes = b""
     dialect: str = "openstack"  # what the cloud speaks that it came from
+
+
+def own_name(place: Place, id: str) -> str:
+    """What we call a server in what we keep of it: its id where no other has that, else with the place beside it.
+
+    Older clouds count their servers, each from a small number on.
+    """
+    if _UUID.fullmatch(id):
+        return id
+    return re.sub(r"[^A-Za-z0-9_-]+", "-", f"{id}-at-{place}")
 
 
 def facts(row: Row) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from console.actions.declared import Ask, Order
 from console.actions.held import Promise
 from console.actions.injected import files
 from console.errors import ActionFailed, ActionRefused, CloudError, NotFound
+from console.model.place import own_name
 from console.model.server import Server, deleted
 from console.runbooks.ladder import LADDER, climb
 from console.runbooks.marks import UNMARKED, looked, mark_of, new_order, orders
@@ -78,10 +79,11 @@ async def _check(run: Run) -> Facts:
 
 def _remember(run: Run, id: str) -> None:
     """Whoever takes over from the one that ordered the files reads them anew, to look for them in the guest."""
-    if "file" not in run.given or id in run.ground.promised:
+    name = own_name(run.place, id)
+    if "file" not in run.given or name in run.ground.promised:
         return
     try:
-        run.ground.promised[id] = Promise(files(run.given["file"]), anew="rebuilt" in run.facts)
+        run.ground.promised[name] = Promise(files(run.given["file"]), anew="rebuilt" in run.facts)
     except ActionRefused as refused:
         run.tell(f"the files are not looked for: {refused}")
 

@@ -22,7 +22,7 @@ from console.core.timeline import Timeline
 from console.core.watch import Batch
 from console.errors import ConsoleError
 from console.guests.report import RUNGS, above
-from console.model.place import Key, Place
+from console.model.place import Key, Place, own_name
 from console.model.server import Server, deleted
 
 AFTER = {
@@ -177,16 +177,17 @@ class Ready(Mapping[Key, Readiness]):
             return False
         target: Mapping[str, Any] = line.get("target") or {}
         id = str(line.get("made") or target.get("id") or "")
-        if not id or not self._asked_for(str(line.get("place"))):
+        cloud, _, region = str(line.get("place")).partition("/")
+        if not id or not self._asked_for(cloud):
             return False
-        made = bool(line.get("made"))
-        before = None if made else next((row for row in self.store.rows(Server).values() if row.id == id), None)
-        self._expected[id] = Expected(action, before)
+        made, name = bool(line.get("made")), own_name(Place(cloud, region), id)
+        before = None if made else next((row for row in self.store.rows(Server).values() if _name(row) == name), None)
+        self._expected[name] = Expected(action, before)
         self._hope.set()
         return True
 
-    def _asked_for(self, place: str) -> bool:
-        cloud = self.ground.settings.clouds.get(place.partition("/")[0])
+    def _asked_for(self, name: str) -> bool:
+        cloud = self.ground.settings.clouds.get(name)
         return cloud is None or bool(cloud.ssh.check)
 
     # Following the store
@@ -211,20 +212,20 @@ class Ready(Mapping[Key, Readiness]):
                 async with asyncio.timeout(LOOK):
                     self._meet(await anext(watch))
             except TimeoutError:  # what is as it was before the order may be its end all the same
-                rows = tuple(row for row in self.store.rows(Server).values() if row.id in self._expected)
+                rows = tuple(row for row in self.store.rows(Server).values() if _name(row) in self._expected)
                 self._meet(Batch(kind=Server, changed=rows))
 
     def _meet(self, batch: Batch[Server]) -> None:
         for key in batch.gone:
-            self._expected.pop(key.id, None)
+            self._expected.pop(_name(batch.before[key]) if key in batch.before else key.id, None)
         for row in batch.changed:
-            expected = self._expected.get(row.id)
+            expected = self._expected.get(_name(row))
             if expected is None or not self._moved_on(row, expected):
                 continue
             if deleted(row) or row.status == "ERROR":
-                del self._expected[row.id]
+                del self._expected[_name(row)]
             elif row.status in AFTER[expected.action] and not row.in_flight:
-                del self._expected[row.id]
+                del self._expected[_name(row)]
                 self._begin(row, expected.action)
 
     def _moved_on(self, row: Server, expected: Expected) -> bool:
@@ -306,6 +307,10 @@ class Ready(Mapping[Key, Readiness]):
         """The usual seconds of a server of this image, flavor and region; None where none is remembered."""
         times = await self.ground.timeline.times(_kind(row), row.key.region)
         return statistics.median(times) if times else None
+
+
+def _name(row: Server) -> str:
+    return own_name(row.place, row.id)
 
 
 def _kind(row: Server) -> str:
