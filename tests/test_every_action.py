@@ -338,6 +338,19 @@ async def test_a_password_that_a_cloud_told_is_shown_when_asked_for(tmp_path: Pa
         await found.until(lambda: page("The password of web-1", secret)(found), "the password")
 
 
+async def test_a_password_is_kept_where_the_wait_for_its_server_failed(tmp_path: Path) -> None:
+    async with deck(tmp_path, **PLAIN) as found:
+        await found.on("web-1")
+        made = found.server("web-1")
+        found.estate.control.trouble.add("status", status=403, method="GET", path=f"/servers/{made.id}")
+        await found.keys("B")
+        await found.answer()
+        await found.until(lambda: "Trouble (req-" in found.text(), "the refusal")
+        await found.command("secret")
+        secret = found.server("web-1").admin_pass
+        await found.until(lambda: page("The password of web-1", secret)(found), "the password")
+
+
 async def test_space_guards_a_resize_that_f_began(tmp_path: Path) -> None:
     async with deck(tmp_path, **GUESTS) as found:
         await found.on("web-1")

@@ -145,7 +145,9 @@ class Acting:
 
         target = targets[0] if action.creates else list(targets)
         try:
-            done = await deck.console.perform(action, target, wait=True, progress=progress, **answers.terms())
+            done = await deck.console.perform(
+                action, target, wait=True, progress=progress, errors_inside=True, **answers.terms()
+            )
         except ConsoleError as error:
             for operation in operations.values():
                 self._end(operation, error)
@@ -231,6 +233,8 @@ class Acting:
     def _ended(self, operation: Operation, outcome: Any) -> None:
         from console.runbooks import RUNBOOKS
 
+        if outcome.admin_pass:  # it is told once, whatever becomes of the order
+            self.secret = (outcome.name, outcome.admin_pass)
         if outcome.error is not None:
             self._end(operation, outcome.error)
             return
@@ -245,7 +249,6 @@ class Acting:
         if hasattr(outcome.result, "output"):
             message, failed = findings.ending(outcome.result), outcome.result.code != 0
         if outcome.admin_pass:
-            self.secret = (outcome.name, outcome.admin_pass)
             message = "its password: find it in the command palette"
         operation.end(time.monotonic(), failed=failed, message=message)
 
