@@ -532,6 +532,18 @@ async def test_check_a_guest_of_the_embedded_cloud(estate: Estate, ground: Small
     assert {report.host_key.grade for report in ready} == {"console"}
 
 
+@pytest.mark.parametrize("status", [401, 403, 404])
+async def test_a_wait_for_a_guest_ends_where_its_cloud_refuses_for_good(
+    estate: Estate, ground: SmallGround, status: int
+) -> None:
+    row = some(ground)
+    away = estate.control.trouble.add("status", status=500, method="GET", path=f"/servers/{row.id}", times=2)
+    rule = estate.control.trouble.add("status", status=status, method="GET", path=f"/servers/{row.id}")
+    with pytest.raises(CloudError) as caught:
+        await perform(ground, "server.check", row, until_ready=True, deadline=20)
+    assert caught.value.status == status and away.met == 2 and rule.met <= 4  # each meets both
+
+
 async def test_a_later_check_expects_the_new_key_of_our_own_rebuild_and_no_other(
     estate: Estate, ground: SmallGround, tmp_path: Path
 ) -> None:

@@ -10,7 +10,8 @@ from console.actions.approach import approach, known_hosts
 from console.actions.declared import Ask, Order, action
 from console.actions.ground import Ground
 from console.actions.held import Sought
-from console.errors import ActionRefused, ConsoleError
+from console.core.until import AWAY
+from console.errors import ActionRefused
 from console.model.place import Place, own_name
 
 if TYPE_CHECKING:  # asyncssh takes a tenth of a second to import: only when a check starts
@@ -113,7 +114,7 @@ async def examine(
     async def patient(seconds: float, entry: float, tell: "Told") -> "Report":
         try:
             return await climb(seconds, entry, tell)
-        except ConsoleError as error:  # a cloud that is away for a while ends no wait
+        except AWAY as error:  # a cloud that is away for a while ends no wait
             rung = Rung("address", "failed", 0.0, str(error))
             tell(rung)
             return Report((rung,))
