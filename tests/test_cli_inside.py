@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -88,3 +89,24 @@ def test_host_keys_for_a_known_hosts_file(shell: Shell, way: tuple[str, ...], na
     hosts, algorithm, blob, grade = line.split()
     assert names[0] in hosts.split(",") and algorithm == "ssh-ed25519" and grade == "novadeck:console"
     assert blob.startswith("AAAA")
+
+
+def test_a_command_on_all_that_an_expression_means(shell: Shell, way: tuple[str, ...], names: list[str]) -> None:
+    where = ("--where", f"name:^{names[0].rpartition('-')[0]}-")
+    order = ("server", "run", *where, *way, "-f", "ndjson")
+    assert shell.run(*order, "--", WORKS) == "" and shell.code == 2 and "say --expect 3" in shell.err
+    printed = shell.ok(*order, "--expect", "3", "--", WORKS).splitlines()
+    assert [json.loads(line)["code"] for line in printed] == [0, 0, 0]
+    assert len(shell.ok("server", "hostkeys", *where).splitlines()) == 3
+    assert shell.run("server", "run", "--where", "name:^nobody", "--expect", "0", "--", WORKS) == ""
+    assert shell.code == 1 and "No server is meant by that" in shell.err
+
+
+def test_the_users_rules_are_asked_about_commands_too(shell: Shell, way: tuple[str, ...], names: list[str]) -> None:
+    config = Path(os.environ["XDG_CONFIG_HOME"]) / "novadeck" / "config.toml"
+    config.parent.mkdir(parents=True)
+    config.write_text("[[rules]]\nactions = ['server.run']\nask_why = true\ntype_name = true\n")
+    order = ("server", "run", *names, *way, "--at-once", "2", "--stop-on-failure")
+    assert shell.run(*order, "--", WORKS) == "" and shell.code == 1 and "wants a reason" in shell.err
+    assert shell.run(*order, "--why", "look", "--type-name", "2", "--", WORKS) == "" and "wants 3 typed" in shell.err
+    assert shell.ok(*order, "--why", "look", "--type-name", "3", "--", WORKS).count("one") == 3

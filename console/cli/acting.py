@@ -211,12 +211,12 @@ async def perform(
         if made.error is not None and made.id is None:  # else there is something to tell of: its id, and its password
             raise made.error
         return [made]
-    _ask_by_rules(ops, action, rows, options)
+    ask_by_rules(ops, action, rows, options)
     found: list[Outcome] = await ops.perform(action, list(rows), **options, **told)
     return found
 
 
-def _ask_by_rules(ops: "Console", action: "Action", rows: Sequence[Row], options: dict[str, Any]) -> None:
+def ask_by_rules(ops: "Console", action: "Action", rows: Sequence[Row], options: dict[str, Any]) -> None:
     """Ask what the user's own rules demand, where a person is there; else the gate says what is missing."""
     from console.actions.rules import demands
 

@@ -8,8 +8,8 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from console.cli import reach
-from console.cli.acting import action_of, answers
+from console.cli import choosing, reach
+from console.cli.acting import action_of, answers, ask_by_rules
 from console.cli.main import Exit
 from console.cli.naming import named
 from console.cli.output import Sheet, write, write_objects
@@ -18,8 +18,8 @@ from console.cli.voice import complain, say, sentence
 from console.errors import ActionRefused
 
 if TYPE_CHECKING:
-    from console.actions.declared import Outcome
-    from console.model.server import Server
+    from console.actions.declared import Action, Outcome
+    from console.model.place import Row
     from console.session import Console
 
 AT_ONCE = 16
@@ -47,12 +47,15 @@ async def _run(given: Given) -> int:
     if at_once < 1:
         raise UsageError("--at-once needs a whole number from 1 up.")
     async with reach.reach(given) as ops:
-        rows = await named(ops.servers, given.names)
-        dry = bool(given.get("dry_run"))
+        rows = await choosing.rows_of(ops, ops.servers, given)
+        terms = _terms(ops, action, rows, given)
+        dry = terms["dry_run"]
+        if choosing.in_bulk(given) and not dry:
+            choosing.agree(action, rows, given)
         if not given.get("stop_on_failure"):
-            outcomes = await ops.perform(action, rows, at_once=at_once, dry_run=dry, **told)
+            outcomes = await ops.perform(action, rows, at_once=at_once, **terms, **told)
         else:
-            outcomes = await _until_one_fails(ops, rows, at_once, {"dry_run": dry, **told})
+            outcomes = await _until_one_fails(ops, rows, at_once, terms, told)
     left = rows[len(outcomes) :]
     if left:
         say(f"not run on {', '.join(row.name or row.id for row in left)}: one before them failed")
@@ -69,13 +72,28 @@ async def _run(given: Given) -> int:
     return reach.verdict(len(bad) + len(left), len(outcomes) - len(bad), errors if len(errors) == len(bad) else ())
 
 
+def _terms(ops: "Console", action: "Action", rows: "Sequence[Row]", given: Given) -> dict[str, Any]:
+    """What the user's own rules want to hear, asked for where it was not said, and whether it is only tried."""
+    typed = {"why": given.get("why", ""), "typed": given.get("type_name", "")}
+    terms: dict[str, Any] = {"dry_run": bool(given.get("dry_run")), **typed}
+    ask_by_rules(ops, action, rows, terms)
+    return terms
+
+
 async def _until_one_fails(
-    ops: "Console", rows: "Sequence[Server]", at_once: int, told: dict[str, Any]
+    ops: "Console", rows: "Sequence[Row]", at_once: int, terms: dict[str, Any], told: dict[str, Any]
 ) -> "list[Outcome]":
-    """So many at a time, and no more of them once one has failed."""
+    """So many at a time, and no more of them once one has failed; the user's rules are about all of them."""
+    from console.actions.action import ACTIONS, demands
+    from console.actions.rules import enforce
+
     outcomes: list[Outcome] = []
+    action = ACTIONS["server.run"]
+    enforce(ops.settings, action, [(row.place, row, told) for row in rows], why=terms["why"], typed=terms["typed"])
     for start in range(0, len(rows), at_once):
-        outcomes += await ops.perform("server.run", list(rows[start : start + at_once]), at_once=at_once, **told)
+        some = list(rows[start : start + at_once])
+        terms = {**terms, "typed": demands(ops, action, some, told).typed}
+        outcomes += await ops.perform(action, some, at_once=at_once, **terms, **told)
         if any(one.error is not None or (one.result is not None and one.result.code != 0) for one in outcomes):
             break
     return outcomes
@@ -109,7 +127,7 @@ async def _ssh(given: Given) -> int:
     told = answers(action, given)
     async with reach.reach(given) as ops:
         rows = await named(ops.servers, given.names)
-        outcome = await ops.perform(action, rows[0], dry_run=bool(given.get("dry_run")), **told)
+        outcome = await ops.perform(action, rows[0], **_terms(ops, action, rows, given), **told)
     if outcome.result is None:
         print(f"would do: {outcome.plan}")
         return Exit.DONE
@@ -121,7 +139,7 @@ async def _ssh(given: Given) -> int:
 
 async def _hostkeys(given: Given) -> int:
     async with reach.reach(given) as ops:
-        rows = await named(ops.servers, given.names)
+        rows = await choosing.rows_of(ops, ops.servers, given)
         outcomes = await ops.perform("server.hostkeys", rows)
     for outcome in outcomes:
         if outcome.error is not None:
