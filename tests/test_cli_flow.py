@@ -236,6 +236,14 @@ def test_no_file_for_passwords_is_left_where_nothing_was_ordered(shell: Shell, t
     assert not file.exists()
 
 
+def test_a_column_that_there_is_not_is_said_before_anything_is_sent(shell: Shell, resting: str) -> None:
+    assert shell.run("server", "lock", resting, "-c", "nonsense") == ""
+    assert shell.code == 2 and "no column 'nonsense'" in shell.err
+    (audit,) = [*Path(os.environ["XDG_STATE_HOME"]).rglob("audit*")] or [None]
+    assert audit is None
+    assert shell.json("server", "show", resting, "-c", "locked") == {"locked": False}
+
+
 def test_what_is_refused_is_said_before_it_is_sent(shell: Shell, resting: str) -> None:
     shell.run("server", "resize", "confirm", resting)
     assert shell.code == 1

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from console.cli import choosing, reach
 from console.cli.checking import checked
+from console.cli.columns import chosen
 from console.cli.naming import BINNED
 from console.cli.output import Sheet, write, write_objects, write_one
 from console.cli.parse import Given, UsageError
-from console.cli.report import done, shown
+from console.cli.report import columns, done, shown
 from console.cli.voice import asked, asked_secret, complain, say, someone_there
 from console.errors import ActionRefused
 from console.model.operation import under
@@ -69,6 +70,8 @@ async def _act(given: Given) -> int:
     _demand_yes(action, given)
     if "timeout" in given.options and not given.get("wait"):
         raise UsageError("--timeout is how long --wait waits: give both.")
+    if not action.reads:
+        chosen(columns(bool(given.get("wait"))), given.get("column", []), long=False)  # before anything is sent
     password_file = _new_password_file(given)
     try:
         outcomes = await _outcomes(action, told, given)
