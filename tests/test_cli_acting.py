@@ -76,6 +76,16 @@ def test_on_a_terminal_what_destroys_is_asked_about(
             acting.confirm(action, rows, given)
 
 
+def test_as_many_as_were_expected_or_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    for line in ("server delete web db --yes --expect 1", "server stop web db --expect 3"):
+        given = typed(line)
+        with pytest.raises(ActionRefused, match="2 servers are meant"):
+            acting.confirm(acting.action_of(given), [WEB, DB], given)
+    given = typed("server delete web db --yes --expect 2")
+    acting.confirm(acting.action_of(given), [WEB, DB], given)
+
+
 def test_the_question_shows_no_escape_codes(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -164,6 +164,8 @@ def _demand_yes(action: "Action", given: Given) -> None:
 
 def confirm(action: "Action", rows: Sequence[Row], given: Given) -> None:
     """Ask, where it destroys and a person is there. Raises `ActionRefused` when the answer is no."""
+    if not choosing.in_bulk(given):
+        choosing.expected_number(rows, given)
     choosing.tell_shared_hosts(rows)
     _mind_operations(rows, given)
     for told in action.warns(rows) if action.warns is not None else ():

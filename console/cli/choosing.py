@@ -114,20 +114,25 @@ def filter_of(text: str) -> Filter:
     return found
 
 
+def expected_number(rows: Sequence[Any], given: Given) -> None:
+    """Raise `ActionRefused` where other than so many were expected, however they were chosen."""
+    expected = given.get("expect")
+    if expected is not None and expected != len(rows):
+        raise ActionRefused(f"{len(rows)} servers are meant, and {expected} were expected. Nothing was done.")
+
+
 def agree(action: "Action", rows: Sequence[Any], given: Given) -> None:
     """Show what is planned, and have its size confirmed. Raises `ActionRefused` or `UsageError` where it is not."""
     import sys
 
     if not rows:
         raise ActionRefused("No server is meant by that.")
+    expected_number(rows, given)
     columns = [column for column in server_columns({}, {}) if column.id in PLAN]
     columns.sort(key=lambda column: PLAN.index(column.id))
     write(sheet(columns, rows), "table", sys.stderr)
-    expected = given.get("expect")
-    if expected is not None and expected != len(rows):
-        raise ActionRefused(f"{len(rows)} servers are meant, and {expected} were expected. Nothing was done.")
-    if expected is not None:
-        return
+    if given.get("expect") is not None:
+        return  # as many as are meant
     if not someone_there():
         raise UsageError(f"{len(rows)} servers are meant: say --expect {len(rows)} where nobody can be asked.")
     if asked(f"{action.title} all {len(rows)} of them? Type {len(rows)} to go on:") != str(len(rows)):

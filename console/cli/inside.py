@@ -52,6 +52,8 @@ async def _run(given: Given) -> int:
         dry = terms["dry_run"]
         if choosing.in_bulk(given) and not dry:
             choosing.agree(action, rows, given)
+        elif not dry:
+            choosing.expected_number(rows, given)
         if not given.get("stop_on_failure"):
             outcomes = await ops.perform(action, rows, at_once=at_once, **terms, **told)
         else:
