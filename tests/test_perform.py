@@ -451,6 +451,20 @@ async def test_a_key_pair_is_made_here(ground: SmallGround, tmp_path: Path) -> N
     assert "mine" not in {row.name async for page in ground.dialect(where).keypairs() for row in page}
 
 
+async def test_a_private_key_stays_where_the_cloud_may_have_the_other_half(
+    estate: Estate, ground: SmallGround, tmp_path: Path
+) -> None:
+    for does, stays in (("cut", True), ("status", False)):
+        rule = estate.control.trouble.add(does, status=403, method="POST", path="/os-keypairs")
+        file = tmp_path / does
+        with pytest.raises(CloudError) as caught:
+            await perform(ground, "keypair.create", place(ground), name=does, private_key=str(file))
+        estate.control.trouble.clear(rule)
+        pairs = [row.name async for page in ground.dialect(place(ground)).keypairs() for row in page]
+        assert (file.exists(), does in pairs) == (stays, stays)
+        assert (f"stays in {file}" in str(caught.value)) == stays
+
+
 async def test_a_race_is_told_as_a_conflict(ground: SmallGround) -> None:
     row = some(ground)
     await ground.dialect(place(ground)).reboot(row.id)

@@ -7,9 +7,10 @@ over the wire.
 import asyncio
 from pathlib import Path
 
+from console.actions.building import may_be_lost
 from console.actions.declared import Ask, Order, action
 from console.clouds.dialect import Accepted
-from console.errors import ActionRefused
+from console.errors import ActionRefused, CloudError
 from console.model.keypair import KeyPair
 from console.text import clean
 
@@ -47,8 +48,11 @@ async def create(order: Order) -> Accepted:
     public = await asyncio.to_thread(_make, given["private_key"], given["name"])
     try:
         return await order.dialect.create_keypair(given["name"], public)
-    except BaseException:
-        await asyncio.to_thread(_unmake, given["private_key"])  # nobody has its public half
+    except CloudError as error:
+        if may_be_lost(error):  # the cloud may have its public half
+            error.hint = f"{error.hint} The private key stays in {given['private_key']}.".strip()
+        else:
+            await asyncio.to_thread(_unmake, given["private_key"])
         raise
 
 
