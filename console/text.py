@@ -54,11 +54,16 @@ def clean_tree(value: Any) -> Any:
 _SECRET_NAME = re.compile(r"(admin_?pass|passw(or)?d|secret|token|user_data|private_key|credential)", re.IGNORECASE)
 
 
+def names_secret(name: object) -> bool:
+    """Whether what stands under this name is nobody else's business."""
+    return _SECRET_NAME.search(str(name)) is not None
+
+
 def masked(value: Any) -> Any:
     """A decoded JSON value with dots for whatever stands under the name of a secret."""
     if isinstance(value, dict):
         return {
-            name: "••••" if inner and isinstance(inner, str) and _SECRET_NAME.search(str(name)) else masked(inner)
+            name: "••••" if inner and isinstance(inner, str) and names_secret(name) else masked(inner)
             for name, inner in value.items()
         }
     return [masked(item) for item in value] if isinstance(value, list) else value

@@ -280,12 +280,17 @@ async def test_a_dry_run_sends_and_writes_nothing(ground: SmallGround) -> None:
     assert (await ground.dialect(place(ground)).server(row.id)).status == "ACTIVE"
 
 
-async def test_a_dry_run_shows_no_contents_of_files(ground: SmallGround) -> None:
+async def test_neither_a_dry_run_nor_the_audit_shows_what_is_secret(ground: SmallGround) -> None:
     given = {"name": "web", "image": await small_image(ground), "flavor": "2 GB Standard Instance"}
-    given |= {"network": "private", "file": {"/etc/key": "s3cret"}, "password": "s3cret", "metadata": {"role": "web"}}
+    given |= {"network": "private", "file": {"/etc/key": "s3cret"}, "password": "s3cret"}
+    given |= {"metadata": {"role": "web", "db_password": "s3cret"}}
     outcome = await perform(ground, "server.create", place(ground), dry_run=True, **given)
     assert "file=/etc/key=6 bytes" in outcome.plan and "metadata=role=web" in outcome.plan, outcome.plan
     assert "s3cret" not in outcome.plan
+    await perform(ground, "server.metadata", some(ground), metadata=given["metadata"])
+    line = next(line for line in ground.audit.lines() if line["event"] == "asked")
+    assert line["given"]["metadata"] == {"role": "web", "db_password": "••••"}
+    assert "s3cret" not in ground.audit.path.read_text()
 
 
 async def test_many_rows_and_one_that_fails_hides_no_other(ground: SmallGround) -> None:

@@ -27,6 +27,7 @@ from console.errors import ActionRefused, AuditError, CloudError, ConsoleError
 from console.model.image import Image
 from console.model.place import Place, Row
 from console.model.server import Server
+from console.text import names_secret
 
 __all__ = [
     "ACTIONS",
@@ -384,5 +385,5 @@ def _word(value: Any) -> str:
     if isinstance(value, list):
         return "+".join(_word(item) for item in value)
     if isinstance(value, Mapping):  # metadata as it is, files by their paths: their contents are nobody's business
-        return "+".join(f"{name}={_word(item)}" for name, item in value.items())
+        return "+".join(f"{name}={'••••' if names_secret(name) else _word(item)}" for name, item in value.items())
     return str(value)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from console.errors import AuditError
-from console.text import Secret
+from console.text import Secret, names_secret
 
 VERSION = 1
 
@@ -84,16 +84,20 @@ def read(path: Path) -> Iterator[dict[str, Any]]:
                 yield line
 
 
-def masked(value: Any) -> Any:
-    """A value fit for a file: secrets as dots, rows by their names, the rest as JSON has it."""
+def masked(value: Any, pairs: bool = False) -> Any:
+    """A value fit for a file: secrets as dots, rows by their names, the rest as JSON has it.
+
+    In `pairs` of the user's own, such as metadata, a name may tell that its value is a secret.
+    """
     if isinstance(value, Secret):
         return str(value)
     if isinstance(value, str | int | float | bool) or value is None:
         return value
     if isinstance(value, Mapping):
-        return {str(name): masked(item) for name, item in value.items()}
+        secret = {name for name, item in value.items() if pairs and item and names_secret(name)}
+        return {str(name): "••••" if name in secret else masked(item, True) for name, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
-        return [masked(item) for item in value]
+        return [masked(item, pairs) for item in value]
     identity = getattr(value, "id", None)
     return str(identity) if identity is not None else type(value).__name__
 
