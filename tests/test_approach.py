@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import asyncssh
+import msgspec
 import pytest
 import yaml
 from small_ground import SmallGround, ground_on
@@ -17,9 +18,11 @@ from test_probe import failure
 from console.actions.action import perform
 from console.actions.approach import Approach, approach, blocked, candidates
 from console.core.settings import CloudSettings, SshSettings, SshWay
+from console.core.store import Listing
 from console.guests.hostkeys import Evidence, Theirs
 from console.guests.probe import probe
 from console.guests.route import Route
+from console.model.image import Image
 from console.model.server import Address, Server
 from console.sim.estate import Estate
 
@@ -163,6 +166,10 @@ async def test_servers_of_one_number_in_two_clouds_are_two(tmp_path: Path, monke
             id = next(iter([row async for page in ground.dialect(here).servers() for row in page])).id
             assert (await ground.dialect(there).server(id)).id == id
             row = await ground.dialect(here).server(id)
+            foreign = await ground.dialect(there).image(row.image_id or "")
+            foreign = msgspec.structs.replace(foreign, os_admin_user="west")
+            ground.store.apply(Listing(there, Image, [foreign], ground.clock.monotonic(), True))
+            assert "west" not in (await approach(ground, here, id, {})).route.users
             await perform(ground, "server.password", row, password="Told-1-once")
             mine, theirs = [(await approach(ground, place, id, {})).evidence for place in (here, there)]
             assert mine.name in ground.passwords and theirs.name not in ground.passwords

@@ -72,7 +72,7 @@ async def approach(
 
     dialect = ground.dialect(place)
     server = await dialect.server(id)
-    image = await _image(ground, dialect, server)
+    image = await _image(ground, place, server)
     ways = _ways(ground, place, server, image)
     route = await asyncio.to_thread(_route, server, image, given, ways)
     if server.key_name and pairs is not None:
@@ -130,13 +130,14 @@ def candidates(server: Server) -> Sequence[str]:
     return list(dict.fromkeys([*server.access, *(address.addr for address in server.all_addresses())]))
 
 
-async def _image(ground: Ground, dialect: Dialect, server: Server) -> Image | None:
+async def _image(ground: Ground, place: Place, server: Server) -> Image | None:
     """The server's image, where it is known or can be asked for."""
-    known: list[Image] = [row for row in ground.store.rows(Image).values() if row.id == server.image_id]
+    same: list[Image] = [row for row in ground.store.rows(Image).values() if row.id == server.image_id]
+    known = [row for row in same if place in (row.place, *ground.store.ways(row.key))]
     if known or server.image_id is None:
         return known[0] if known else None
     try:
-        return await dialect.image(server.image_id)
+        return await ground.dialect(place).image(server.image_id)
     except (Unauthorized, Forbidden):
         raise
     except CloudError:  # a deleted image tells nothing
