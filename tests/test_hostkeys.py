@@ -2,6 +2,7 @@
 
 import base64
 import hmac
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import asyncssh
@@ -94,6 +95,21 @@ def test_our_own_file(tmp_path: Path) -> None:
     own.forget("one")
     assert fresh.find("one") == []
     assert [kept.blob for kept in fresh.find("two")] == ["CCCC"]
+
+
+def test_who_notes_at_the_same_time_loses_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "state" / "known_hosts"
+
+    def note(who: int) -> None:
+        for number in range(25):
+            KnownHosts(path).note(f"{who}-{number}", "ssh-ed25519", "AAAA", "console")
+            KnownHosts(path).forget(f"{who}-{number - 1}")
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(note, range(4)))
+    assert [bool(KnownHosts(path).find(f"{who}-24")) for who in range(4)] == [True] * 4
+    assert len(path.read_text().splitlines()) == 4
+    assert [file.name for file in path.parent.iterdir()] == ["known_hosts"]
 
 
 def test_a_key_met_before(tmp_path: Path) -> None:

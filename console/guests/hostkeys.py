@@ -7,13 +7,15 @@ for is said to be a first use; one that contradicts a witness is never used.
 """
 
 import base64
+import fcntl
 import functools
 import hashlib
 import os
 import re
 import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -132,15 +134,15 @@ class KnownHosts:
         kept = Kept(name, algorithm, blob, grade)
         if kept in mine or (grade != "console" and kept._replace(outdated=True) in mine):
             return
-        self._kept[name] = [old for old in mine if old.algorithm != algorithm and not old.outdated] + [kept]
-        self._write()
+        with self._changing():
+            mine = self._kept.get(name, [])
+            self._kept[name] = [old for old in mine if old.algorithm != algorithm and not old.outdated] + [kept]
 
     def expect_another(self, name: str) -> None:
         """Another key than before is expected of this server from now on. Raises OSError."""
-        self._read()
-        if name in self._kept:
-            self._kept[name] = [kept._replace(outdated=True) for kept in self._kept[name]]
-            self._write()
+        if self.find(name):
+            with self._changing():
+                self._kept[name] = [kept._replace(outdated=True) for kept in self._kept.get(name, ())]
 
     def another_expected(self, name: str) -> bool:
         """Whether another key is expected of this server than it has shown."""
@@ -151,9 +153,9 @@ class KnownHosts:
 
     def forget(self, name: str) -> None:
         """Forget a server's keys, as its rebuild demands. Raises OSError."""
-        self._read()
-        if self._kept.pop(name, None) is not None:
-            self._write()
+        if self.find(name):
+            with self._changing():
+                self._kept.pop(name, None)
 
     def export(self, names: Mapping[str, Sequence[str]]) -> list[str]:
         """Lines for anybody's known_hosts: what we keep of each server, under the host names given for it.
@@ -185,8 +187,21 @@ class KnownHosts:
                 kept = Kept(words[0], words[1], words[2], grade, words[4:5] == [_OUTDATED])
                 self._kept.setdefault(kept.name, []).append(kept)
 
-    def _write(self) -> None:
+    @contextmanager
+    def _changing(self) -> Iterator[None]:
+        """Read anew, and write, while nobody else does: screen, keeper and commands share the file."""
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        folder = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            _hold(folder)
+            self._stamp = None
+            self._read()
+            yield
+            self._write()
+        finally:
+            os.close(folder)
+
+    def _write(self) -> None:
         file, name = tempfile.mkstemp(dir=self.path.parent, prefix=self.path.name)  # made 0600
         try:
             with os.fdopen(file, "w", encoding="utf-8") as out:
@@ -198,6 +213,18 @@ class KnownHosts:
             Path(name).unlink(missing_ok=True)
             raise
         self._stamp = None
+
+
+def _hold(folder: int) -> None:
+    """Lock it until it is closed; who holds it does so for a moment, and a second of that is no reason to stop."""
+    until = time.monotonic() + 1.0
+    while time.monotonic() < until:
+        try:
+            return fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(0.005)
+        except OSError:  # a file system without locks
+            return
 
 
 class Theirs(NamedTuple):
