@@ -76,6 +76,19 @@ def test_on_a_terminal_what_destroys_is_asked_about(
             acting.confirm(action, rows, given)
 
 
+def test_an_operation_has_no_file_for_passwords(tmp_path: Path) -> None:
+    file = tmp_path / "passwords"
+    for flag, made in (("", True), (" --guard", False)):
+        given = typed(f"server create web --image i --flavor f --password-file {file}{flag}")
+        if made:
+            assert acting.new_password_file(acting.action_of(given), given) == file
+            file.unlink()
+        else:
+            with pytest.raises(UsageError, match="tells no password"):
+                acting.new_password_file(acting.action_of(given), given)
+    assert not file.exists()
+
+
 def test_as_many_as_were_expected_or_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO())
     for line in ("server delete web db --yes --expect 1", "server stop web db --expect 3"):

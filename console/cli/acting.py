@@ -72,7 +72,7 @@ async def _act(given: Given) -> int:
         raise UsageError("--timeout is how long --wait waits: give both.")
     if not action.reads:
         chosen(columns(bool(given.get("wait"))), given.get("column", []), long=False)  # before anything is sent
-    password_file = _new_password_file(given)
+    password_file = new_password_file(action, given)
     try:
         outcomes = await _outcomes(action, told, given)
     except BaseException:
@@ -120,10 +120,14 @@ def failed_again(action: "Action", outcomes: "Sequence[Outcome]", given: Given) 
     return rows if asked(f"Try the {len(rows)} that failed once more? [y/N]").casefold() in ("y", "yes") else []
 
 
-def _new_password_file(given: Given) -> Path | None:
+def new_password_file(action: "Action", given: Given) -> Path | None:
     """The file for passwords that are told once, made before anything is ordered, for its owner alone."""
+    from console.runbooks import RUNBOOKS
+
     if not given.get("password_file"):
         return None
+    if action.name in RUNBOOKS:
+        raise UsageError("An operation outlives this command, and tells no password: --password-file goes without it.")
     path = Path(given.options["password_file"]).expanduser()
     try:
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
