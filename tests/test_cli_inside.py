@@ -102,6 +102,16 @@ def test_a_command_on_all_that_an_expression_means(shell: Shell, way: tuple[str,
     assert shell.code == 1 and "No server is meant by that" in shell.err
 
 
+def test_only_the_columns_that_were_asked_for(shell: Shell, way: tuple[str, ...], names: list[str]) -> None:
+    order = ("server", "run", names[0], *way)
+    assert shell.ok(*order, "-c", "code", "-c", "name", "-f", "value", "--", WORKS) == f"0 {names[0]}\n"
+    assert shell.run(*order, "-c", "nonsense", "--", WORKS) == "" and shell.code == 2
+    rungs = json.loads(shell.ok("server", "check", names[0], *way, "-c", "rung,state", "-f", "json"))
+    assert rungs[0] == {"rung": "address", "state": "ok"}
+    told = shell.ok("server", "history", names[0], "-c", "what", "-f", "value").splitlines()
+    assert "create" in told
+
+
 def test_the_users_rules_are_asked_about_commands_too(shell: Shell, way: tuple[str, ...], names: list[str]) -> None:
     config = Path(os.environ["XDG_CONFIG_HOME"]) / "novadeck" / "config.toml"
     config.parent.mkdir(parents=True)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from console.cli import choosing, reach
 from console.cli.checking import checked
-from console.cli.columns import chosen
+from console.cli.columns import chosen, narrowed
 from console.cli.naming import BINNED
 from console.cli.output import Sheet, write, write_objects, write_one
 from console.cli.parse import Given, UsageError
@@ -277,9 +277,9 @@ def report(action: "Action", outcomes: "Sequence[Outcome]", given: Given) -> int
             if outcome.ok:
                 print(f"would do: {outcome.plan}")
     elif action.name == "server.check":
-        return checked(outcomes, given.get("format", "table"))
+        return checked(outcomes, given.get("format", "table"), given.get("column", []))
     elif action.reads:
-        _print_found(outcomes, given.get("format", "table"))
+        _print_found(outcomes, given.get("format", "table"), given.get("column", []))
     else:
         _print(action, outcomes, given)
     return reach.verdict(len(errors), len(outcomes) - len(errors), errors)
@@ -301,10 +301,10 @@ def _print(action: "Action", outcomes: "Sequence[Outcome]", given: Given) -> Non
         write_one(done(outcomes[0], waited), form)
 
 
-def _print_found(outcomes: "Sequence[Outcome]", form: str) -> None:
+def _print_found(outcomes: "Sequence[Outcome]", form: str, wanted: Sequence[str]) -> None:
     """What an action found out: a text as it is, all else as objects or rows, with the name where there are several."""
     found = [outcome for outcome in outcomes if outcome.ok]
-    if form in ("json", "yaml", "ndjson"):
+    if form in ("json", "yaml", "ndjson") and not wanted:
         objects: list[Any] = []
         for outcome in found:
             plain = outcome.result if isinstance(outcome.result, str) else outcome.result.plain()
@@ -321,4 +321,5 @@ def _print_found(outcomes: "Sequence[Outcome]", form: str) -> None:
         else:
             several = [outcome.name] if len(found) > 1 else []
             columns = (*(["name"] if several else []), *outcome.result.columns)
-            write(Sheet(columns, [[*several, *cells] for cells in outcome.result.cells()]), form)
+            sheet = Sheet(columns, [[*several, *cells] for cells in outcome.result.cells()])
+            write(narrowed(sheet, wanted), form)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from console.cli import reach
+from console.cli.columns import narrowed
 from console.cli.output import Sheet, write, write_objects
 from console.cli.voice import sentence
 
@@ -11,13 +12,13 @@ if TYPE_CHECKING:
     from console.actions.declared import Outcome
 
 
-def checked(outcomes: "Sequence[Outcome]", form: str) -> int:
+def checked(outcomes: "Sequence[Outcome]", form: str, wanted: Sequence[str] = ()) -> int:
     """Print what the checks found; every server ready, some, or none is the exit code."""
     found = [as_object(outcome) for outcome in outcomes]
-    if form in ("json", "yaml", "ndjson"):
+    if form in ("json", "yaml", "ndjson") and not wanted:
         write_objects(found, form, alone=len(found) == 1 and form != "ndjson")
     else:
-        write(rungs(found), form)
+        write(narrowed(rungs(found), wanted), form)
     ready = sum(bool(one["ready"]) for one in found)
     errors = [outcome.error for outcome in outcomes if outcome.error is not None]
     return reach.verdict(len(found) - ready, ready, errors)

@@ -145,6 +145,15 @@ def sheet(columns: Sequence[Column], rows: Sequence[Row]) -> Sheet:
     return Sheet(tuple(column.id for column in columns), [[value(row) for value in values] for row in rows], fixed)
 
 
+def narrowed(found: Sheet, wanted: Sequence[str]) -> Sheet:
+    """Only the columns that were asked for, in their order, where any were. Raises `UsageError`."""
+    if not wanted:
+        return found
+    ids = [column.id for column in chosen([Column(id, str) for id in found.ids], wanted, long=True)]
+    places = [found.ids.index(id) for id in ids]
+    return Sheet(tuple(ids), [[row[place] for place in places] for row in found.rows], found.fixed)
+
+
 def ordered(rows: Sequence[Any], columns: Sequence[Column], by: Sequence[str]) -> list[Any]:
     """The rows sorted by these columns, what is unknown last; a leading '-' turns one round. Raises `UsageError`."""
     found = list(rows)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from console.cli import choosing, reach
 from console.cli.acting import action_of, answers, ask_by_rules
+from console.cli.columns import narrowed
 from console.cli.main import Exit
 from console.cli.naming import named
 from console.cli.output import Sheet, write, write_objects
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from console.session import Console
 
 AT_ONCE = 16
+COLUMNS = ("name", "code", "output")
 
 
 def run(given: Given) -> int:
@@ -43,6 +45,7 @@ def hostkeys(given: Given) -> int:
 async def _run(given: Given) -> int:
     action = action_of(given)
     told = answers(action, given)
+    narrowed(Sheet(COLUMNS, []), given.get("column", []))  # before anything is sent
     at_once = given.get("at_once", AT_ONCE)
     if at_once < 1:
         raise UsageError("--at-once needs a whole number from 1 up.")
@@ -66,7 +69,7 @@ async def _run(given: Given) -> int:
             if outcome.ok:
                 print(f"would do: {outcome.plan}")
     else:
-        _print(outcomes, given.get("format", "table"))
+        _print(outcomes, given.get("format", "table"), given.get("column", []))
     errors = [outcome.error for outcome in outcomes if outcome.error is not None]
     for error in errors:
         complain(error)
@@ -111,17 +114,17 @@ def as_object(outcome: "Outcome") -> dict[str, Any]:
     return found
 
 
-def _print(outcomes: "Sequence[Outcome]", form: str) -> None:
+def _print(outcomes: "Sequence[Outcome]", form: str, wanted: "Sequence[str]") -> None:
     found = [as_object(outcome) for outcome in outcomes]
-    if form in ("json", "yaml", "ndjson"):
+    if form in ("json", "yaml", "ndjson") and not wanted:
         return write_objects(found, form, alone=len(found) == 1 and form != "ndjson")
     rows = []
     for one in found:
         lines = one.get("output", "").rstrip("\n").split("\n") if one.get("output") else [one.get("error", "")]
         for place, line in enumerate(lines):
-            head = [one["name"], one["code"]] if not place or form in ("csv", "value") else ["", None]
+            head = [one["name"], one["code"]] if not place or form != "table" else ["", None]
             rows.append([*head, line])
-    write(Sheet(("name", "code", "output"), rows), form)
+    write(narrowed(Sheet(COLUMNS, rows), wanted), form)
 
 
 async def _ssh(given: Given) -> int:
