@@ -587,6 +587,26 @@ async def test_many_silent_addresses_take_no_longer_than_there_is_time() -> None
     assert len(tried) == 6 and sum(tried) <= 0.7 and time.monotonic() - began < 2.5
 
 
+async def test_a_cloud_that_does_not_say_why_nothing_answers_holds_nobody_up() -> None:
+    async def never(address: str, port: int) -> str:
+        await asyncio.Event().wait()
+        return ""
+
+    with socket.socket() as full:
+        full.bind((ADDRESS, 0))
+        full.listen(0)
+        port = full.getsockname()[1]
+        waiting = [socket.socket() for _ in range(4)]
+        for one in waiting:  # nobody takes them, and for more there is no room: the port is silent
+            one.setblocking(False)
+            one.connect_ex((ADDRESS, port))
+        async with asyncio.timeout(10):
+            report = await probe(Route((ADDRESS,), port, ("root",), ()), Evidence("id"), deadline=0.5, why_silent=never)
+        for one in waiting:
+            one.close()
+    assert failure(report).name == "port" and "does not answer for" in failure(report).text
+
+
 async def test_a_cancelled_check_leaves_nothing() -> None:
     async with says(b"") as port:
         before = len(asyncio.all_tasks())

@@ -10,7 +10,7 @@ import asyncio
 import socket
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -33,6 +33,7 @@ __all__ = ["RUNGS", "WINDOWS_PORTS", "Report", "Rung", "Told", "probe", "probe_w
 WINDOWS_PORTS = {3389: "Remote Desktop", 5985: "WinRM"}
 PORT_SECONDS = 5.0
 BANNER_SECONDS = 6.0
+WHY_SECONDS = 5.0  # for the cloud to tell why nothing answers
 
 # Why nothing answers at an address and port, in a sentence, as far as the cloud can tell; "" where it cannot.
 Why = Callable[[str, int], Awaitable[str]]
@@ -398,12 +399,11 @@ class _Ladder:
     async def fail(self, failure: ProbeFailed, why_silent: Why | None = None) -> None:
         """Note the rung that did not hold, and the ones above it as not tried."""
         took, text = time.monotonic() - self.rung_began, failure.message
-        if (
-            isinstance(failure, Silent)
-            and why_silent is not None
-            and (why := await why_silent(failure.address, failure.port))
-        ):
-            text = f"{failure.said}: {why}"
+        if isinstance(failure, Silent) and why_silent is not None:
+            with suppress(TimeoutError):  # a cloud that is silent too tells nothing of it
+                async with asyncio.timeout(WHY_SECONDS):
+                    why = await why_silent(failure.address, failure.port)
+                text = f"{failure.said}: {why}" if why else text
         self._add(Rung(failure.rung, "failed", took, text))
         for name in self.names[len(self.rungs) :]:
             self._add(Rung(name, "skipped"))
