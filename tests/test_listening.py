@@ -13,7 +13,7 @@ from test_pty import SHOW, terminal
 from textual.events import Key
 
 from console.tui import listening
-from console.tui.listening import OFTEN, SELDOM, patient
+from console.tui.listening import OFTEN, patient
 
 
 class Kind:
@@ -27,6 +27,9 @@ class Kind:
     def run_input_thread(self) -> None:
         """What is replaced."""
         raise AssertionError("this is Textual's own")
+
+    def close(self) -> None:
+        """It is over."""
 
     def process_message(self, event: Any) -> None:
         """A key was heard."""
@@ -52,7 +55,10 @@ def listener() -> Iterator[tuple[Kind, int, threading.Thread]]:
         yield one, types, thread  # type: ignore[misc]
     finally:
         one.exit_event.set()  # type: ignore[attr-defined]
-        thread.join()
+        thread.join(30)
+        assert not thread.is_alive()
+        one.exit_event.clear()  # type: ignore[attr-defined]
+        one.close()
         os.close(hears)
         os.close(types)
 
@@ -83,32 +89,37 @@ def test_a_letter_in_two_parts_is_one_and_what_is_none_ends_nothing() -> None:
 
 
 def test_it_rests_while_nothing_is_typed_and_wakes_for_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
-    pauses: list[float] = []
+    pauses: list[float | None] = []
 
     class Counting(selectors.SelectSelector):
         def select(self, timeout: float | None = None) -> Any:
-            pauses.append(timeout or 0.0)
+            pauses.append(timeout)
             return super().select(timeout)
+
+    def until(pause: float | None) -> None:
+        end = time.monotonic() + 30
+        while pauses[-1:] != [pause] and time.monotonic() < end:
+            time.sleep(0.01)
+        assert pauses[-1] == pause
 
     monkeypatch.setattr(listening.selectors, "SelectSelector", Counting)
     with listener() as (one, types, _):
-        end = time.monotonic() + 30
-        while SELDOM not in pauses and time.monotonic() < end:
-            time.sleep(0.01)
-        assert pauses[0] == OFTEN and pauses[-1] == SELDOM
+        until(None)
+        assert pauses[0] == OFTEN
         os.write(types, b"k")
         one.until("k")
-        end = time.monotonic() + 30
-        while pauses[-1] != OFTEN and time.monotonic() < end:
-            time.sleep(0.01)
-        assert pauses[-1] == OFTEN
+        until(OFTEN)
+        until(None)
 
 
 def test_a_terminal_that_is_gone_is_not_read_again_and_again() -> None:
     hears, types = os.pipe()
     os.close(types)
     for gone in (hears, os.open(os.devnull, os.O_RDWR)):
-        patient(Kind)(gone).run_input_thread()  # type: ignore[arg-type, attr-defined]
+        one = patient(Kind)(gone)  # type: ignore[arg-type]
+        one.run_input_thread()  # type: ignore[attr-defined]
+        one.close()
+        one.exit_event.set()  # type: ignore[attr-defined]
         os.close(gone)
 
 

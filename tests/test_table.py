@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from typing import Any
 
+import msgspec
 import pytest
 from standin import BER, DFW, NOW, PLACES, server, servers
 from textual.app import App, ComposeResult
@@ -266,3 +267,26 @@ async def test_rows_whose_ages_stand_are_looked_at_less_often_than_those_in_moti
     seen = [table.index.rows[key] for key in table.visible_keys()]
     assert min(looked[row.id] for row in seen if row.in_flight and row.progress is None) >= 23
     assert max(looked[row.id] for row in seen if row.status == "ERROR") <= 8
+
+
+async def test_a_row_at_rest_that_begins_to_move_is_counted_from_the_next_second_on(pilot: Pilot[None]) -> None:
+    table = table_of(pilot)
+    for second in range(30):  # now everything at rest is looked at seldom
+        table.scene.now = NOW + dt.timedelta(seconds=second)
+        table.tick(float(second))
+        await pilot.pause()
+    seen = [table.index.rows[key] for key in table.visible_keys()]
+    calm = next(row for row in seen if row.status == "ACTIVE" and not row.task_state)
+    key = calm.key
+    started = NOW + dt.timedelta(seconds=29)
+    table.take(
+        [msgspec.structs.replace(calm, word="REBOOT", task_state="rebooting", progress=None, updated=started)], []
+    )
+    y = table.index.line_of(table.index.position[key]) - table.top
+    told = set()
+    for second in range(30, 36):
+        table.scene.now = NOW + dt.timedelta(seconds=second)
+        table.tick(float(second))
+        await pilot.pause()
+        told.add(line(table, y))
+    assert len(told) == 6, told

@@ -22,6 +22,7 @@ from console.runbooks.runbook import RUNBOOKS, Aborted, Do, Known, Run, Runbook,
 T = TypeVar("T")
 
 TURN = 1.0  # seconds between two looks into the journal
+CALM = 3.0  # the same while nothing in it is open; what is ordered here rings
 PAUSES = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0)  # before a step is tried again
 TRIES = 5  # of a step that the cloud answers with a fault of its own
 AGAIN, LEAVE, GO_ON = "again", "leave", "go on"
@@ -85,7 +86,7 @@ class Keeper:
             async with asyncio.TaskGroup() as self._group:
                 while True:
                     await self.turn()
-                    await self.clock.sleep(TURN, self.bell)
+                    await self.clock.sleep(TURN if self._open or self._carried or self.problem else CALM, self.bell)
         finally:
             self._group = None
             with suppress(JournalError):

@@ -2,21 +2,53 @@
 
 Textual's thread looks ten times a second whether something was typed that only time can tell (an escape key alone is
 one when nothing follows it), also when nobody has typed for an hour; that costs more than all else that an idle screen
-does. Here it looks so often only for a moment after each byte. The parser of what is typed is Textual's own, by a
-private name; where its driver has no such thread nothing is changed, and `NOVADECK_WRITER=plain` leaves it as it was.
+does. Here it looks so often only for a moment after each byte, and a bell wakes it when it shall end. The parser of
+what is typed is Textual's own, by a private name; where its driver has no such thread nothing is changed, and
+`NOVADECK_WRITER=plain` leaves it as it was.
 """
 
 import os
 import selectors
+import threading
 import time
 from codecs import getincrementaldecoder
+from contextlib import suppress
 from typing import Any
 
 from textual._xterm_parser import XTermParser  # private: what keys make of bytes
 from textual.driver import Driver
 
-OFTEN, SELDOM = 0.1, 0.5  # seconds between two looks; at the end a terminal is waited for as long as the longer one
-MOMENT = 1.0  # seconds after a byte for which it is looked often
+OFTEN = 0.1  # seconds between two looks
+MOMENT = 1.0  # seconds after a byte for which it is looked
+
+
+class Bell(threading.Event):
+    """An event for which a thread can wait together with its input."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.hears, self._rings = os.pipe()
+        os.set_blocking(self.hears, False)
+        self._closed = False
+
+    def set(self) -> None:
+        """Ring."""
+        super().set()
+        if not self._closed:
+            os.write(self._rings, b"!")
+
+    def clear(self) -> None:
+        """Be still again."""
+        super().clear()
+        with suppress(BlockingIOError):
+            os.read(self.hears, 4096)
+
+    def close(self) -> None:
+        """Give the files back; nobody waits any more."""
+        if not self._closed:
+            self._closed = True
+            os.close(self.hears)
+            os.close(self._rings)
 
 
 def patient(kind: type[Driver]) -> type[Driver]:
@@ -27,8 +59,11 @@ def patient(kind: type[Driver]) -> type[Driver]:
     class Patient(kind):  # type: ignore[valid-type,misc]
         """A driver whose thread for keys rests."""
 
-        exit_event: Any
         fileno: int
+
+        def __init__(self, *given: Any, **named: Any) -> None:
+            super().__init__(*given, **named)
+            self.exit_event = Bell()
 
         def run_input_thread(self) -> None:
             parser = XTermParser(getattr(self, "_debug", False))
@@ -36,9 +71,10 @@ def patient(kind: type[Driver]) -> type[Driver]:
             typed_at = time.monotonic()
             with selectors.SelectSelector() as selector:  # others know no file that is no terminal any more
                 selector.register(self.fileno, selectors.EVENT_READ)
+                selector.register(self.exit_event.hears, selectors.EVENT_READ)
                 while not self.exit_event.is_set():
-                    pause = OFTEN if time.monotonic() - typed_at < MOMENT else SELDOM
-                    if selector.select(pause):
+                    ready = selector.select(OFTEN if time.monotonic() - typed_at < MOMENT else None)
+                    if any(key.fd == self.fileno for key, _ in ready):
                         data = _read(self.fileno)
                         if not data:
                             break
@@ -46,6 +82,10 @@ def patient(kind: type[Driver]) -> type[Driver]:
                         if text := decode(data):  # no text would be the end, to the parser
                             self._hear(parser.feed(text))
                     self._hear(parser.tick())
+
+        def close(self) -> None:
+            super().close()
+            self.exit_event.close()
 
         def _hear(self, events: Any) -> None:
             for event in events:

@@ -183,7 +183,7 @@ class ResourcePane(Vertical):
         needy = index.counts.get(Group.NEEDS_YOU, 0)
         if needy and not index.titled and index.sorting is None:
             line = spans(line, Span(f" · {needy} need{'s' if needy == 1 else ''} you", "muted"))
-        return spread(spans(line, *self._conditions()), (), width)
+        return spread(spans(line, *self._marked(), *self._conditions()), (), width)  # what marks hit is never cut off
 
     def _conditions(self) -> list[Line]:
         index, found = self.table.index, []
@@ -196,7 +196,7 @@ class ResourcePane(Vertical):
         if index.sorting is not None:
             arrow = self.scene.glyphs.up if index.sorting.reverse else self.scene.glyphs.down
             found.append(spans(Span("   s", "accent", True), Span(f" {index.sorting.field} {arrow}", "text")))
-        return [*found, *self._marked()]
+        return found
 
     def _marked(self) -> list[Line]:
         """How many rows are marked, and how many of those share a host."""

@@ -29,6 +29,7 @@ from console.tui.pickers import Pages
 from console.tui.sheet import Sheet
 from console.tui.spec import Group
 from console.tui.theme import Glyphs, Ink
+from console.tui.writer import SparingApp
 
 if TYPE_CHECKING:
     from console.tui.deck import Deck
@@ -219,6 +220,8 @@ class MainScreen(Frame):
         for look in self.each_second:
             look()
         self._tell()
+        if isinstance(self.app, SparingApp):
+            self.app.flush()  # or an idle screen would be woken once more
 
     def spare(self) -> None:
         """Draw in the ways that the link asks for now."""

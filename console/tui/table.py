@@ -15,7 +15,7 @@ from textual.strip import Strip
 from console.model.place import Key, Row
 from console.tui.columns import Placed, place_columns
 from console.tui.drawing import Drawing, Look, Painted
-from console.tui.index import Index, Pair, nearest
+from console.tui.index import Block, Index, Pair, nearest
 from console.tui.lines import Lines
 from console.tui.paint import Line, Span, age, spans, to_strip
 from console.tui.spec import Group, PaneSpec, Scene
@@ -53,6 +53,8 @@ class Table(Lines):
         self._fresh: dict[Key, float] = {}
         self._unmeasured: set[Key] = set()  # rows that have changed since their texts were measured
         self._looked: dict[Key, tuple[float, float]] = {}  # when a row is looked at again for the time alone
+        self._seen: tuple[int, int, Sequence[Block]] = (0, 0, ())  # where rows were looked for last
+        self._due = 0.0
 
     @property
     def columns(self) -> tuple[Placed, ...]:
@@ -159,15 +161,23 @@ class Table(Lines):
         for key in over:
             del self._fresh[key]
             self.repaint(key)
+        self._look_again(now)
+        self._repaint_titles()
+
+    def _look_again(self, now: float) -> None:
+        """Draw the rows whose time has come; the next look is when the first of them is due, or other rows are seen."""
+        seen = (self.top, self.size.height, self.index.blocks)
+        if seen == self._seen and seen[2] is self._seen[2] and now + QUICK / 2 < self._due:
+            return
         looked = {}
         for key in self.visible_keys():
-            due, pause = self._looked.get(key, (now, QUICK))
+            due, pause = self._looked.get(key, (now, QUICK / 2))
             if due <= now + QUICK / 2:
                 pause = QUICK if self.repaint(key) else min(SLOW, 2 * pause)
                 due = now + pause
             looked[key] = due, pause
-        self._looked = looked
-        self._repaint_titles()
+        self._looked, self._seen = looked, seen
+        self._due = min((due for due, _ in looked.values()), default=now + SLOW)
 
     def visible_keys(self) -> list[Key]:
         """The keys of the rows on the screen."""
@@ -200,6 +210,8 @@ class Table(Lines):
             return []
         self._drop(key)
         self._painted[key] = now
+        self._looked.pop(key, None)  # what has begun to move has a time that runs
+        self._due = 0.0
         if before[1:] != now[1:]:
             return [Region(0, y, size.width, 1)]
         return [

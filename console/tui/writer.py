@@ -253,6 +253,12 @@ class Writer:
             self._due = self._loop.call_later(GRACE, self._send_due)
         return True
 
+    def flush(self) -> None:
+        """Send what waits for more to come: there is none."""
+        if self._due is not None:
+            self._due.cancel()
+            self._send_due()
+
     def _send_due(self) -> None:
         self._due = None
         self.send()
@@ -346,6 +352,11 @@ class SparingApp(App[Answer]):
         """Send the whole picture with the next frame: somebody else has written to the terminal."""
         if self.writer is not None:
             self.writer.forget()
+
+    def flush(self) -> None:
+        """Send at once what was painted."""
+        if self.writer is not None:
+            self.writer.flush()
 
     def paint(self, widget: Widget, regions: Sequence[Region]) -> bool:
         """Paint these lines of a widget at once, all where no region is given; whether that was possible."""
