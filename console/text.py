@@ -5,10 +5,15 @@ that turn the reading direction. After `clean` it is a line of text that any ter
 Markup is no business of this module: a face shows text as text.
 """
 
+import json
 import re
 import unicodedata
 from functools import lru_cache
 from typing import Any
+
+import msgspec
+
+DEEPEST = 100  # levels of a value that are told: no cloud nests a tenth of it, and Python's own stack has an end
 
 # C0 and DEL have pictures of their own; C1, direction marks, fillers, tags and other invisible ones do not.
 _CONTROL = re.compile(
@@ -39,15 +44,27 @@ def clean_lines(text: str) -> str:
     return _CONTROL_IN_LINES.sub(_picture, text)
 
 
-def clean_tree(value: Any) -> Any:
-    """A decoded JSON value with every string, keys included, cleaned."""
+def clean_tree(value: Any, levels: int = DEEPEST) -> Any:
+    """A decoded JSON value with every string, keys included, cleaned; what lies too deep is an ellipsis."""
     if isinstance(value, str):
         return clean(value)
     if isinstance(value, list):
-        return [clean_tree(item) for item in value]
+        return [clean_tree(item, levels - 1) for item in value] if levels else "…"
     if isinstance(value, dict):
-        return {clean(key): clean_tree(item) for key, item in value.items()}
+        return {clean(key): clean_tree(item, levels - 1) for key, item in value.items()} if levels else "…"
     return value
+
+
+def read_tree(record: bytes) -> Any:
+    """What a record says as JSON, not cleaned, with marks for bytes that are no text; None for what is no JSON."""
+    try:
+        return msgspec.json.decode(record)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        pass
+    try:
+        return json.loads(record.decode("utf-8", "replace"), strict=False)
+    except (ValueError, RecursionError):
+        return None
 
 
 # A name of a field whose value nobody else shall read, wherever it stands: adminPass, user_data, db_password ...
@@ -59,14 +76,17 @@ def names_secret(name: object) -> bool:
     return _SECRET_NAME.search(str(name)) is not None
 
 
-def masked(value: Any) -> Any:
-    """A decoded JSON value with dots for whatever stands under the name of a secret."""
+def masked(value: Any, levels: int = DEEPEST) -> Any:
+    """A decoded JSON value with dots for whatever stands under the name of a secret; what lies too deep is left out."""
     if isinstance(value, dict):
-        return {
-            name: "••••" if inner and isinstance(inner, str) and names_secret(name) else masked(inner)
-            for name, inner in value.items()
-        }
-    return [masked(item) for item in value] if isinstance(value, list) else value
+        return {name: _under(name, inner, levels - 1) for name, inner in value.items()} if levels else "…"
+    if isinstance(value, list):
+        return [masked(item, levels - 1) for item in value] if levels else "…"
+    return value
+
+
+def _under(name: object, value: Any, levels: int) -> Any:
+    return "••••" if value and isinstance(value, str) and names_secret(name) else masked(value, levels)
 
 
 def is_plain(body: bytes) -> bool:

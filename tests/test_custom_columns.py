@@ -47,6 +47,7 @@ def test_what_is_no_path_is_refused(path: str) -> None:
 def test_no_record_and_a_broken_one_have_no_value() -> None:
     assert reader("a")(b"") is None
     assert reader("a")(b"{") is None
+    assert reader("a")(b'{"a": "\xff"}') is None
 
 
 def test_an_own_column_is_shown_filtered_and_sorted_like_any_other() -> None:

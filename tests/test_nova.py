@@ -286,8 +286,22 @@ async def test_limits_history_and_key_pairs_are_read_and_cleaned() -> None:
                 await question
 
 
+async def test_a_key_pair_with_broken_text_costs_no_list() -> None:
+    async with opened() as (cloud, nova):
+        body = b'{"keypairs": [{"keypair": {"name": "k\xff"}}, {"keypair": {"name": "sound"}}]}'
+        cloud.answers["/compute/v2.1/os-keypairs"] = lambda request: web.Response(
+            body=body, content_type="application/json"
+        )
+        assert [row.id for row in await rows(nova.keypairs())] == ["k\N{REPLACEMENT CHARACTER}", "sound"]
+
+
 async def test_the_answer_for_one_server_must_be_one() -> None:
     async with opened() as (cloud, nova):
+        cloud.answers["/compute/v2.1/servers/deep"] = lambda request: web.Response(
+            body=b'{"server": ' + b"[" * 5000 + b"]" * 5000 + b"}", content_type="application/json"
+        )
+        with pytest.raises(BadReply, match="no server"):
+            await nova.server("deep")
         for answer in ({}, {"server": None}, {"server": {}}, [1], {"server": []}):
             cloud.answers["/compute/v2.1/servers/s1"] = answer
             with pytest.raises(BadReply, match="no server"):

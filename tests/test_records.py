@@ -1,5 +1,6 @@
 """Records to rows: nothing is guessed, one bad field costs one field, and what is the same is the very same object."""
 
+import datetime as dt
 import json
 import random
 from typing import Any
@@ -7,12 +8,14 @@ from typing import Any
 import msgspec
 import pytest
 
+from console.clouds.fields import reader as by_field
 from console.clouds.openstack.records import Memo, Reader, Sparse
 from console.clouds.openstack.shapes import GlanceImage, NovaFlavor, NovaServer
 from console.clouds.openstack.sparse import LATER, SparseServer, complete
 from console.errors import BadReply
 from console.model.place import Key, Origin, Place, facts
 from console.model.server import Reference, Server
+from console.text import clean_tree, masked
 from console.wire.message import Reply
 
 ORIGIN = Origin(Place("lab", "one"), "http://cloud.example")
@@ -368,6 +371,27 @@ def test_what_is_left_in_the_record_reads_as_if_it_were_not() -> None:
     assert facts(row) == facts(whole)
     assert {name for name in LATER if getattr(row, name) is not None} >= {"metadata", "tags", "launched_at", "zone"}
     assert row.address == "10.0.0.5" and row.launched_at is not None and row.launched_at.tzinfo is not None
+
+
+@pytest.mark.parametrize("odd", [{"name": "w\u00e9b"}, {"fault": 5}])
+def test_every_time_is_utc_also_of_a_record_that_was_read_with_care(odd: dict[str, Any]) -> None:
+    row = read(WHOLE | {"created": "2026-11-20T23:33:13", "OS-SRV-USG:terminated_at": "2026-11-21T00:00:00"} | odd)
+    assert type(row) is NovaServer
+    for name in ("launched_at", "terminated_at", "created"):
+        assert getattr(row, name).utcoffset() == dt.timedelta(0), name
+
+
+def test_what_is_nested_without_end_costs_no_more_than_itself() -> None:
+    deep = b"[" * 500 + b"]" * 500
+    assert read(b'{"id": "a", "name": "w\\u00e9b", "tags": ' + deep + b"}").name == "w\u00e9b"
+    assert '"…"' in json.dumps(clean_tree(json.loads(deep)), ensure_ascii=False)
+    assert '"…"' in json.dumps(masked(json.loads(deep)), ensure_ascii=False)
+
+
+def test_broken_text_and_numbers_too_large_cost_no_record_that_is_read_field_by_field() -> None:
+    many = by_field("server", lambda tree: Server(id=str(tree["id"]), name=tree["name"]), ORIGIN)
+    rows = list(many([b'{"id": 1, "name": "w\xff"}', b'{"id": 2, "name": "x", "much": 1e999}', b'{"id": 3']))
+    assert [(row.id, row.name) for row in rows] == [("1", "w\N{REPLACEMENT CHARACTER}"), ("2", "x")]
 
 
 def test_a_field_of_the_wrong_type_in_the_record_tells_nothing() -> None:

@@ -16,7 +16,7 @@ from still_screen import screen_text
 from textual.pilot import Pilot
 
 import console
-from console.core.recording import read_recording, record
+from console.core.recording import _masked, read_recording, record
 from console.core.settings import Paths, Settings
 from console.errors import ActionRefused, ConfigError, Unreachable
 from console.model.flavor import Flavor
@@ -206,6 +206,10 @@ def test_no_secret_is_written(recording: Path) -> None:
     assert b"db_password" in text
     _, frames = read_recording(recording)
     assert all(b"hunter2" not in frame.row.record for frame in frames if frame.row is not None)
+
+
+def test_a_record_that_is_no_text_ends_no_recording() -> None:
+    assert _masked(b'{"name": "w\xff"}') == b""
 
 
 def test_its_lines_are_those_of_watch(recording: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from console.model.place import Key, Origin, Row
-from console.text import clean_tree
+from console.text import clean_tree, read_tree
 
 R = TypeVar("R", bound=Row)
 Record = Mapping[str, Any]
@@ -23,7 +23,7 @@ def reader(
 
     def many(records: Iterable[bytes]) -> Iterator[R]:
         for record in records:
-            tree = clean_tree(msgspec.json.decode(record))
+            tree = clean_tree(read_tree(record))
             if isinstance(tree, dict) and (id := text_id(tree.get("id"))) is not None:
                 key = Key(origin.endpoint, region, kind, id)
                 own = {"key": key, "place": origin.place, "record": record, "dialect": origin.dialect}
@@ -36,7 +36,7 @@ def inner(body: bytes, word: str) -> bytes:
     """The record under a word of an answer, as its bytes; b"" where there is none."""
     try:
         tree = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return b""
     return bytes(tree.get(word, b""))
 

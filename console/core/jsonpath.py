@@ -46,7 +46,7 @@ def reader(text: str) -> Callable[[bytes], str | float | None]:
     def read(record: bytes) -> str | float | None:
         try:
             tree = msgspec.json.decode(record) if record else None
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, UnicodeDecodeError):
             return None
         found = [value for value in walk(tree, steps) if value not in (None, "")]
         if len(found) == 1 and isinstance(found[0], int | float) and not isinstance(found[0], bool):

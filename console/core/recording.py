@@ -137,7 +137,7 @@ def _masked(record: bytes) -> bytes:
     """A record without secrets."""
     try:
         return msgspec.json.encode(masked(msgspec.json.decode(record))) if record else b""
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         return b""
 
 

@@ -179,7 +179,7 @@ def accepted(reply: Reply, word: str = "") -> Accepted:
     """What an order's answer tells: the id of what it makes, where it makes something."""
     try:
         tree = msgspec.json.decode(reply.body) if reply.body and word else {}
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         tree = {}
     made = tree.get(word) if isinstance(tree, dict) else None
     id = made.get("id") if isinstance(made, dict) else None

@@ -20,7 +20,7 @@ from console.model.keypair import KeyPair
 from console.model.place import Key, Origin, Row
 from console.model.quota import Limit, Limits
 from console.model.server import Server
-from console.text import Secret, clean_lines, clean_tree
+from console.text import Secret, clean_lines, clean_tree, read_tree
 from console.wire.message import Reply, read_json, refuse_body, request_id
 from console.wire.pace import Pace
 
@@ -155,7 +155,7 @@ class Nova:
     def _row(self, reply: Reply, name: str, memo: Memo[R]) -> R:
         try:
             record = bytes(getattr(_read_one(reply.body), name))
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             record = b""
         row = memo.row(record, alone=True) if record else None
         if row is None:
@@ -163,7 +163,7 @@ class Nova:
         return row
 
     def _keypair(self, record: bytes) -> KeyPair | None:
-        tree = clean_tree(msgspec.json.decode(record))
+        tree = clean_tree(read_tree(record))
         pair = tree.get("keypair", tree) if isinstance(tree, dict) else None
         if not isinstance(pair, dict) or not isinstance(pair.get("name"), str):
             return None

@@ -259,7 +259,7 @@ def _end_of(address: str) -> str:
 def _body(reply: Reply) -> dict[str, Any]:
     try:
         tree = msgspec.json.decode(reply.body) if reply.body else {}
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return {}
     return tree if isinstance(tree, dict) else {}
 

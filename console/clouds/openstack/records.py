@@ -20,7 +20,7 @@ from msgspec.structs import force_setattr
 from xxhash import xxh3_128
 
 from console.model.place import Key, Origin, Row
-from console.text import clean_tree, is_plain
+from console.text import clean_tree, is_plain, read_tree
 from console.wire.message import Reply, refuse_body
 
 R = TypeVar("R", bound=Row)
@@ -60,9 +60,9 @@ class Reader(Generic[R]):
         self._kind = kind
         self._origin = origin
         self._region = region
-        later = sparse.later if sparse else ()
         # Times that the service writes without a zone, and means in UTC.
-        self._naive = tuple(name for name in naive if name not in later)
+        self._naive = tuple(naive)
+        self._read_now = tuple(name for name in naive if sparse is None or name not in sparse.later)
         self._decode = msgspec.json.Decoder(sparse.shape if sparse else shape).decode
         self._complete = sparse.complete if sparse else None
         self._shared: dict[Any, Any] = {}
@@ -74,21 +74,22 @@ class Reader(Generic[R]):
 
     def many(self, records: Iterable[bytes]) -> Iterator[R]:
         """The rows of many records, those left out that are none; written as one loop because it runs the most."""
-        decode, naive = self._decode, self._naive
+        decode, every, read_now = self._decode, self._naive, self._read_now
         endpoint, region, kind, place = self._origin.endpoint, self._region, self._kind, self._origin.place
         dialect = self._origin.dialect
         plain, complete, shared = isinstance(records, Plain), self._complete, self._shared
         for record in records:
             row: R | None
+            naive = read_now
             try:
                 if not (plain or is_plain(record)):
-                    row = self._carefully(record)
+                    row, naive = self._carefully(record), every
                 else:
                     row = decode(record)
                     if complete is not None:
                         complete(row, record, shared)
             except (msgspec.DecodeError, UnicodeDecodeError):
-                row = self._carefully(record)
+                row, naive = self._carefully(record), every
             if row is None or not row.id:
                 continue
             force_setattr(row, "key", Key(endpoint, region, kind, row.id))
@@ -102,7 +103,7 @@ class Reader(Generic[R]):
             yield row
 
     def _carefully(self, record: bytes) -> R | None:
-        tree = _tree(record)
+        tree = read_tree(record)
         if not isinstance(tree, dict):
             return None
         tree = clean_tree(tree)
@@ -123,17 +124,6 @@ class Reader(Generic[R]):
         if "id" not in kept and isinstance(tree.get("id"), int):
             kept["id"] = str(tree["id"])
         return self._shape(**kept) if kept.get("id") else None
-
-
-def _tree(record: bytes) -> Any:
-    try:
-        return msgspec.json.decode(record)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        pass
-    try:
-        return json.loads(record.decode("utf-8", "replace"), strict=False)
-    except (ValueError, RecursionError):
-        return None
 
 
 class _Page(NamedTuple):
