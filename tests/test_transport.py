@@ -247,3 +247,19 @@ async def test_the_environments_proxy_is_used_and_its_exceptions_are_kept(monkey
         assert (await ask("http://cloud.example/x")).body == b"by proxy to cloud.example"
         async with serving(greet) as near:
             assert (await ask(near)).body == b"hello"
+        monkeypatch.setenv("http_proxy", url.removeprefix("http://").rstrip("/"))  # as curl and requests take it too
+        assert (await ask("http://cloud.example/x")).body == b"by proxy to cloud.example"
+
+
+async def test_a_proxys_password_is_told_to_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("no_proxy", "NO_PROXY", "HTTPS_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    refusal = b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n"
+    async with speaking(refusal) as url:
+        monkeypatch.setenv("https_proxy", url.replace("//", "//bob:hunter2@"))
+        lines: list[str] = []
+        refused = await failing("https://cloud.example/x", trace=lines.append)
+    assert (refused.fault, "407" in refused.message) == ("proxy", True)
+    assert "hunter2" not in f"{refused} {lines}"
+    gone = await failing("https://cloud.example/x")
+    assert gone.fault == "proxy" and "object at" not in gone.message and "hunter2" not in str(gone)

@@ -113,7 +113,8 @@ class Transport:
         if host not in self._proxies:
             named = urllib.request.getproxies()
             passed = urllib.request.proxy_bypass(url.raw_authority) if named else False
-            self._proxies[host] = None if passed else named.get(url.scheme) or named.get("all")
+            told = None if passed else named.get(url.scheme) or named.get("all")
+            self._proxies[host] = f"http://{told}" if told and "://" not in told else told
         return self._proxies[host]
 
     async def send(self, request: Request, *, deadline: float) -> Reply:
@@ -194,8 +195,13 @@ def _explain(request: Request, error: Exception) -> CloudError:
         )
     if isinstance(error, aiohttp.ClientConnectorDNSError):
         return Unreachable(f"the name {clean(error.host)} is not known.", fault="name")
-    if isinstance(error, aiohttp.ClientProxyConnectionError | aiohttp.ClientHttpProxyError):
-        return Unreachable(f"the proxy before {host} does not let us through: {clean(str(error))}.", fault="proxy")
+    if isinstance(error, aiohttp.ClientHttpProxyError):  # whose own text has the proxy's address, password and all
+        told = clean(f"{error.status} {error.message}")
+        return Unreachable(f"the proxy before {host} does not let us through: {told}.", fault="proxy")
+    if isinstance(error, aiohttp.ClientProxyConnectionError):
+        return Unreachable(
+            f"the proxy before {host} cannot be reached: {_reason(error.os_error).lower()}.", fault="proxy"
+        )
     if isinstance(error, aiohttp.ClientSSLError):
         return Unreachable(f"{host} and we could not agree on TLS: {clean(str(error.strerror or error))}.", fault="tls")
     if isinstance(error, aiohttp.ClientConnectorError):
