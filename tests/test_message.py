@@ -191,6 +191,7 @@ def test_what_is_quoted_is_short_clean_and_without_secrets() -> None:
     token = "gAAAAABn" + "k" * 60
     assert token not in failed(400, nova("badRequest", 400, f"bad token {token}")).message
     assert "hunter2" not in mask("https://h/console?token=hunter2&x=1")
+    assert "hunter2" not in mask("https://h/vnc_lite.html?path=%3Ftoken%3Dhunter2")  # as newer Novas write it
     assert mask('{"password": "cut off') == '{"password": "••••"'
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from console.errors import OverLimit
 from console.wire.budget import Budget, Limit
-from console.wire.message import Reply
+from console.wire.message import LONGEST_WAIT, Reply
 from console.wire.pace import Figure, Pace
 
 
@@ -59,6 +59,17 @@ async def test_what_is_left_is_shown_and_nothing_left_means_waiting_for_the_rese
     assert pace.wait == 4
     await pace.ready(5)
     assert hand.slept == [4]
+
+
+@pytest.mark.parametrize("text", ["nan", "inf", "-inf", "1e999", "soon"])
+async def test_a_number_that_is_none_says_nothing(text: str) -> None:
+    pace, _ = paced()
+    names = ("x-ratelimit-remaining", "x-ratelimit-limit", "x-ratelimit-reset")
+    pace.learn(Reply(200, dict.fromkeys(names, text), (b"",)))
+    pace.learn(Reply(200, {"x-ratelimit-remaining": "0", "x-ratelimit-reset": text}, (b"",)))
+    assert (pace.figure, pace.wait) == (Figure(left=0), 0.0)
+    pace.learn(Reply(200, {"x-ratelimit-remaining": "0", "x-ratelimit-reset": "999999999"}, (b"",)))
+    assert pace.wait == LONGEST_WAIT
 
 
 async def test_a_shorter_wish_does_not_undo_a_longer_one() -> None:

@@ -39,7 +39,7 @@ _SECRET_FIELD = re.compile(
     re.IGNORECASE,
 )
 _TOKEN = re.compile(r"gAAAA[\w\-]{16,}={0,2}|eyJ[\w\-]{10,}\.[\w\-]+(?:\.[\w\-]*)?")
-_SECRET_QUERY = re.compile(r"((?:token|password|secret|signature|sig)=)[^&\s\"']+", re.IGNORECASE)
+_SECRET_QUERY = re.compile(r"((?:token|password|secret|signature|sig)(?:=|%3D))[^&\s\"']+", re.IGNORECASE)
 _TAGS = re.compile(r"<(script|style|title)\b.*?</\1\s*>|<[^>]*>", re.IGNORECASE | re.DOTALL)
 _QUOTA_WORDS = re.compile(r"quota|maximum number|exceeds? allowed|exceeded for", re.IGNORECASE)
 

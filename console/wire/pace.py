@@ -6,13 +6,14 @@ show it. A dialect whose service tells its limits beforehand hands them to `obey
 """
 
 import asyncio
+import math
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from console.errors import OverLimit
 from console.wire.budget import Budget, Limit
-from console.wire.message import Reply, retry_after
+from console.wire.message import LONGEST_WAIT, Reply, retry_after
 
 _LEFT = ("x-ratelimit-remaining", "ratelimit-remaining", "x-rate-limit-remaining")
 _MOST = ("x-ratelimit-limit", "ratelimit-limit", "x-rate-limit-limit")
@@ -109,13 +110,14 @@ def _number(headers: Mapping[str, str], names: tuple[str, ...]) -> float | None:
         text = headers.get(name, "").split(",")[0].split(";")[0].strip()
         if text:
             try:
-                return float(text)
+                found = float(text)
             except ValueError:
                 return None
+            return found if math.isfinite(found) else None
     return None
 
 
 def _pause_of(reset: float | None) -> float | None:
     if reset is None:
         return None
-    return max(0.0, reset - time.time()) if reset > _EPOCH else reset
+    return min(max(0.0, reset - time.time() if reset > _EPOCH else reset), LONGEST_WAIT)

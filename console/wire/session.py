@@ -146,7 +146,7 @@ class Session:
             if not link or not items:
                 yield items
                 return
-            query = urlsplit(link).query
+            query = _query_of(link)
             if query in seen or len(seen) >= MOST_PAGES:
                 refuse_body(reply, self.place, "a link to a page that was read before")
             seen.add(query)
@@ -157,6 +157,11 @@ class Session:
     def now(self, ours: dt.datetime) -> dt.datetime:
         """The service's own time, when ours is `ours`."""
         return ours + self.skew
+
+
+def _query_of(link: str) -> str:
+    """What follows the first question mark, whatever stands before it: that may be no address at all."""
+    return urlsplit("?" + link.partition("?")[2]).query
 
 
 def _query(params: Mapping[str, Any] | Sequence[tuple[str, Any]]) -> str:
