@@ -34,8 +34,13 @@ class Bench:
         self.pulse = Pulse(PLACE, self.store, self.clock)
         self.dialect = SmallDialect(self.cloud, PLACE, privilege=given.pop("privilege", 1))
         self.seen: list[Row] = []
-        self.poller: Poller[Any] = Poller(
-            KINDS[kind],
+        self.kind = kind
+        self.poller = self.another(**given)
+
+    def another(self, **given: Any) -> Poller[Any]:
+        """A poller for what the dialect offers now."""
+        return Poller(
+            KINDS[self.kind],
             self.dialect,
             self.store,
             self.clock,
@@ -44,7 +49,6 @@ class Bench:
             chance=lambda: 0.5,
             **given,
         )
-        self.kind = kind
 
     @property
     def shown(self) -> dict[str, str]:
@@ -266,6 +270,46 @@ async def test_a_wake_asks_at_once_and_often_for_some_seconds(bench: Bench) -> N
         assert bench.asked() == ["changes"] * 4
         await bench.clock.advance(30)
         assert len(bench.asked()) < 12
+
+
+async def test_a_wake_that_comes_while_changes_are_asked_for_is_granted_afterwards(bench: Bench) -> None:
+    for number in range(60):
+        bench.cloud.server(f"n{number}")
+    bench.cloud.server("b", "REBOOT", task_state="rebooting")
+    await bench.poller.poll()
+    await bench.clock.advance(10)
+    bench.cloud.gate.clear()
+    turn = asyncio.create_task(bench.poller.poll())
+    await bench.clock.settle()
+    assert bench.asked() == ["servers", "changes"]
+    bench.poller.wake()  # an order was taken, which this answer does not show yet
+    bench.cloud.gate.set()
+    await turn
+    await bench.poller.poll()
+    assert bench.asked() == ["changes"]
+
+
+async def test_a_wish_for_everything_that_comes_while_all_is_asked_for_is_granted_afterwards(bench: Bench) -> None:
+    bench.cloud.server("b", "REBOOT", task_state="rebooting")
+    bench.dialect.verbs -= {"server.changes"}
+    bench.poller = bench.another()
+    bench.cloud.gate.clear()
+    async with bench.running():
+        bench.poller.wake(whole=True)
+        bench.cloud.gate.set()
+        await bench.clock.settle()
+        assert bench.asked() == ["servers"] * 2
+
+
+async def test_a_question_that_fails_grants_no_wish(bench: Bench) -> None:
+    await bench.poller.poll()
+    bench.poller.wake(whole=True)
+    bench.cloud.error = BadReply("half of it")
+    await bench.poller.poll()
+    bench.cloud.error = None
+    bench.asked()
+    await bench.poller.poll()
+    assert bench.asked() == ["servers"]
 
 
 async def test_rows_stream_in_page_by_page(bench: Bench) -> None:

@@ -9,7 +9,8 @@ the two ways. A cloud that fails is asked ever less often, but never not at all;
 import asyncio
 import datetime as dt
 import random
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence, Set
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence, Set
+from contextlib import contextmanager
 from operator import is_
 from typing import Generic, TypeVar, cast
 
@@ -126,12 +127,12 @@ class Poller(Generic[R]):
     async def _whole(self, asked_at: float) -> None:
         first = not self._store.count(self.kind.row, self.place)
         rows: list[R] = []
-        async for page in self._pages(Question(all_projects=self.all_projects)):
-            rows.extend(page)
-            if first:
-                self._apply(page, asked_at)
-        self._stale = False
-        self._whole_at = self._changes_at = asked_at
+        with self._granting(asked_at, whole=True):
+            async for page in self._pages(Question(all_projects=self.all_projects)):
+                rows.extend(page)
+                if first:
+                    self._apply(page, asked_at)
+        self._whole_at = asked_at
         self._window = self._cloud_time(asked_at)
         rows, fresh = self._sifted(rows)
         missed = self._apply(rows, asked_at, complete=True)
@@ -161,13 +162,14 @@ class Poller(Generic[R]):
         question = Question(changes_since=self._window - OVERLAP, all_projects=self.all_projects)
         rows: list[R] = []
         try:
-            async for page in self._pages(question):
-                rows.extend(page)
+            with self._granting(asked_at):
+                async for page in self._pages(question):
+                    rows.extend(page)
         except CloudFault as error:
             if error.status != 400:
                 raise
             return await self._whole(asked_at)  # this cloud cannot tell what changed
-        self._window, self._window_rows, self._changes_at = self._cloud_time(asked_at), len(rows), asked_at
+        self._window, self._window_rows = self._cloud_time(asked_at), len(rows)
         self._take(rows, asked_at)
         await self._look_for_unseen({row.id for row in rows}, asked_at)
 
@@ -212,7 +214,19 @@ class Poller(Generic[R]):
                 group.create_task(one(cast(R, row)), name=f"confirm {self.place} {row.id}")
         gone = before - self._store.count(self.kind.row, self.place)
         # Where all that were asked for are gone, so are most likely the others; where not, a cell is down.
-        self._stale = len(missed) > len(asked) and gone >= len(asked)
+        self._stale |= len(missed) > len(asked) and gone >= len(asked)
+
+    @contextmanager
+    def _granting(self, asked_at: float, *, whole: bool = False) -> Iterator[None]:
+        """A question that grants every wish of before it; one that comes meanwhile stays, and all do where it fails."""
+        stale, changes_at = self._stale, self._changes_at
+        self._stale, self._changes_at = stale and not whole, asked_at
+        try:
+            yield
+        except BaseException:
+            self._stale |= stale
+            self._changes_at = min(changes_at, self._changes_at)
+            raise
 
     async def _pages(self, question: Question) -> AsyncIterator[Sequence[R]]:
         began: float | None = self._clock.monotonic()
