@@ -85,6 +85,36 @@ def test_what_is_no_journal_is_told_too(journal: Journal) -> None:
         journal.runs()
 
 
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE runs SET facts = '{'",
+        "UPDATE runs SET state = 'dreaming'",
+        "UPDATE runs SET began = NULL",
+        "UPDATE steps SET before = 'x'",
+        "UPDATE leases SET holder = '{}'",
+    ],
+)
+def test_a_line_that_cannot_be_read_is_damage_too(journal: Journal, damage: str) -> None:
+    me = this_process()
+    journal.add(a_run(), me)
+    journal.begin(me, "abcd1234", 0, "one", {}, NOW)
+    with sqlite3.connect(journal.path) as file:
+        file.execute(damage)
+    with pytest.raises(JournalError, match="is damaged"):
+        journal.runs(ended=True)
+        journal.steps("abcd1234")
+        journal.lease("abcd1234")
+
+
+def test_a_newer_journal_that_knows_more_of_a_run_is_read(journal: Journal) -> None:
+    journal.add(a_run())
+    with sqlite3.connect(journal.path) as file:
+        file.execute("ALTER TABLE runs ADD COLUMN mood TEXT")
+        file.execute("PRAGMA user_version=2")
+    assert [run.id for run in journal.runs()] == ["abcd1234"]
+
+
 def test_a_journal_that_is_just_being_made_is_empty(journal: Journal) -> None:
     journal.path.parent.mkdir(parents=True)
     journal.path.touch()

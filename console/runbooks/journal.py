@@ -8,16 +8,18 @@ networks. A journal that cannot be written, or is damaged, is told in one senten
 
 import datetime as dt
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypeVar, get_args
 
 import msgspec
 
 from console.errors import JournalError
-from console.runbooks.lease import Holder
+from console.runbooks.lease import Holder, read_holder
 from console.text import clean
+
+T = TypeVar("T")
 
 VERSION = 1
 Facts = Mapping[str, Any]
@@ -111,7 +113,7 @@ class Journal:
 
     def run(self, id: str) -> RunRecord:
         """The run of this id, or of the one id that begins so. Raises `JournalError`."""
-        found = [_run(line) for line in self._ask("SELECT * FROM runs WHERE substr(id, 1, ?) = ?", len(id), id)]
+        found = self._ask(_run, f"SELECT {_NAMES} FROM runs WHERE substr(id, 1, ?) = ?", len(id), id)
         exact = [run for run in found if run.id == id] or found
         if not exact or not id:
             raise JournalError(f"There is no operation {clean(id)!r}.", hint="novadeck ops list --all shows all.")
@@ -124,12 +126,12 @@ class Journal:
         if not self.path.exists():
             return []
         where = "" if ended else f"WHERE state IN {OPEN}"
-        return [_run(line) for line in self._ask(f"SELECT * FROM runs {where} ORDER BY began, id")]
+        return self._ask(_run, f"SELECT {_NAMES} FROM runs {where} ORDER BY began, id")
 
     def steps(self, id: str) -> list[StepRecord]:
         """What is written of a run's steps, in their order."""
         asked = "SELECT number, name, state, before, note, began, ended FROM steps WHERE run = ? ORDER BY number"
-        return [_step(line) for line in self._ask(asked, id)]
+        return self._ask(_step, asked, id)
 
     # A run's way; each of these demands that the holder still has the run
 
@@ -221,8 +223,8 @@ class Journal:
 
     def lease(self, what: str) -> tuple[str, int] | None:
         """Who holds it, as text, and that one's beat."""
-        found = self._ask("SELECT holder, beat FROM leases WHERE what = ?", what) if self.path.exists() else []
-        return (str(found[0][0]), int(found[0][1])) if found else None
+        found = self._ask(_lease, "SELECT holder, beat FROM leases WHERE what = ?", what)
+        return found[0] if found else None
 
     def beat(self, holder: Holder) -> None:
         """Show everybody that we live."""
@@ -238,12 +240,12 @@ class Journal:
 
     # The file
 
-    def _ask(self, asked: str, *given: Any) -> list[Any]:
+    def _ask(self, read: Callable[[Sequence[Any]], T], asked: str, *given: Any) -> list[T]:
         if not self.path.exists():
             return []
         with self._open() as file:
             begun = file.execute("PRAGMA user_version").fetchone()[0]  # 0 while another process makes the file
-            return file.execute(asked, given).fetchall() if begun else []
+            return [read(line) for line in file.execute(asked, given)] if begun else []
 
     @contextmanager
     def _change(self) -> Iterator[sqlite3.Connection]:
@@ -292,6 +294,7 @@ class LeaseLost(JournalError):
 
 
 _COLUMNS = RunRecord.__struct_fields__
+_NAMES = ", ".join(_COLUMNS)  # a newer journal may have more of them
 
 
 def _migrate(file: sqlite3.Connection, path: Path) -> None:
@@ -320,6 +323,11 @@ def _run(line: Sequence[Any]) -> RunRecord:
     for name in ("steps", "given", "facts", "question"):
         values[name] = msgspec.json.decode(values[name]) if values[name] else None
     return msgspec.convert({**values, "abort": bool(values["abort"])}, RunRecord)
+
+
+def _lease(line: Sequence[Any]) -> tuple[str, int]:
+    read_holder(line[0])
+    return str(line[0]), int(line[1])
 
 
 def _step(line: Sequence[Any]) -> StepRecord:
