@@ -110,6 +110,24 @@ async def test_a_full_disk_is_one_sentence_and_what_was_written_stays(tmp_path: 
     assert history[0][0] == "seen"
 
 
+async def test_a_line_that_cannot_be_read_is_one_sentence_and_blocks_no_other_console(tmp_path: Path) -> None:
+    path, clock = tmp_path / "t", MovedClock()
+    await told(path, clock, batch(server("ACTIVE")))
+    with sqlite3.connect(path) as file:
+        file.execute("UPDATE last SET fields = '{'")
+        file.execute("UPDATE changes SET fields = '{'")
+    timeline = Timeline(path, clock)
+    await timeline.write(batch(server("REBOOT")))
+    assert "cannot be used" in timeline.problem
+    with sqlite3.connect(path, timeout=0) as other:
+        other.execute("DELETE FROM last")
+    await timeline.close()
+    reading = Timeline(path, clock)
+    assert await reading.history(KEY) == []
+    assert "cannot be used" in reading.problem
+    await reading.close()
+
+
 async def test_a_file_that_is_no_database_is_one_sentence_and_stays_as_it_is(tmp_path: Path) -> None:
     path = tmp_path / "t"
     path.write_text("not a database" * 100)

@@ -10,6 +10,7 @@ import datetime as dt
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from operator import attrgetter
 from pathlib import Path
@@ -134,14 +135,23 @@ class Timeline:
         if self._failed or self._closed:
             return None
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._thread, lambda: work(self._opened()))
-        except (sqlite3.Error, OSError) as error:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, self._do, work)
+        except (sqlite3.Error, OSError, msgspec.MsgspecError) as error:
             self._failed = True
             reason = getattr(error, "strerror", None) or error
             self.problem = f"{self.path} cannot be used: {reason}. What changes is not remembered."
             return None
 
     # In the thread
+
+    def _do(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Do it; what fails lets go of the file, which other consoles want to write to."""
+        try:
+            return work(self._opened())
+        except BaseException:
+            with suppress(sqlite3.Error):
+                self._close()
+            raise
 
     def _opened(self) -> sqlite3.Connection:
         if self._file is None:
