@@ -157,6 +157,9 @@ class SmallAccount:
         self.gate = asyncio.Event()  # every login waits for it
         self.gate.set()
 
+    def at(self, region: str) -> "SmallAccount":
+        return SmallAccount(SmallCloud(self.cloud.clock, self.cloud.endpoint, region), self.place.cloud, **self.given)
+
     def with_secrets(self, **given: str) -> "SmallAccount":
         self.secrets.update(given)
         self.missing = tuple(name for name in self.missing if name not in given)

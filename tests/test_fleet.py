@@ -197,6 +197,29 @@ async def test_a_refused_login_is_tried_again_when_its_file_has_changed() -> Non
         assert fleet.lanes[0].account is mended
 
 
+async def test_the_regions_that_only_a_login_told_log_in_by_the_changed_file_too() -> None:
+    harbour = Harbour("a")
+    first = harbour.account("a")
+    first.place = Place("a")
+    second = SmallAccount(SmallCloud(harbour.clock, "https://a", region="two"), "a")
+    mended = SmallAccount(first.cloud, "a", region="")
+    file = EditedFile(mended)
+    async with harbour.sailing(Server, beside=lambda account: [second], files=file) as fleet:
+        await harbour.clock.settle()
+        assert [str(place) for place in fleet.places] == ["a/one", "a/two"]
+        first.cloud.error = second.cloud.error = Unauthorized("the password was changed")
+        await harbour.clock.advance(11)
+        assert [lane.refused for lane in fleet.lanes] == [True, True]
+        first.cloud.error = second.cloud.error = None
+        file.edits += 1
+        async with asyncio.timeout(20):
+            while any(lane.dialect is None for lane in fleet.lanes):
+                await harbour.clock.advance(5)
+        assert second.logins == 1  # and no second time by the password that was refused
+        assert fleet.lanes[0].account is mended
+        assert str(fleet.lanes[1].account.place) == "a/two"
+
+
 async def test_a_login_that_ends_while_polling_is_final_too() -> None:
     harbour = Harbour("a")
     cloud = harbour.account("a").cloud

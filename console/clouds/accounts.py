@@ -12,7 +12,7 @@ import os
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -122,6 +122,10 @@ class Account:
         """The account with what was missing, kept in memory alone; it holds for the entry's other regions too."""
         self.entry.tell(**given)
         return self
+
+    def at(self, region: str) -> "Account":
+        """The same login in another region."""
+        return replace(self, place=Place(self.place.cloud, region), region=region)
 
 
 @dataclass(frozen=True, slots=True)

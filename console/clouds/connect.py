@@ -11,7 +11,6 @@ from console.clouds.openstack.catalog import regions
 from console.clouds.openstack.cloud import open_cloud
 from console.clouds.rackspace import SERVICE, open_rackspace
 from console.errors import CloudFault
-from console.model.place import Place
 from console.wire.budget import Budget, Limit
 from console.wire.pace import Pace
 from console.wire.transport import Transport
@@ -72,6 +71,4 @@ def beside(account: Account) -> tuple[Account, ...]:
         return ()
     name = SERVICE if account.settings.dialect == "rackspace" else ""
     others = regions(account.entry.access.catalog, name=name)[1:]
-    return tuple(
-        Account(Place(account.place.cloud, region), region, account.settings, account.entry) for region in others
-    )
+    return tuple(map(account.at, others))

@@ -163,7 +163,7 @@ class Fleet:
         accounts = {account.place: account for account in await files.read(cloud)}
         for lane in self.lanes:
             if lane.place.cloud == cloud and lane.refused:
-                lane.retry(accounts.get(lane.account.place))
+                lane.retry(_of_lane(lane, accounts))
 
     async def _follow(self, files: Files) -> None:
         """A login that was refused is tried again when the file that it came from has changed."""
@@ -192,3 +192,11 @@ class Fleet:
         for account in self._beside(lane.account):
             if account.place not in self.places:
                 self._launch(self._add(account))
+
+
+def _of_lane(lane: Lane, accounts: Mapping[Place, Account]) -> Account | None:
+    """What the files say now for a lane, also for one in a region that only a login has told."""
+    if found := accounts.get(lane.account.place) or accounts.get(lane.place):
+        return found
+    anywhere = accounts.get(Place(lane.place.cloud))
+    return anywhere.at(lane.place.region) if anywhere is not None else None

@@ -38,6 +38,9 @@ class Account(Protocol):
     def missing(self) -> tuple[str, ...]:
         """What a person must tell before a login can be tried."""
 
+    def at(self, region: str) -> "Account":
+        """The same login in another region."""
+
 
 Connect = Callable[[Any], Awaitable[Dialect]]
 
