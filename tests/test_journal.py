@@ -17,7 +17,7 @@ from small_keeper import FastClock, begin, keeping, until, when
 from console.actions.declared import ACTIONS
 from console.errors import JournalError
 from console.model.server import Server
-from console.runbooks.journal import Journal, RunRecord
+from console.runbooks.journal import Journal, Question, RunRecord
 from console.runbooks.lease import LEASE, Lapse, alive, read_holder, this_process
 from console.runbooks.runbook import RUNBOOKS, Facts, Run, Step, runbook
 from console.sim.estate import Estate
@@ -105,6 +105,25 @@ def test_a_line_that_cannot_be_read_is_damage_too(journal: Journal, damage: str)
         journal.runs(ended=True)
         journal.steps("abcd1234")
         journal.lease("abcd1234")
+
+
+def test_an_answer_is_to_the_question_that_was_seen_and_to_no_later_one(journal: Journal) -> None:
+    class Overtaken(Journal):
+        """A journal whose keeper goes on to its next question while somebody answers."""
+
+        def run(self, id: str) -> RunRecord:
+            seen = super().run(id)
+            journal.ask(me, id, Question("Revert it again or leave it?", ["again", "leave"]))
+            return seen
+
+    me = this_process()
+    journal.add(a_run(), me)
+    journal.ask(me, "abcd1234", Question("Thaw it again or leave it?", ["again", "leave"]))
+    with pytest.raises(JournalError, match="asks that no more"):
+        Overtaken(journal.path).answer("abcd1234", "leave")
+    assert journal.run("abcd1234").answer == ""
+    journal.answer("abcd1234", "leave")
+    assert journal.run("abcd1234").answer == "leave"
 
 
 def test_a_newer_journal_that_knows_more_of_a_run_is_read(journal: Journal) -> None:

@@ -202,8 +202,11 @@ class Journal:
             raise JournalError(f"Operation {run.id} asks nothing.")
         if answer not in run.question.choices:
             raise JournalError(f"{clean(answer)!r} is none of {', '.join(run.question.choices)}.")
-        with self._change() as file:
-            file.execute("UPDATE runs SET answer = ? WHERE id = ?", (answer, run.id))
+        with self._change() as file:  # another question may have come meanwhile, which this answer does not fit
+            text = _json(msgspec.to_builtins(run.question))
+            done = file.execute("UPDATE runs SET answer = ? WHERE id = ? AND question = ?", (answer, run.id, text))
+        if not done.rowcount:
+            raise JournalError(f"Operation {run.id} asks that no more.")
 
     def abort(self, id: str) -> None:
         """Ask it to end, and to leave the world in order."""
