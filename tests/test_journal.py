@@ -118,9 +118,12 @@ def test_an_answer_is_to_the_question_that_was_seen_and_to_no_later_one(journal:
 
     me = this_process()
     journal.add(a_run(), me)
-    journal.ask(me, "abcd1234", Question("Thaw it again or leave it?", ["again", "leave"]))
+    thaw = Question("Thaw it again or leave it?", ["again", "leave"])
+    journal.ask(me, "abcd1234", thaw)
     with pytest.raises(JournalError, match="asks that no more"):
         Overtaken(journal.path).answer("abcd1234", "leave")
+    with pytest.raises(JournalError, match="asks that no more"):
+        journal.answer("abcd1234", "leave", to=thaw)
     assert journal.run("abcd1234").answer == ""
     journal.answer("abcd1234", "leave")
     assert journal.run("abcd1234").answer == "leave"

@@ -19,7 +19,7 @@ from console.cli.output import Column, Sheet, write, write_objects
 from console.cli.parse import Given
 from console.cli.voice import asked, say, someone_there
 from console.core.settings import Paths
-from console.errors import ActionRefused, WaitTimeout
+from console.errors import ActionRefused, JournalError, WaitTimeout
 from console.runbooks.journal import Journal, RunRecord, StepRecord
 from console.runbooks.lease import alive, read_holder
 
@@ -283,7 +283,10 @@ async def _ask(ops: "Console", run: RunRecord) -> None:
     choices = run.question.choices
     word = await asyncio.to_thread(asked, f"{run.question.text} [{'/'.join(choices)}]")
     if word in choices:
-        await asyncio.to_thread(ops.journal.answer, run.id, word)
+        try:
+            await asyncio.to_thread(ops.journal.answer, run.id, word, to=run.question)
+        except JournalError as error:  # answered elsewhere, or by the world itself, while somebody was thinking
+            return say(str(error))
         ops.keeper.bell.ring()
 
 

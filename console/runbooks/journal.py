@@ -195,11 +195,16 @@ class Journal:
 
     # What anybody may say to a run
 
-    def answer(self, id: str, answer: str) -> None:
-        """Answer its question. Raises `JournalError` where it asks none, or the answer is none of its choices."""
+    def answer(self, id: str, answer: str, *, to: Question | None = None) -> None:
+        """Answer its question, which must be the one that was seen where that is given.
+
+        Raises `JournalError` where it asks none, or another one, or the answer is none of its choices.
+        """
         run = self.run(id)
         if run.question is None:
             raise JournalError(f"Operation {run.id} asks nothing.")
+        if to not in (None, run.question):
+            raise JournalError(f"Operation {run.id} asks that no more.")
         if answer not in run.question.choices:
             raise JournalError(f"{clean(answer)!r} is none of {', '.join(run.question.choices)}.")
         with self._change() as file:  # another question may have come meanwhile, which this answer does not fit

@@ -167,7 +167,7 @@ class Runs:
             elif word == TAKE:
                 await console.keeper.take(run.id)
             elif word is not None:
-                await asyncio.to_thread(console.journal.answer, run.id, word)
+                await asyncio.to_thread(console.journal.answer, run.id, word, to=run.question)
         except JournalError as error:
             screen.refuse(str(error))
         console.keeper.bell.ring()
