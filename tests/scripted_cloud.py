@@ -33,6 +33,7 @@ class ScriptedCloud:
         self.roles = ["member", "reader"]
         self.endpoints: list[tuple[str, str, str, str]] = []  # type, region, interface, path
         self.logins = 0
+        self.no_login: Answer | None = None  # what is said instead of a token
         self.password = "right"
         self.url = ""
 
@@ -74,6 +75,8 @@ class ScriptedCloud:
                 return web.json_response({"version": version})
             return web.json_response({"versions": {"values": [version]}}, status=300)
         self.logins += 1
+        if self.no_login is not None:
+            return _response(self.no_login, request)
         return self._token(self.bodies[-1]["auth"])
 
     def _token(self, auth: Any) -> web.StreamResponse:

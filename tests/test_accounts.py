@@ -12,11 +12,12 @@ from typing import Any
 
 import pytest
 import yaml
+from aiohttp import web
 from scripted_cloud import self_signed, serving, tls_context
 
 from console.clouds.accounts import Accounts, cloud_names, find_accounts, in_thread
 from console.clouds.connect import connect
-from console.errors import CloudError, Unauthorized, Unreachable
+from console.errors import CloudError, OverLimit, Unauthorized, Unreachable
 from console.wire.transport import Tls
 
 AUTH = {"auth_url": "http://keystone.example/v3", "username": "demo", "password": "pw", "project_name": "demo"}
@@ -262,6 +263,20 @@ async def test_a_keystone_that_is_not_there_is_unreachable_in_one_sentence(home:
     error = await login_error(home, "http://127.0.0.1:1/v3")
     assert isinstance(error, Unreachable)
     assert str(error) == "one: http://127.0.0.1:1/v3 cannot be reached: connection refused."
+
+
+@pytest.mark.parametrize(
+    ("status", "header", "wait"), [(429, "90", 90.0), (413, "", 5.0), (503, "600", 600.0), (503, "", None)]
+)
+async def test_a_keystone_that_asks_for_patience_is_told_as_one(
+    home: Path, status: int, header: str, wait: float | None
+) -> None:
+    async with serving() as cloud:
+        headers = {"Retry-After": header} if header else {}
+        cloud.no_login = lambda request: web.json_response({}, status=status, headers=headers)
+        error = await login_error(home, f"{cloud.url}/identity/v3")
+    assert error.status == status
+    assert (error.retry_after if isinstance(error, OverLimit) else None) == wait
 
 
 async def test_an_untrusted_keystone_is_one_clear_sentence_and_its_authority_mends_it(home: Path) -> None:

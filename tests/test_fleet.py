@@ -12,7 +12,7 @@ from console.core.fleet import Fleet
 from console.core.settings import CloudSettings, Settings
 from console.core.store import Store
 from console.core.watch import Watch
-from console.errors import ConfigError, Unauthorized, Unreachable
+from console.errors import ConfigError, OverLimit, Unauthorized, Unreachable
 from console.model.flavor import Flavor
 from console.model.image import Image
 from console.model.place import Place, Row
@@ -164,6 +164,17 @@ async def test_a_refused_login_is_final_until_somebody_says_again() -> None:
         await harbour.clock.settle()
         assert harbour.state("a") == "well"
         assert harbour.shown() == {"s"}
+
+
+async def test_a_login_that_is_asked_to_wait_waits_as_long() -> None:
+    harbour = Harbour("a")
+    harbour.account("a").errors = [OverLimit("too many logins", retry_after=600.0)]
+    async with harbour.sailing(Server):
+        for _ in range(59):
+            await harbour.clock.advance(10)
+        assert (harbour.account("a").logins, harbour.state("a")) == (1, "throttled")
+        await harbour.clock.advance(20)
+        assert (harbour.account("a").logins, harbour.state("a")) == (2, "well")
 
 
 class EditedFile:

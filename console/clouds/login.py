@@ -11,9 +11,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from console.errors import CloudError, CloudFault, Unauthorized, Unreachable
+from console.errors import CloudError, CloudFault, OverLimit, Unauthorized, Unreachable
 from console.text import clean
-from console.wire.message import mask
+from console.wire.message import DEFAULT_WAIT, mask, retry_after
 from console.wire.transport import Tls
 
 NO_TOKEN_LIFE = 10 * 365 * 86400.0
@@ -114,6 +114,11 @@ def _login_error(error: BaseException, name: str, auth_url: str) -> CloudError:
         return Unreachable(f"{door} gave no answer in time.", fault="timeout", **facts)
     if isinstance(error, exceptions.ConnectionError):
         return Unreachable(f"{door} cannot be reached: {_cause(error)}.", fault="refused", **facts)
+    wait = retry_after(getattr(getattr(error, "response", None), "headers", None) or {})
+    if status in (413, 429) or (status == 503 and wait is not None):
+        wait = wait or DEFAULT_WAIT
+        told = f"{door} asks to wait {wait:g} s: {sentence(error)}"
+        return OverLimit(told, retry_after=wait, status=status, **facts)
     if status in (400, 403, 404):
         return Unauthorized(f"{door} refuses the login: {sentence(error)}", status=status, **facts)
     if isinstance(error, exceptions.HttpError | exceptions.DiscoveryFailure | exceptions.ClientException):

@@ -16,7 +16,7 @@ from console.core.kinds import KINDS
 from console.core.poller import CEILING, Poller
 from console.core.pulse import Pulse
 from console.core.store import Standing, Store
-from console.errors import CloudError, Unauthorized, Unreachable
+from console.errors import CloudError, OverLimit, Unauthorized, Unreachable
 from console.model.flavor import Flavor
 from console.model.image import Image
 from console.model.keypair import KeyPair
@@ -135,8 +135,9 @@ class Lane:
         return entry is None or bool(entry.auth.refused)
 
     def interest_changed(self) -> None:
-        """Other kinds are wanted than before."""
-        self._bell.ring()
+        """Other kinds are wanted than before; that is no reason to log in before the time."""
+        if self.dialect is not None:
+            self._bell.ring()
 
     def tell(self, secrets: Mapping[str, str]) -> None:
         """Log in with what a person told; it is kept in memory alone."""
@@ -169,6 +170,8 @@ class Lane:
         self.error = error
         self._failures += 1
         pause = min(CEILING, 2.0**self._failures) * (0.8 + 0.2 * random.random())
+        if isinstance(error, OverLimit):
+            pause = max(pause, error.retry_after)
         final = isinstance(error, Unauthorized)
         self.pulse.failed("", error, None if final else self._clock.monotonic() + pause)
         self._tried.set()
