@@ -1,6 +1,7 @@
 """One row for each thing, however many ways lead to it; and watchers hear of what moved, no more."""
 
 import asyncio
+import weakref
 from typing import Any
 
 import pytest
@@ -178,6 +179,29 @@ def test_a_removed_row_is_not_brought_back_by_what_was_asked_before(store: Store
     store.remove(row.key, 10)
     tell(store, server("a"), at=9, complete=False)
     assert shown(store) == {}
+
+
+def test_what_was_found_gone_before_it_was_listed_is_not_shown_by_what_was_asked_before(store: Store) -> None:
+    store.remove(server("a").key, at=5.0)
+    tell(store, server("a"), server("b"), at=4.0)
+    assert set(shown(store)) == {"b"}
+    tell(store, server("a"), server("b"), at=6.0)
+    assert set(shown(store)) == {"a", "b"}
+
+
+def test_a_watch_that_is_collected_while_others_are_told_takes_no_news_from_them(store: Store) -> None:
+    class Careless(Watch[Server]):
+        """One that lets go of its neighbour while it is told."""
+
+        def note(self, moved: Any) -> None:
+            neighbours.clear()
+
+    neighbours = [store.watch(Server)]
+    careless = Careless(Server, {})
+    store._table(Server).watches.append(weakref.ref(careless))
+    last = store.watch(Server)
+    tell(store, server("a"))
+    assert len(last._moved) == 1
 
 
 def test_two_ways_to_one_server_are_one_row_by_the_best_of_them(store: Store) -> None:

@@ -96,7 +96,7 @@ class _Table(Generic[R]):
         if not self.moved:
             return
         moved, self.moved = self.moved, {}
-        for reference in self.watches:
+        for reference in tuple(self.watches):  # one that is collected meanwhile drops out of it
             watch = reference()
             if watch is not None:
                 watch.note(moved)
@@ -226,9 +226,11 @@ class Store:
 
     def remove(self, key: Key, at: float | None = None) -> None:
         """It is gone (a 404, or a record that says so), whichever way it was reached by."""
+        moment = self._clock.monotonic() if at is None else at
+        self.touch(key, moment)  # also of what is not known yet: a listing under way may still hold it
         table = self._tables.get(key.kind)
         if table is not None and key in table.rows:
-            self._drop(table, key, self._clock.monotonic() if at is None else at)
+            self._drop(table, key, moment)
             table.tell()
 
     def forget(self, place: Place) -> None:
