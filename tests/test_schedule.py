@@ -161,6 +161,25 @@ async def test_an_hour_back_repeats_nothing(plans: Plans) -> None:
     assert plans.plan(plan.id).run == "" and len(await plans.scene.images()) == 1
 
 
+async def test_a_plan_that_cannot_be_made_keeps_no_other_from_being_made(plans: Plans) -> None:
+    broken = await plans.add(daily="03:30")
+    sound = await plans.add(daily="03:31")
+    plans.book.keep(msgspec.structs.replace(broken, zone="Nowhere/Atlantis"))
+    assert next(iter(plans.book.read())) == broken.id
+    await plans.pass_(DAY)
+    await plans.scheduler.turn()
+    assert plans.plan(sound.id).run
+    assert "is no time zone" in plans.scheduler.problem
+
+
+async def test_a_plan_whose_operation_is_in_no_journal_goes_on(plans: Plans) -> None:
+    plan = await plans.add(daily="03:30")
+    plans.book.keep(msgspec.structs.replace(plan, run="movedoff"))
+    await plans.scheduler.turn()
+    assert (plans.plan(plan.id).run, plans.plan(plan.id).result) == ("", "its operation is in no journal")
+    assert (await plans.day(plan.id)).good
+
+
 async def test_a_paused_plan_and_one_of_another_cloud_are_left_alone(plans: Plans) -> None:
     plan = await plans.add(daily="03:30")
     plans.book.keep(msgspec.structs.replace(plan, paused=True))

@@ -116,7 +116,7 @@ class Journal:
         found = self._ask(_run, f"SELECT {_NAMES} FROM runs WHERE substr(id, 1, ?) = ?", len(id), id)
         exact = [run for run in found if run.id == id] or found
         if not exact or not id:
-            raise JournalError(f"There is no operation {clean(id)!r}.", hint="novadeck ops list --all shows all.")
+            raise UnknownRun(f"There is no operation {clean(id)!r}.", hint="novadeck ops list --all shows all.")
         if len(exact) > 1:
             raise JournalError(f"{len(exact)} operations begin with {clean(id)!r}.", hint="Give more of the id.")
         return exact[0]
@@ -295,6 +295,10 @@ class Journal:
             return JournalError(f"The journal {self.path} is damaged ({reason}).", hint=hint)
         hint = "Make room or its folder writable; nothing is sent that is not written there first."
         return JournalError(f"The journal {self.path} cannot be used: {reason}.", hint=hint)
+
+
+class UnknownRun(JournalError):
+    """The journal holds no such operation."""
 
 
 class LeaseLost(JournalError):

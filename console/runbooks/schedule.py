@@ -21,7 +21,7 @@ from console.errors import ActionRefused, CloudError, ConfigError, ConsoleError,
 from console.model.schedule import DAYS, WINDOWS
 from console.model.server import Server
 from console.runbooks import snapshot
-from console.runbooks.journal import Journal
+from console.runbooks.journal import Journal, RunRecord, UnknownRun
 from console.runbooks.marks import MARKED, UNMARKED
 from console.runbooks.rotation import surplus
 from console.runbooks.runbook import Facts, Run, Step, runbook
@@ -187,15 +187,20 @@ class Scheduler:
             await self.clock.sleep(LOOK)
 
     async def turn(self) -> None:
-        """One look at all plans."""
+        """One look at all plans; the trouble that one of them makes keeps no other from being made."""
         try:
             plans = await asyncio.to_thread(self.book.read)
-            for plan in plans.values():
+        except ConsoleError as error:
+            self.problem = str(error)
+            return
+        problem = ""
+        for plan in plans.values():
+            try:
                 if plan.place in self.ground.places and not read_only(self.ground, plan.place):
                     await self._look(plan)
-            self.problem = ""
-        except ConsoleError as error:  # the plans stay as they are: the next turn begins anew
-            self.problem = str(error)
+            except ConsoleError as error:  # it stays as it is: the next turn begins anew
+                problem = problem or str(error)
+        self.problem = problem
 
     async def _look(self, plan: Planned) -> None:
         if plan.run:
@@ -283,13 +288,20 @@ class Scheduler:
 
     async def note(self, plan: Planned) -> None:
         """Note on the plan what has become of its run."""
-        run = await asyncio.to_thread(self.journal.run, plan.run)
-        if run.open:
-            return
-        good = run.state == "done"
-        facts = run.facts
-        result = f"{facts.get('image_name')}, {facts.get('grade', snapshot.CRASH)}" if good else run.failure
+        try:
+            run = await asyncio.to_thread(self.journal.run, plan.run)
+        except UnknownRun:  # the journal was moved away, and the plan must not wait for what nobody knows
+            changed = {"ended": self._now(plan), "result": "its operation is in no journal", "good": False}
+        else:
+            if run.open:
+                return
+            changed = {"ended": run.ended, "result": _became(run), "good": run.state == "done"}
         with self.book.held() as ours:
-            if ours and (known := self.book.read().get(plan.id)) is not None:
-                changed = {"run": "", "ended": run.ended, "result": result, "good": good}
-                self.book.keep(msgspec.structs.replace(known, **changed))
+            known = self.book.read().get(plan.id) if ours else None
+            if known is not None and known.run == plan.run:
+                self.book.keep(msgspec.structs.replace(known, run="", **changed))
+
+
+def _became(run: RunRecord) -> str:
+    facts = run.facts
+    return f"{facts.get('image_name')}, {facts.get('grade', snapshot.CRASH)}" if run.state == "done" else run.failure
