@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
 from scripted_cloud import PROJECT, ScriptedCloud, compute, serving
 
 from console.clouds.connect import DIALECTS, beside, connect
@@ -151,6 +152,14 @@ async def test_a_service_that_is_down_is_told_as_what_it_is() -> None:
             await connect(cloud.account())
     with pytest.raises(Unreachable):
         await connect(cloud.account())
+
+
+async def test_an_answer_that_was_lost_on_the_way_is_none_of_a_cloud_without_versions() -> None:
+    async with serving() as cloud:
+        cut = web.Response(body=b'{"vers', headers={"Content-Encoding": "gzip"}, content_type="application/json")
+        cloud.answers["/compute/v2.1/"] = lambda request: cut
+        with pytest.raises(BadReply, match="cut off or could not be unpacked"):
+            await connect(cloud.account())
 
 
 async def test_an_override_beats_the_catalog_and_may_name_the_project() -> None:

@@ -106,10 +106,10 @@ async def discover(session: Session, wanted: str) -> Spoken:
     try:
         reply = await session.get("/")
         tree = read_json(reply, session.place)
-    except (NotFound, Forbidden, Unauthorized, BadReply):
+    except (NotFound, Forbidden, Unauthorized):
         return Spoken(wanted, None, None)
-    except CloudFault as error:
-        if error.status >= 500:
+    except (BadReply, CloudFault) as error:
+        if error.status >= 500 or not error.status:  # it has failed, or its answer was lost on the way
             raise
         return Spoken(wanted, None, None)
     return best_version(tree, wanted)
