@@ -58,6 +58,15 @@ def test_broken_and_newer_lines_are_passed_over(tmp_path: Path) -> None:
     assert [line["order"] for line in Audit(path).lines(last=1)] == ["b"]
 
 
+def test_half_a_line_of_a_full_disk_takes_no_later_line_with_it(tmp_path: Path) -> None:
+    audit = Audit(tmp_path / "audit.ndjson")
+    audit.write("asked", "o1")
+    audit.path.write_bytes(audit.path.read_bytes()[:-9])
+    audit.write("asked", "o2")
+    audit.write("accepted", "o2")
+    assert [(line["event"], line["order"]) for line in audit.lines()] == [("asked", "o2"), ("accepted", "o2")]
+
+
 def test_a_file_that_cannot_be_written(tmp_path: Path) -> None:
     blocked = tmp_path / "file"
     blocked.touch()

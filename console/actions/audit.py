@@ -55,11 +55,13 @@ class Audit:
 
     def _append(self, data: bytes) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        file = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        file = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             mode = os.fstat(file).st_mode
             if stat.S_ISREG(mode) and mode & 0o077:
                 os.fchmod(file, 0o600)
+            if _torn(file):
+                data = b"\n" + data
             if os.write(file, data) != len(data):  # one write per line, so that processes never mix theirs
                 raise OSError("the disk is full")
         finally:
@@ -68,6 +70,12 @@ class Audit:
     def lines(self, last: int | None = None) -> list[dict[str, Any]]:
         """The lines that can be read, oldest first; the `last` ones, or all."""
         return list(deque(read(self.path), maxlen=last))
+
+
+def _torn(file: int) -> bool:
+    """Whether the last line has no end, as a full disk leaves it: the next one must not be glued to it."""
+    status = os.fstat(file)
+    return stat.S_ISREG(status.st_mode) and status.st_size > 0 and os.pread(file, 1, status.st_size - 1) != b"\n"
 
 
 def read(path: Path) -> Iterator[dict[str, Any]]:
