@@ -1,5 +1,6 @@
 """The limiter obeys what replies say and what it was told, in all processes of a user together."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -164,6 +165,19 @@ def test_where_no_file_can_be_written_each_counts_for_itself(tmp_path: Path) -> 
     (tmp_path / "file").write_text("")
     budget = Budget(tmp_path / "file" / "one.json", clock=Hand())
     assert [budget.take([Limit(2, 60)]) for _ in range(3)] == [0, 0, 60]
+
+
+def test_where_the_file_can_be_written_no_more_each_counts_for_itself_until_it_can(tmp_path: Path) -> None:
+    hand, limit = Hand(), Limit(3, 60.0)
+    budget, other = (Budget.shared(tmp_path, "a", clock=hand) for _ in "ab")
+    assert budget.take([limit]) == 0
+    assert budget._file is not None
+    full = budget._file.with_suffix(f".{os.getpid()}")
+    full.mkdir()
+    assert [budget.take([limit]) > 0 for _ in range(4)] == [False, False, True, True]
+    full.rmdir()
+    assert budget.take([limit]) > 0
+    assert other.left(limit) == 0  # what was counted meanwhile is told to all
 
 
 def test_a_clock_that_was_set_back_blocks_nobody(tmp_path: Path) -> None:

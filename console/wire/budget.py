@@ -60,6 +60,7 @@ class Budget:
         self._clock = clock
         self._known = _Spent()
         self._stamp: tuple[int, int, int] | None = None
+        self._alone = False  # the file could not be written: what it says lacks what we have sent
 
     @classmethod
     def shared(cls, folder: Path, *account: str, clock: Callable[[], float] = time.time) -> "Budget":
@@ -98,7 +99,7 @@ class Budget:
 
     def _read(self) -> _Spent:
         """What the file says; read again only when it was replaced."""
-        if self._file is None:
+        if self._file is None or self._alone:
             return self._known
         try:
             status = self._file.stat()
@@ -122,10 +123,19 @@ class Budget:
             self._stamp = self._stamp and (0, 0, 0)  # two files of one moment may look alike: read it in any case
             known = self._read()
             yield known
-            fresh = self._file.with_suffix(f".{os.getpid()}")
+            self._alone = not self._kept(known)
+
+    def _kept(self, known: _Spent) -> bool:
+        assert self._file is not None
+        fresh = self._file.with_suffix(f".{os.getpid()}")
+        try:
+            fresh.write_bytes(msgspec.json.encode(known))
+            fresh.replace(self._file)
+        except OSError:
             with suppress(OSError):
-                fresh.write_bytes(msgspec.json.encode(known))
-                fresh.replace(self._file)
+                fresh.unlink(missing_ok=True)
+            return False
+        return True
 
 
 @contextmanager
