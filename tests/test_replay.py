@@ -226,7 +226,29 @@ def test_one_that_was_cut_off_is_read_as_far_as_it_goes(recording: Path, tmp_pat
     assert head.places == read_recording(recording)[0].places
 
 
-@pytest.mark.parametrize("content", [b"", b"text", *(gzip.compress(text, mtime=0) for text in (b"{}\n", b"no json\n"))])
+HEAD = b'{"v":1,"event":"recording","time":"2026-11-28T10:00:00+00:00","places":[{"cloud":"a"}]}\n'
+NO_RECORDINGS = (
+    b"{}\n",
+    b"no json\n",
+    b"\xff\n",
+    b'{"v":1,"event":"recording"}\n',
+    HEAD.replace(b"+00:00", b""),
+    HEAD + b'{"event":"seen","kind":"server","time":"2026-11-28T10:00:00+00:00","row":{"id":5}}\n',
+    HEAD + b'{"event":"end","time":"yesterday"}\n',
+    HEAD + b'{"event":"disappeared"}\n',
+)
+
+
+def test_what_a_recording_says_is_cleaned(tmp_path: Path) -> None:
+    row = b'{"id":"s","name":"\\u001b[2J","key":{"endpoint":"","region":"","kind":"server","id":"s"}}'
+    path = tmp_path / "foreign.gz"
+    seen = b'{"event":"seen","kind":"server","time":"2026-11-28T10:00:00+00:00","row":' + row + b"}\n"
+    path.write_bytes(gzip.compress(HEAD + seen))
+    (frame,) = read_recording(path)[1]
+    assert frame.row is not None and frame.row.name == "\N{SYMBOL FOR ESCAPE}[2J"
+
+
+@pytest.mark.parametrize("content", [b"", b"text", *(gzip.compress(text, mtime=0) for text in NO_RECORDINGS)])
 def test_what_is_no_recording_is_named(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "other"
     path.write_bytes(content)

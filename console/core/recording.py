@@ -28,7 +28,7 @@ from console.model.image import Image
 from console.model.keypair import KeyPair
 from console.model.place import Key, Place, Row, facts
 from console.model.server import Server
-from console.text import masked
+from console.text import clean_tree, is_plain, masked
 
 KINDS: dict[str, type[Row]] = {"server": Server, "image": Image, "flavor": Flavor, "keypair": KeyPair}
 AT_ONCE = 250  # rows, so that the event loop never waits long for its turn
@@ -167,10 +167,18 @@ def read_recording(path: Path) -> tuple[Head, list[Frame]]:
         raise ConfigError(f"{path} is no recording of novadeck.")
     if first.get("v") != VERSION:
         raise ConfigError(f"{path} is of another version ({first.get('v')}) than this novadeck reads ({VERSION}).")
-    places = tuple(msgspec.convert(first["places"], list[Place]))
-    head = Head(dt.datetime.fromisoformat(first["time"]), places, frozenset(first.get("production", ())))
-    by_name = {str(place): place for place in places}
-    return head, [frame for line in lines if (frame := _frame(line, by_name)) is not None]
+    number = 1
+    try:
+        places = tuple(msgspec.convert(first["places"], list[Place]))
+        head = Head(_moment(first["time"]), places, frozenset(first.get("production", ())))
+        by_name = {str(place): place for place in places}
+        frames = []
+        for number, line in enumerate(lines, 2):
+            if (frame := _frame(line, by_name)) is not None:
+                frames.append(frame)
+    except (KeyError, TypeError, ValueError, msgspec.ValidationError) as error:
+        raise ConfigError(f"{path}, line {number}: this is no recording of novadeck.") from error
+    return head, frames
 
 
 def _lines(path: Path) -> Iterator[dict[str, Any]]:
@@ -181,19 +189,28 @@ def _lines(path: Path) -> Iterator[dict[str, Any]]:
                 number += 1
                 if not line.endswith(b"\n"):
                     return  # cut off while it was written
-                yield msgspec.json.decode(line, type=dict[str, Any])
+                tree = msgspec.json.decode(line, type=dict[str, Any])
+                yield tree if is_plain(line) else clean_tree(tree)  # a file may come from anywhere
     except EOFError:
         return
-    except (msgspec.DecodeError, msgspec.ValidationError, zlib.error) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, zlib.error) as error:
         raise ConfigError(f"{path}, line {number}: this is no recording of novadeck.") from error
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror or 'it is no recording of novadeck'}.") from error
 
 
+def _moment(text: str) -> dt.datetime:
+    """A time with its offset; one without is none of ours."""
+    found = dt.datetime.fromisoformat(text)
+    if found.tzinfo is None:
+        raise ValueError(text)
+    return found
+
+
 def _frame(line: Mapping[str, Any], places: Mapping[str, Place]) -> Frame | None:
     """One line; None for a word of a newer version."""
     event, place = str(line.get("event")), places.get(str(line.get("place")), Place(str(line.get("place"))))
-    at = dt.datetime.fromisoformat(line["time"])
+    at = _moment(line["time"])
     if event == "end":
         return Frame(at, event)
     if event == "place":
