@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from small_cloud import SmallAccount, SmallCloud, connect
 
 import console
@@ -79,6 +80,29 @@ async def test_a_user_and_an_admin_of_two_regions_show_each_server_once(estate: 
         mine = [row for row in found.rows if len(ops.store.ways(row.key)) == 2]
         assert mine
         assert {place.cloud for place in ops.store.ways(mine[0].key)} == {"nimbus", "nimbus-admin"}
+
+
+def name_no_region(cloud: str) -> None:
+    """Take the regions out of an entry of clouds.yaml."""
+    file = Path(os.environ["OS_CLIENT_CONFIG_FILE"])
+    tree = yaml.safe_load(file.read_text())
+    for name in ("regions", "region_name"):
+        tree["clouds"][cloud].pop(name, None)
+    file.write_text(yaml.safe_dump(tree))
+
+
+async def test_an_entry_that_names_no_region_opens_all_that_its_catalog_lists(estate: Estate, paths: Paths) -> None:
+    name_no_region("nimbus")
+    both = {"dfw", "ord"}
+    async with console.open(["nimbus"], paths=paths) as ops:
+        found = await ops.servers.list()
+        assert {row.key.region for row in found.rows} == both and found.troubles == {}
+        assert [str(place) for place in ops.places] == ["nimbus", "nimbus/ord"]
+        far = next(row for row in found.rows if row.key.region == "ord")
+    async with console.open(["nimbus"], paths=paths) as ops:
+        assert (await ops.servers.get(far.id)).key == far.key
+    async with console.open(["nimbus"], paths=paths) as ops:
+        await until(ops.servers.watch(), lambda: {row.key.region for row in ops.servers.rows()} == both)
 
 
 async def test_a_fine_region_is_complete_while_others_are_dead_and_slow(estate: Estate, paths: Paths) -> None:

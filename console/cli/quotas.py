@@ -77,12 +77,13 @@ Ask = Callable[[Dialect, Place], Awaitable[Sequence[Line | Zone]]]
 async def _told(given: Given, columns: Sequence[Column], ask: Ask) -> int:
     picked = wanted(columns, given)
     async with reach.reach(given) as ops:
-        answers = await asyncio.gather(*(_asked(ops, place, ask) for place in ops.places))
-        troubles = {
-            place: answer for place, answer in zip(ops.places, answers, strict=True) if isinstance(answer, ConsoleError)
-        }
+        answers: dict[Place, Sequence[Line | Zone] | ConsoleError] = {}
+        while places := [place for place in ops.places if place not in answers]:  # a login may tell of further ones
+            told = await asyncio.gather(*(_asked(ops, place, ask) for place in places))
+            answers.update(zip(places, told, strict=True))
+        troubles = {place: answer for place, answer in answers.items() if isinstance(answer, ConsoleError)}
         failed = reach.tell_troubles(ops, troubles)
-    lines: list[Any] = [line for answer in answers if isinstance(answer, list) for line in answer]
+    lines: list[Any] = [line for answer in answers.values() if isinstance(answer, list) for line in answer]
     rows = ordered(lines, columns, given.get("sort_column", ["place"]))
     write(sheet(picked, rows), given.get("format", "table"))
     return reach.verdict(failed, len(answers) - len(troubles), troubles.values())

@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
@@ -18,6 +18,7 @@ from console.model.flavor import Flavor
 from console.model.place import Key, Place, Row
 
 R = TypeVar("R", bound=Row)
+T = TypeVar("T")
 
 _PLAIN = re.compile(r"[A-Za-z0-9_ :@-]+")  # means the same as a name and as a pattern
 _ID = re.compile(r"(?!\.+$)[A-Za-z0-9_. -]{1,255}")  # whatever is none of this is no id of any cloud
@@ -58,15 +59,16 @@ class Collection(Generic[R]):
         """Ask the places now, all at once; `filters` are in the model's names and sent to the clouds."""
         if not self._fleet.lanes:
             raise ConfigError("no cloud is open.")
-        lanes = [lane for lane in self._fleet.lanes if places is None or lane.place in places]
         found: Found[R] = Found()
-        answers = await asyncio.gather(*(self._ask(lane, filters) for lane in lanes))
+        answers = await self._each(
+            lambda lane: self._ask(lane, filters), lambda lane: places is None or lane.place in places
+        )
         best: dict[Key, R] = {}
-        for lane, answer in zip(lanes, answers, strict=True):
+        for lane, answer in answers:
             if isinstance(answer, ConsoleError):
                 found.troubles[lane.place] = answer
                 continue
-            if len(lanes) == 1:
+            if len(answers) == 1:
                 return Found(list(answer))
             for row in answer:
                 if row.key not in best or self._store.best(row.key) == lane.place:
@@ -120,6 +122,17 @@ class Collection(Generic[R]):
 
     # How
 
+    async def _each(
+        self, ask: Callable[[Lane], Awaitable[T]], wanted: Callable[[Lane], bool]
+    ) -> Sequence[tuple[Lane, T]]:
+        """What each of these lanes answers; a first login may tell of further regions, and those are asked then."""
+        told: list[tuple[Lane, T]] = []
+        asked: set[Lane] = set()
+        while lanes := [lane for lane in self._fleet.lanes if lane not in asked and wanted(lane)]:
+            asked.update(lanes)
+            told += zip(lanes, await asyncio.gather(*map(ask, lanes)), strict=True)
+        return told
+
     async def _ask(self, lane: Lane, filters: dict[str, Any]) -> Sequence[R] | ConsoleError:
         try:
             dialect = await lane.ready()
@@ -171,9 +184,8 @@ class Collection(Generic[R]):
             except CloudError as error:
                 return error
 
-        lanes = [lane for lane in self._fleet.lanes if lane.place not in found.troubles]
         best: dict[Key, R] = {}
-        for lane, answer in zip(lanes, await asyncio.gather(*map(one, lanes)), strict=True):
+        for lane, answer in await self._each(one, lambda lane: lane.place not in found.troubles):
             if isinstance(answer, Row):
                 if answer.key not in best or self._store.best(answer.key) == lane.place:
                     best[answer.key] = answer

@@ -149,7 +149,7 @@ class Fleet:
             writable=not (cloud.read_only or self._settings.read_only),
             all_projects=cloud.all_projects if self._all_projects is None else self._all_projects,
             wanted=self._wanted,
-            moved=self._moved,
+            opened=self._opened,
             ask=None if self._ask is None else self._ask_person,
         )
         self.lanes.append(lane)
@@ -187,8 +187,8 @@ class Fleet:
             if given and all(given.values()):
                 self.tell(lane.place, given)
 
-    def _moved(self, lane: Lane, before: Place) -> None:
-        """A login told which region it is in: there may be further ones."""
+    def _opened(self, lane: Lane) -> None:
+        """A login was granted, and its catalog may list further regions than an entry that named none was opened in."""
         for account in self._beside(lane.account):
             if account.place not in self.places:
                 self._launch(self._add(account))

@@ -58,7 +58,7 @@ class Lane:
         writable: bool = True,
         all_projects: bool = False,
         wanted: Callable[[], Sequence[type[Row]]] = tuple,
-        moved: Callable[["Lane", Place], None] = lambda lane, place: None,
+        opened: Callable[["Lane"], None] = lambda lane: None,
         ask: Callable[["Lane"], Awaitable[None]] | None = None,
     ) -> None:
         self.account = account
@@ -68,7 +68,7 @@ class Lane:
         self.pollers: dict[type[Row], Poller[Any]] = {}
         self._connect, self._store, self._clock = connect, store, clock
         self._writable, self._all_projects = writable, all_projects
-        self._wanted, self._moved = wanted, moved
+        self._wanted, self._told = wanted, opened
         self._ask = ask
         self._bell = Bell()
         self._tried = asyncio.Event()
@@ -187,13 +187,13 @@ class Lane:
     def _opened(self, dialect: Dialect) -> None:
         place = dialect.origin.place
         if place != self.place:
-            before, self.place = self.place, place
-            self._store.forget(before)
+            self._store.forget(self.place)
+            self.place = place
             self.pulse = Pulse(place, self._store, self._clock)
-            self._moved(self, before)
         self._store.admit(place, Standing(dialect.origin.privilege, self._writable))
         self.dialect, self.error, self._failures = dialect, None, 0
         self.pulse.connected(dialect, asking=bool(self._wanted()))
+        self._told(self)
         self._tried.set()
 
     async def _serve(self, dialect: Dialect) -> None:

@@ -172,8 +172,9 @@ def read_recording(path: Path) -> tuple[Head, list[Frame]]:
         places = tuple(msgspec.convert(first["places"], list[Place]))
         head = Head(_moment(first["time"]), places, frozenset(first.get("production", ())))
         by_name = {str(place): place for place in places}
-        frames = []
-        for number, line in enumerate(lines, 2):
+        frames: list[Frame] = []
+        for line in lines:
+            number += 1
             if (frame := _frame(line, by_name)) is not None:
                 frames.append(frame)
     except (KeyError, TypeError, ValueError, msgspec.ValidationError) as error:
