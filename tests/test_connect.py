@@ -209,6 +209,17 @@ async def test_an_entry_without_a_region_gives_one_place_for_each_of_the_catalog
         assert beside(others[0]) == ()
 
 
+async def test_a_region_of_the_catalog_is_cleaned_as_any_text_from_outside() -> None:
+    async with serving() as cloud:
+        cloud.offer("compute", "/two/v2.1", "t\x1b[2Jwo")
+        account = cloud.account(None)
+        cloud.answers["/compute/v2.1/"] = compute()
+        await (await connect(account)).close()
+        assert [str(other.place) for other in beside(account)] == ["lab/t␛[2Jwo"]
+        with pytest.raises(NotFound, match="t␛\\[2Jwo; case matters"):
+            await connect(cloud.account("One"))
+
+
 async def test_an_unknown_region_is_told_with_the_known_ones() -> None:
     async with serving() as cloud:
         with pytest.raises(NotFound, match=r"region One \(regions with one: one; case matters\)"):

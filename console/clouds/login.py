@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from console.errors import CloudError, CloudFault, OverLimit, Unauthorized, Unreachable
-from console.text import clean
+from console.text import clean, clean_tree
 from console.wire.message import DEFAULT_WAIT, mask, retry_after
 from console.wire.transport import Tls
 
@@ -72,7 +72,7 @@ def _access(plugin: Any, keystone: Any) -> Access:
         return Access(dict(plugin.get_headers(keystone) or {}), NO_TOKEN_LIFE)
     found = plugin.get_access(keystone)
     headers = {"X-Auth-Token": found.auth_token}
-    catalog = found.service_catalog.normalize_catalog() if found.has_service_catalog() else []
+    catalog = clean_tree(found.service_catalog.normalize_catalog()) if found.has_service_catalog() else []
     return Access(
         headers,
         _life(found),
