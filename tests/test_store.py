@@ -53,6 +53,17 @@ async def test_the_first_batch_is_all_that_is_known(store: Store) -> None:
     assert [row.id for row in batch.changed] == ["a", "b"]
 
 
+async def test_a_watch_that_nobody_reads_yet_remembers_nothing(store: Store) -> None:
+    watch = store.watch(Server)
+    for turn in range(50):
+        tell(store, server(f"s{turn}"), at=1.0 + turn)
+    assert not watch._moved
+    first = await next_of(watch)
+    assert ([row.id for row in first.changed], first.gone, first.reset) == (["s49"], (), True)
+    tell(store, at=100.0)
+    assert [key.id for key in (await next_of(watch)).gone] == ["s49"]
+
+
 async def test_the_first_batch_comes_at_once_even_when_nothing_is_known(store: Store) -> None:
     batch = await next_of(store.watch(Server))
     assert batch.reset and batch.changed == ()
@@ -189,7 +200,7 @@ def test_what_was_found_gone_before_it_was_listed_is_not_shown_by_what_was_asked
     assert set(shown(store)) == {"a", "b"}
 
 
-def test_a_watch_that_is_collected_while_others_are_told_takes_no_news_from_them(store: Store) -> None:
+async def test_a_watch_that_is_collected_while_others_are_told_takes_no_news_from_them(store: Store) -> None:
     class Careless(Watch[Server]):
         """One that lets go of its neighbour while it is told."""
 
@@ -200,6 +211,7 @@ def test_a_watch_that_is_collected_while_others_are_told_takes_no_news_from_them
     careless = Careless(Server, {})
     store._table(Server).watches.append(weakref.ref(careless))
     last = store.watch(Server)
+    await next_of(last)
     tell(store, server("a"))
     assert len(last._moved) == 1
 

@@ -171,3 +171,16 @@ async def test_what_is_too_much_is_forgotten(tmp_path: Path, monkeypatch: pytest
     await told(path, clock, *(batch(server(f"TURN{turn}")) for turn in range(10)))
     history = await told(path, clock)
     assert [fields["status"][1] for _, fields in history] == ["TURN7", "TURN8", "TURN9"]
+
+
+async def test_a_console_that_is_never_left_forgets_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = MovedClock()
+    monkeypatch.setattr(module, "MOST", 3)
+    timeline = Timeline(tmp_path / "t", clock)
+    for turn in range(10):
+        await timeline.write(batch(server(f"TURN{turn}")))
+    assert len(await timeline.history(KEY)) == 10
+    await clock.advance(module.DAY)
+    await timeline.write(batch(server("LATER")))
+    assert [change.fields["status"][1] for change in await timeline.history(KEY)] == ["TURN8", "TURN9", "LATER"]
+    await timeline.close()

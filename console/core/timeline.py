@@ -29,6 +29,7 @@ T = TypeVar("T")
 VERSION = 1
 KEPT = dt.timedelta(days=90)
 MOST = 500_000  # changes
+DAY = 86400.0  # seconds between two times of forgetting
 AT_ONCE = 250  # rows, so that the event loop never waits long for its turn
 
 _SCHEMA = """
@@ -98,6 +99,7 @@ class Timeline:
         self._file: sqlite3.Connection | None = None
         self._read_only = False
         self._failed = False
+        self._pruned = clock.monotonic()
         self._closed = False
 
     async def write(self, batch: Batch[Any]) -> None:
@@ -175,6 +177,12 @@ class Timeline:
             for statement in filter(str.strip, _SCHEMA.split(";")):
                 file.execute(statement)
             file.execute(f"PRAGMA user_version={VERSION}")
+        self._prune(file)
+        file.execute("COMMIT")
+
+    def _prune(self, file: sqlite3.Connection) -> None:
+        """Forget what is too old or too much: at the beginning, and day by day, since some consoles are never left."""
+        self._pruned = self._clock.monotonic()
         oldest = (self._clock.now() - KEPT).isoformat(timespec="milliseconds")
         file.execute("DELETE FROM changes WHERE at < ?", (oldest,))
         file.execute("DELETE FROM changes WHERE number <= (SELECT max(number) FROM changes) - ?", (MOST,))
@@ -183,7 +191,6 @@ class Timeline:
             "DELETE FROM last WHERE NOT EXISTS"
             " (SELECT 1 FROM changes WHERE changes.id = last.id AND changes.kind = last.kind)"
         )
-        file.execute("COMMIT")
 
     def _write(self, file: sqlite3.Connection, at: str, changed: Sequence[Row] = (), gone: Sequence[Key] = ()) -> None:
         if self._read_only:
@@ -193,6 +200,8 @@ class Timeline:
             self._remember(file, at, row)
         for key in gone:
             self._forget(file, at, key)
+        if self._clock.monotonic() - self._pruned >= DAY:
+            self._prune(file)
         file.execute("COMMIT")
 
     def _remember(self, file: sqlite3.Connection, at: str, row: Row) -> None:

@@ -39,6 +39,8 @@ class Watch(Generic[R]):
 
     def note(self, moved: Mapping[Key, R | None]) -> None:
         """Remember that these rows moved, and what they were; the store calls it after each change."""
+        if not self._begun:  # the first batch is all there is, and until then nothing need be remembered
+            return
         if self._moved:
             for key, before in moved.items():
                 self._moved.setdefault(key, before)
