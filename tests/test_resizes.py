@@ -89,6 +89,14 @@ async def test_a_cloud_that_tells_when_is_believed() -> None:
     assert await followed([told]) == Left(86400 - 3600 - 60, True)
 
 
+async def test_what_a_cloud_tells_is_counted_by_its_own_clock() -> None:
+    clock = MovedClock(NOON)
+    slow = dt.timedelta(hours=2)
+    resizes = Resizes(clock, Settings(), lambda key: asyncio.sleep(0, []), lambda place: clock.now() - slow)
+    told = server("VERIFY_RESIZE", dialect="rackspace", updated=NOON - slow - dt.timedelta(minutes=5))
+    assert resizes.left(told) == Left(86400 - 300, True)
+
+
 async def test_no_clock_runs_where_the_cloud_has_none_or_the_resize_is_over() -> None:
     assert await followed([server("VERIFY_RESIZE", dialect="openstack")]) is None
     assert await followed([server("VERIFY_RESIZE")], [server("ACTIVE")]) is None

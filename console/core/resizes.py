@@ -13,7 +13,7 @@ from console.core.clock import Clock
 from console.core.settings import Settings
 from console.core.timeline import Change
 from console.core.watch import Watch
-from console.model.place import Key
+from console.model.place import Key, Place
 from console.model.server import Server
 from console.model.status import Mood, known, mood
 
@@ -21,6 +21,7 @@ KEPT_AFTER = {"firstgen": 86400.0, "rackspace": 86400.0}  # seconds, by dialect;
 LONGEST = dt.timedelta(hours=1)  # from the last sign of motion, for its end to count as seen
 VERIFY = "VERIFY_RESIZE"
 
+There = Callable[[Place], dt.datetime]  # the time at a place
 History = Callable[[Key], Awaitable[Sequence[Change]]]
 
 
@@ -39,8 +40,9 @@ class _Began(NamedTuple):
 class Resizes:
     """When the resizes began that are still to be confirmed."""
 
-    def __init__(self, clock: Clock, settings: Settings, history: History) -> None:
+    def __init__(self, clock: Clock, settings: Settings, history: History, there: There | None = None) -> None:
         self._clock, self._settings, self._history = clock, settings, history
+        self._there: There = there or (lambda place: clock.now())
         self._began: dict[Key, _Began] = {}
 
     def window(self, server: Server) -> float:
@@ -52,11 +54,11 @@ class Resizes:
     def left(self, server: Server) -> Left | None:
         """The time that is left; None where no clock runs."""
         window = self.window(server)
-        began = self._began.get(server.key) if window else None
-        if server.updated is not None and (began is None or not began.exact):
-            began = _Began(server.updated, True)
         if not window:
             return None
+        began = self._began.get(server.key)
+        if server.updated is not None and (began is None or not began.exact):  # by the cloud's clock, not by ours
+            return Left(window - (self._there(server.place) - server.updated).total_seconds())
         if began is None:
             return Left(window, False)
         return Left(window - (self._clock.now() - began.at).total_seconds(), began.exact)

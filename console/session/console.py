@@ -4,6 +4,7 @@ Looking needs nothing but the core; the rooms that act are loaded when something
 """
 
 import asyncio
+import datetime as dt
 from collections.abc import Coroutine, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -20,7 +21,7 @@ from console.core.resizes import Resizes
 from console.core.settings import Paths, Saved, Settings, load_saved, save
 from console.core.store import Store
 from console.core.watch import Watch
-from console.errors import ConfigError
+from console.errors import ConfigError, ConsoleError
 from console.model.flavor import Flavor
 from console.model.image import Image
 from console.model.ipgroup import IpGroup
@@ -96,7 +97,7 @@ class Console:
         self.schedules = Collection(Schedule, fleet, store, clock)
         self.passwords: dict[str, Secret] = {}
         self.promised: dict[str, Promise] = {}
-        self.resizes = Resizes(clock, settings, self.history)
+        self.resizes = Resizes(clock, settings, self.history, self._time_at)
         self._resizing = store.watch(Server)
         self.stops = Stops(fleet.dialect)
         self._stopping = store.watch(Server)
@@ -305,6 +306,13 @@ class Console:
         """Let go of the files."""
         if "timeline" in self.__dict__:
             await self.timeline.close()
+
+    def _time_at(self, place: Place) -> dt.datetime:
+        """The time as the place's cloud tells it; ours while it tells none."""
+        try:
+            return self.fleet.dialect(place).now()
+        except ConsoleError:
+            return self.clock.now()
 
     async def _follow_resizes(self) -> None:
         """Note when resizes begin to wait for an answer, from the moment at which anybody watches."""
