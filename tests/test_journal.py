@@ -18,6 +18,7 @@ from console.actions.declared import ACTIONS
 from console.errors import JournalError
 from console.model.server import Server
 from console.runbooks.journal import Journal, Question, RunRecord
+from console.runbooks.keeper import Keeper
 from console.runbooks.lease import LEASE, Lapse, alive, read_holder, this_process
 from console.runbooks.runbook import RUNBOOKS, Facts, Run, Step, runbook
 from console.sim.estate import Estate
@@ -127,6 +128,27 @@ def test_an_answer_is_to_the_question_that_was_seen_and_to_no_later_one(journal:
     assert journal.run("abcd1234").answer == ""
     journal.answer("abcd1234", "leave")
     assert journal.run("abcd1234").answer == "leave"
+
+
+async def test_a_run_is_taken_over_though_its_keeper_beats_just_then(ground: SmallGround, journal: Journal) -> None:
+    class Beating(Journal):
+        """A journal in which the other keeper shows that it lives, right after we have looked."""
+
+        def lease(self, what: str) -> tuple[str, int] | None:
+            found = super().lease(what)
+            if found is not None and found[1] < beats:
+                journal.beat(other)
+            return found
+
+    other, beats = this_process(), 1
+    journal.add(a_run(), other)
+    keeper = Keeper(ground, Beating(journal.path), ground.clock)
+    await keeper.take("abcd1234")
+    assert (journal.lease("abcd1234") or ("",))[0] == keeper.me.text
+    journal.hold("abcd1234", other, over=journal.lease("abcd1234"))
+    beats = 1000
+    with pytest.raises(JournalError, match="could not be taken over"):
+        await keeper.take("abcd1234")
 
 
 def test_a_newer_journal_that_knows_more_of_a_run_is_read(journal: Journal) -> None:

@@ -128,13 +128,15 @@ class Keeper:
         return read_only(self.ground, Place(run.cloud, run.region))
 
     async def take(self, id: str) -> None:
-        """Take a run from a keeper that lives, because a person says so. Raises `JournalError` where we may not."""
+        """Take a run from a keeper that lives, because a person says so. Raises `JournalError` where that fails."""
         run = await asyncio.to_thread(self.journal.run, id)
         if closed := self.closed(run):
             raise JournalError(f"Operation {run.id} is left to others: {closed}")
-        lease = await asyncio.to_thread(self.journal.lease, run.id)
-        await asyncio.to_thread(lambda: self.journal.hold(run.id, self.me, over=lease))
-        self.bell.ring()
+        for _ in range(TRIES):  # its keeper may show that it lives between our look and our grasp
+            lease = await asyncio.to_thread(self.journal.lease, run.id)
+            if await asyncio.to_thread(self.journal.hold, run.id, self.me, over=lease):
+                return self.bell.ring()
+        raise JournalError(f"Operation {run.id} could not be taken over: its keeper holds on to it.")
 
     def _carry_beside(self, id: str) -> None:
         if self._group is not None:
