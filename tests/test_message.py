@@ -152,7 +152,8 @@ def test_retry_after_is_a_number_or_a_date_counted_from_the_replys_own() -> None
 
 def test_a_date_that_is_none_is_none() -> None:
     assert http_date("Fri, 20 Nov 2026 23:00:00 GMT").isoformat() == "2026-11-20T23:00:00+00:00"  # type: ignore[union-attr]
-    for text in (None, "", "yesterday", "Fri, 99 Nov 2026 23:00:00 GMT"):
+    last = ("Fri, 31 Dec 9999 23:59:59 GMT", "Fri, 31 Dec 9999 23:59:59 -0500")
+    for text in (None, "", "yesterday", "Fri, 99 Nov 2026 23:00:00 GMT", *last):
         assert http_date(text) is None
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from console.clouds.fields import moment
 from console.clouds.fields import reader as by_field
 from console.clouds.openstack.records import Memo, Reader, Sparse
 from console.clouds.openstack.shapes import GlanceImage, NovaFlavor, NovaServer
@@ -386,6 +387,11 @@ def test_what_is_nested_without_end_costs_no_more_than_itself() -> None:
     assert read(b'{"id": "a", "name": "w\\u00e9b", "tags": ' + deep + b"}").name == "w\u00e9b"
     assert '"…"' in json.dumps(clean_tree(json.loads(deep)), ensure_ascii=False)
     assert '"…"' in json.dumps(masked(json.loads(deep)), ensure_ascii=False)
+
+
+def test_a_day_beyond_the_calendar_is_none() -> None:
+    assert moment("0001-01-01T00:00:00+05:00") is None and moment("9999-12-31T23:59:59-05:00") is None
+    assert moment("2009-07-20T09:14:37-05:00") == moment("2009-07-20T14:14:37")
 
 
 def test_broken_text_and_numbers_too_large_cost_no_record_that_is_read_field_by_field() -> None:

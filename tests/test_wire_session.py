@@ -168,7 +168,11 @@ async def test_the_clouds_time_comes_from_its_own_replies() -> None:
         ours = dt.datetime.now(dt.UTC)
         assert session.now(ours) == ours
         await session.get("a")
-        assert abs(session.now(ours) - dt.datetime(2099, 11, 20, 23, tzinfo=dt.UTC)) < dt.timedelta(seconds=30)
+        told = session.now(ours)
+        assert abs(told - dt.datetime(2099, 11, 20, 23, tzinfo=dt.UTC)) < dt.timedelta(seconds=30)
+        cloud.answers = [ok(headers={"Date": "Fri, 31 Dec 9999 23:59:59 GMT"})]
+        await session.get("a")
+        assert session.now(ours + dt.timedelta(minutes=5)) == told + dt.timedelta(minutes=5)
 
 
 def read(reply: Reply) -> tuple[list[int], str | None]:

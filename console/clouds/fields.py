@@ -54,9 +54,9 @@ def moment(value: object) -> dt.datetime | None:
         return None
     try:
         found = dt.datetime.fromisoformat(value)
-    except ValueError:
+        return found.replace(tzinfo=dt.UTC) if found.tzinfo is None else found.astimezone(dt.UTC)
+    except (ValueError, OverflowError):  # the first or the last of all days, elsewhere
         return None
-    return found.replace(tzinfo=dt.UTC) if found.tzinfo is None else found.astimezone(dt.UTC)
 
 
 def text(tree: Record, name: str) -> str | None:

@@ -30,6 +30,7 @@ from console.text import clean
 QUOTED = 200  # characters of a body that may be told
 DEFAULT_WAIT = 5.0  # seconds, where a service says "too many" and not for how long
 LONGEST_WAIT = 3600.0
+_YEARS = range(1970, 3000)
 
 _REQUEST_ID_HEADERS = ("x-openstack-request-id", "x-compute-request-id", "openstack-request-id", "x-request-id")
 _SECRET_HEADERS = re.compile(r".*(token|authorization|cookie|receipt|auth-key)", re.IGNORECASE)
@@ -119,14 +120,15 @@ def request_id(headers: Mapping[str, str]) -> str:
 
 
 def http_date(text: str | None) -> dt.datetime | None:
-    """An HTTP date as aware UTC, or None for what is none."""
+    """An HTTP date as aware UTC, or None for what is none, or of a year with which nobody can reckon."""
     if not text:
         return None
     try:
         found = email.utils.parsedate_to_datetime(text)
+        found = found.replace(tzinfo=dt.UTC) if found.tzinfo is None else found.astimezone(dt.UTC)
     except (TypeError, ValueError, IndexError, OverflowError):
         return None
-    return found.replace(tzinfo=dt.UTC) if found.tzinfo is None else found.astimezone(dt.UTC)
+    return found if found.year in _YEARS else None
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
