@@ -11,7 +11,7 @@ from scripted_cloud import ScriptedCloud, compute, serving
 
 from console.clouds.connect import connect
 from console.clouds.openstack.cloud import OpenStack
-from console.errors import BadReply, NotFound
+from console.errors import BadReply, NotFound, OverLimit
 
 
 @asynccontextmanager
@@ -112,6 +112,19 @@ async def test_an_html_fault_is_told_without_its_tags() -> None:
         cloud.answers["DELETE /image/v2/images/i1"] = answer
         with pytest.raises(Exception, match=r"^lab/one: 403 Forbidden Image i1 is protected\.$"):
             await glance.delete_image("i1")
+
+
+async def test_an_image_service_that_asks_for_patience_holds_up_no_servers() -> None:
+    async with opened() as (cloud, dialect):
+        closed = web.Response(status=503, headers={"Retry-After": "600"})
+        cloud.answers["/image/v2/images"] = lambda request: closed
+        cloud.answers["/compute/v2.1/servers/detail"] = {"servers": []}
+        for _ in range(2):
+            with pytest.raises(OverLimit) as asked:
+                await rows(dialect.images())
+            assert 590 < asked.value.retry_after <= 600
+        assert await rows(dialect.servers()) == []
+    assert len(cloud.paths("/image")) == 1  # and is itself asked nothing for as long
 
 
 async def test_networks_and_a_servers_ports_are_listed() -> None:

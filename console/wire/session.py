@@ -48,6 +48,7 @@ class Session:
         self.endpoint = endpoint.rstrip("/")
         self.deadline = deadline
         self.pace = pace or transport.pace
+        self._outage = Pace()  # how long this one service has asked to be left alone: no business of its neighbours
         self.skew: dt.timedelta = dt.timedelta(0)
         self.place = transport.place
         self._transport = transport
@@ -112,10 +113,11 @@ class Session:
         return reply
 
     async def _send_signed(self, request: Request, token: Token, ends: float) -> Reply:
+        await self._outage.ready(ends - self._clock())
         await self.pace.ready(ends - self._clock(), request.method, request.url.removeprefix(self.endpoint))
         signed = request._replace(headers={**request.headers, **token.headers})
         reply = await self._transport.send(signed, deadline=max(0.001, ends - self._clock()))
-        self.pace.learn(reply)
+        (self._outage if reply.status == 503 else self.pace).learn(reply)
         if (date := http_date(reply.headers.get("date"))) is not None:
             self.skew = date - dt.datetime.now(dt.UTC)
         return reply
