@@ -214,6 +214,18 @@ async def test_a_backup_schedule_is_set_and_only_ever_disabled(tmp_path: Path) -
         assert not (await old.schedule(server.id)).enabled
 
 
+async def test_a_server_that_goes_while_schedules_are_asked_for_takes_no_list_with_it(tmp_path: Path) -> None:
+    async with opened(tmp_path) as (old, estate):
+        servers = await all_of(old.servers())
+        pages = old.schedules()
+        await anext(pages)
+        await old.delete_server(servers[1].id)
+        await estate.clock.advance(3600)
+        with pytest.raises(NotFound):
+            await old.server(servers[1].id)
+        assert len([page async for page in pages]) == len(servers) - 2
+
+
 async def test_what_it_does_not_know_is_refused_and_never_left_out(tmp_path: Path) -> None:
     async with opened(tmp_path) as (old, _):
         for given in ({"key_name": "k"}, {"tags": ["a"]}, {"user_data": "x"}, {"networks": ["a"]}):

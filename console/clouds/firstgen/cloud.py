@@ -101,7 +101,10 @@ class Firstgen(Orders, Absent):
         """The backup schedules that were ever set: one question for each server, since no list tells them."""
         async for page in self.servers():
             for server in page:
-                found = await self._schedule(server)
+                try:
+                    found = await self._schedule(server)
+                except NotFound:  # it was deleted while the others were asked about
+                    continue
                 yield [found] if found.enabled or found.daily or found.weekly else []
 
     async def schedule(self, server_id: str) -> Schedule:
