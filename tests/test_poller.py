@@ -228,6 +228,26 @@ async def test_rows_about_to_change_are_asked_for_often_and_by_themselves(bench:
         assert "server b" not in bench.asked()
 
 
+@pytest.mark.parametrize("changes", [True, False])
+async def test_a_row_that_the_cloud_stumbles_over_makes_no_place_down(bench: Bench, changes: bool) -> None:
+    for number in range(60):
+        bench.cloud.server(f"n{number}")
+    for name in ("b", "c"):
+        bench.cloud.server(name, "REBOOT", task_state="rebooting")
+    if not changes:
+        bench.dialect.verbs -= {"server.changes"}
+        bench.poller = bench.another(all_projects=True)
+    bench.cloud.errors = {"server b": CloudFault("The server has erred.", status=500)}
+    async with bench.running():
+        await bench.clock.advance(3)
+        bench.cloud.server("c", "ACTIVE", task_state=None)
+        await bench.clock.advance(3)
+        assert (bench.shown["c"], bench.health.state) == ("ACTIVE", "well")
+        bench.cloud.errors["server b"] = Forbidden("not this one")
+        await bench.clock.advance(3)
+        assert (bench.poller.all_projects, bench.health.state) == (not changes, "well")
+
+
 async def test_many_rows_about_to_change_are_asked_for_at_once(bench: Bench) -> None:
     for number in range(60):
         bench.cloud.server(f"n{number}", "BUILD")

@@ -10,7 +10,7 @@ import asyncio
 import datetime as dt
 import random
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence, Set
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from operator import is_
 from typing import Generic, TypeVar, cast
 
@@ -21,7 +21,7 @@ from console.core.clock import Bell, Clock
 from console.core.kinds import Kind, Question
 from console.core.pulse import Pulse
 from console.core.store import Listing, Store
-from console.errors import CloudError, CloudFault, Forbidden, NotFound, OverLimit, Unauthorized
+from console.errors import BadReply, CloudError, CloudFault, Forbidden, NotFound, OverLimit, Unauthorized
 from console.model.place import Place, Row
 
 R = TypeVar("R", bound=Row)
@@ -32,6 +32,7 @@ ATTENTION = 12.0  # seconds for which a place is asked often after an action the
 PATIENCE = 900.0  # seconds after which a row that is about to change, and does not, is no reason for haste
 CONFIRMED_AT_ONCE = 8
 CONFIRMED_A_TURN = 50
+_OF_ONE = (BadReply, CloudFault, Forbidden)  # what a single row can be at fault for, and no reason to call a place down
 _A_REQUEST = 10  # what a request costs a cloud, counted in rows
 
 
@@ -115,13 +116,9 @@ class Poller(Generic[R]):
             await self._whole(now)
         elif self._changes_told:
             due = now - self._changes_at >= self.kind.settled - 1
-            if due or not moving or moving >= _A_REQUEST + self._window_rows:
+            if due or not moving or moving >= _A_REQUEST + self._window_rows or not await self._singles():
                 await self._changes(now)
-            else:
-                await self._singles(list(self._moving.values()))
-        elif moving and self.kind.read and moving <= _A_REQUEST + len(self._rows):
-            await self._singles(list(self._moving.values()))
-        else:
+        elif not (moving and self.kind.read and moving <= _A_REQUEST + len(self._rows)) or not await self._singles():
             await self._whole(now)
 
     async def _whole(self, asked_at: float) -> None:
@@ -178,11 +175,18 @@ class Poller(Generic[R]):
         unseen = [row for id, row in self._moving.items() if id not in told]
         if unseen and now - self._unseen_at >= self.kind.settled - 1:
             self._unseen_at = now
-            await self._singles(unseen[:CONFIRMED_A_TURN])
+            for row in unseen[:CONFIRMED_A_TURN]:
+                with suppress(*_OF_ONE):
+                    await self._single(row)
 
-    async def _singles(self, moving: Iterable[R]) -> None:
-        for row in moving:
-            await self._single(row)
+    async def _singles(self) -> bool:
+        """Read those that are about to change; False where the cloud stumbles over one, so that a list must tell."""
+        try:
+            for row in list(self._moving.values()):
+                await self._single(row)
+        except _OF_ONE:
+            return False
+        return True
 
     async def _single(self, row: R) -> None:
         assert self.kind.read is not None
