@@ -143,6 +143,20 @@ def test_a_syntax_error_does_not_hide_the_clouds_of_the_environment(
     assert "line 1" in problem(found)
 
 
+def test_folders_that_cannot_be_looked_into_hold_no_clouds(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OS_AUTH_URL", AUTH["auth_url"])
+    for name in ("username", "password", "project_name", "user_domain_name", "project_domain_name"):
+        monkeypatch.setenv(f"OS_{name.upper()}", AUTH[name])
+    assert places(find_accounts()) == ["envvars"]
+    gone = home / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    monkeypatch.setenv("HOME", str(home / ("x" * 300)))  # as a folder of somebody else's: no answer but an error
+    found = find_accounts()
+    assert (places(found), found.problems) == (["envvars"], ())
+
+
 def test_an_unknown_cloud_is_named_with_the_known_ones(home: Path) -> None:
     clouds(home, one={"auth": AUTH}, two={"auth": AUTH})
     found = find_accounts(["two", "tow"])

@@ -20,6 +20,7 @@ from console.model.image import Image
 from console.model.place import Key, Place
 from console.model.server import Server
 from console.session import choose
+from console.session.opening import CloudFiles
 from console.sim.estate import Estate
 from console.testing import MovedClock
 
@@ -195,6 +196,13 @@ async def until_listed(ops: console.Console) -> Any:
             if not found.troubles:
                 return found
             await asyncio.sleep(0.02)
+
+
+def test_a_file_that_cannot_be_looked_at_has_not_changed(paths: Paths, tmp_path: Path) -> None:
+    there = tmp_path / "clouds.yaml"
+    there.touch()
+    stamp = CloudFiles([str(tmp_path / ("x" * 300)), str(there)], None, paths).stamp()
+    assert stamp.count(0) == len(stamp) - 1 and there.stat().st_mtime_ns in stamp
 
 
 async def test_several_clouds_and_none_chosen_is_refused(estate: Estate, paths: Paths) -> None:

@@ -20,6 +20,7 @@ from console.clouds.files import (
     PYRAX_FILE,
     broken_files,
     cloud_folders,
+    is_there,
     looked_for,
     open_to_others,
     paths,
@@ -224,10 +225,9 @@ class _Search:
         return Accounts(tuple(accounts), tuple(self.problems), self.looked_for, known, default)
 
     def _config(self) -> Any:
-        # Named as text, since an import statement would open the front door.
-        loader = import_part("openstack.config.loader")
-
         with reading():
+            # Named as text, since an import statement would open the front door.
+            loader = import_part("openstack.config.loader")
             config = loader.OpenStackConfig(
                 config_files=self._files["clouds"],
                 secure_files=self._files["secure"],
@@ -240,7 +240,7 @@ class _Search:
     def _further(self, known: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
         """The entries of the settings, and that of pyrax's file where no other one has its name."""
         own = dict(self._own)
-        if "rackspace" not in {*known, *own} and Path(PYRAX_FILE).expanduser().is_file():
+        if "rackspace" not in {*known, *own} and is_there(Path(PYRAX_FILE).expanduser()):
             own["rackspace"] = {"pyrax_file": PYRAX_FILE}
         for name, told in own.items():
             entry = {key: copy.deepcopy(value) for key, value in told.items() if key != "pyrax_file"}

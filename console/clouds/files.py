@@ -23,9 +23,25 @@ def cloud_folders() -> list[Path]:
     """The folders that OpenStack's own programs look into, in their order."""
     dirs = platformdirs.PlatformDirs("openstack", "OpenStack", multipath=True)
     home = Path(os.environ.get("SNAP_REAL_HOME") or "~").expanduser()
-    named = [Path.cwd(), Path(dirs.user_config_dir), home / ".config" / "openstack"]
+    named = [*_here(), Path(dirs.user_config_dir), home / ".config" / "openstack"]
     named += [Path(part) for part in dirs.site_config_dir.split(os.pathsep)] + [Path("/etc/openstack")]
     return list(dict.fromkeys(named))
+
+
+def _here() -> list[Path]:
+    """The folder that we are in, which may have been taken away meanwhile."""
+    try:
+        return [Path.cwd()]
+    except OSError:
+        return []
+
+
+def is_there(path: Path) -> bool:
+    """Whether there is such a file or folder, as far as we may know: what lies in a closed folder is none of ours."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
 
 
 def paths(kind: str, folders: Sequence[Path]) -> list[str]:
@@ -45,10 +61,10 @@ def broken_files(files: Mapping[str, Sequence[str]]) -> Iterator[ConfigError]:
     overrides = {"clouds": "OS_CLIENT_CONFIG_FILE", "secure": "OS_CLIENT_SECURE_FILE"}
     for kind, candidates in files.items():
         named = os.environ.get(overrides.get(kind, ""))
-        if named and not Path(named).exists():
+        if named and not is_there(Path(named)):
             yield ConfigError(f"{overrides[kind]} names {clean(named)}, and there is no such file.")
         for path in [named, *candidates] if named else candidates:
-            if Path(path).is_file():
+            if is_there(Path(path)) and Path(path).is_file():
                 if (problem := _broken(Path(path))) is not None:
                     yield problem
                 break
@@ -89,7 +105,7 @@ def pyrax_entry(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path}: [rackspace_cloud] has no username.")
     entry: dict[str, Any] = {"auth_type": "rackspace_apikey", "auth": auth}
     own = Path("~/.pyrax.cfg").expanduser()
-    parts = _ini(own) if own.is_file() else {}
+    parts = _ini(own) if is_there(own) else {}
     settings: Mapping[str, str] = next((part for name, part in parts.items() if name != "DEFAULT"), {})
     auth["auth_url"] = settings.get("auth_endpoint") or auth["auth_url"]
     return entry | ({"region_name": settings["region"]} if settings.get("region") else {})

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from console.clouds.files import is_there
 from console.clouds.login import sentence
 from console.errors import ConfigError
 from console.text import clean
@@ -87,10 +88,10 @@ def _number(value: object, name: str, option: str) -> float | None:
 def _tls(region: Any, name: str) -> Tls:
     with reading(name):
         verify, cert = region.get_requests_verify_args()
-    if isinstance(verify, str) and not Path(verify).exists():
+    if isinstance(verify, str) and not is_there(Path(verify)):
         raise ConfigError(f"cloud {clean(name)}: cacert {clean(verify)} does not exist.")
     files = [] if not cert else [cert] if isinstance(cert, str) else list(cert)
     for file in files:
-        if not Path(file).exists():
+        if not is_there(Path(file)):
             raise ConfigError(f"cloud {clean(name)}: the client certificate {clean(file)} does not exist.")
     return Tls(True if verify is None else verify, cert)

@@ -98,7 +98,7 @@ class CloudFiles:
 
     def stamp(self) -> tuple[int, ...]:
         """When each of them was changed."""
-        return tuple(path.stat().st_mtime_ns if path.exists() else 0 for path in self._paths)
+        return tuple(map(_changed, self._paths))
 
     async def read(self, cloud: str) -> Sequence[Account]:
         """What they say of this entry now."""
@@ -106,6 +106,14 @@ class CloudFiles:
         from console.core.entries import look
 
         return (await in_thread(lambda: look([cloud], regions=self._regions, paths=self._own))).accounts
+
+
+def _changed(path: Path) -> int:
+    """When this file was changed; 0 where there is none now, or none that we may look at."""
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 async def _look(clouds: Sequence[str] | None, regions: Sequence[str] | None, paths: Paths) -> AccountsFound:
