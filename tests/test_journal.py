@@ -186,6 +186,18 @@ def test_a_full_disk_refuses_the_run_and_is_forgotten_when_there_is_room(journal
     assert len(journal.runs()) == 2
 
 
+async def test_a_folder_that_cannot_be_looked_into_is_told_and_ends_no_keeper(
+    ground: SmallGround, tmp_path: Path
+) -> None:
+    journal = Journal(tmp_path / ("x" * 300) / "journal.sqlite")  # as a folder that another user has closed
+    me = this_process()
+    for ask in (journal.runs, lambda: journal.lease("a"), lambda: journal.beat(me), lambda: journal.release(me)):
+        with pytest.raises(JournalError, match="cannot be used"):
+            ask()
+    async with keeping(ground, journal) as keeper:
+        await when(lambda: "cannot be used" in keeper.problem)
+
+
 def test_a_folder_that_may_not_be_written_is_told(tmp_path: Path) -> None:
     """As a user that is not root, whom no folder refuses."""
     tmp_path.chmod(0o755)

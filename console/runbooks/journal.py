@@ -123,7 +123,7 @@ class Journal:
 
     def runs(self, *, ended: bool = False) -> list[RunRecord]:
         """The runs that are open, or all, oldest first."""
-        if not self.path.exists():
+        if not self._there():
             return []
         where = "" if ended else f"WHERE state IN {OPEN}"
         return self._ask(_run, f"SELECT {_NAMES} FROM runs {where} ORDER BY began, id")
@@ -236,20 +236,27 @@ class Journal:
 
     def beat(self, holder: Holder) -> None:
         """Show everybody that we live."""
-        if self.path.exists():
+        if self._there():
             with self._change() as file:
                 file.execute("UPDATE leases SET beat = beat + 1 WHERE holder = ?", (holder.text,))
 
     def release(self, holder: Holder, what: str | None = None) -> None:
         """Let go of one lease, or of all that we hold."""
-        if self.path.exists():
+        if self._there():
             with self._change() as file:
                 file.execute("DELETE FROM leases WHERE holder = ? AND what = ifnull(?, what)", (holder.text, what))
 
     # The file
 
+    def _there(self) -> bool:
+        """Whether there is one. Raises `JournalError` where nobody can tell, since its folder is closed to us."""
+        try:
+            return self.path.exists()
+        except OSError as error:
+            raise self._unusable(error) from error
+
     def _ask(self, read: Callable[[Sequence[Any]], T], asked: str, *given: Any) -> list[T]:
-        if not self.path.exists():
+        if not self._there():
             return []
         with self._open() as file:
             begun = file.execute("PRAGMA user_version").fetchone()[0]  # 0 while another process makes the file
