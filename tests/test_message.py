@@ -193,6 +193,7 @@ def test_what_is_quoted_is_short_clean_and_without_secrets() -> None:
     assert token not in failed(400, nova("badRequest", 400, f"bad token {token}")).message
     assert "hunter2" not in mask("https://h/console?token=hunter2&x=1")
     assert "hunter2" not in mask("https://h/vnc_lite.html?path=%3Ftoken%3Dhunter2")  # as newer Novas write it
+    assert mask("see http://bob:hunter2@h:8774/v2.1/a@b") == "see http://••••@h:8774/v2.1/a@b"
     assert mask('{"password": "cut off') == '{"password": "••••"'
 
 
@@ -204,6 +205,11 @@ def test_a_trace_line_shows_the_exchange_without_its_secrets() -> None:
     assert "A: b" in line
     for secret in ("tok,", "tok2", "pw2", '"pw"'):
         assert secret not in line
+    moved = reply(302, location="https://sso.example/?token=hunter2")
+    assert "hunter2" not in str(Exchange(request, moved))
+    with pytest.raises(BadReply, match="a redirect to") as told:
+        decipher(moved)
+    assert "hunter2" not in str(told.value)
 
 
 def test_no_body_at_all_breaks_the_reading_of_a_fault() -> None:

@@ -251,6 +251,12 @@ async def test_the_environments_proxy_is_used_and_its_exceptions_are_kept(monkey
         assert (await ask("http://cloud.example/x")).body == b"by proxy to cloud.example"
 
 
+async def test_the_password_of_an_address_is_told_to_nobody() -> None:
+    lines: list[str] = []
+    for url in ("http://bob:hunter2@127.0.0.1:1/x", "http://bob:hunter2@[::1/x", "ftp://bob:hunter2@h/x"):
+        assert "hunter2" not in f"{await failing(url, trace=lines.append)} {lines}"
+
+
 async def test_a_proxys_password_is_told_to_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("no_proxy", "NO_PROXY", "HTTPS_PROXY"):
         monkeypatch.delenv(name, raising=False)

@@ -41,6 +41,7 @@ _SECRET_FIELD = re.compile(
 )
 _TOKEN = re.compile(r"gAAAA[\w\-]{16,}={0,2}|eyJ[\w\-]{10,}\.[\w\-]+(?:\.[\w\-]*)?")
 _SECRET_QUERY = re.compile(r"((?:token|password|secret|signature|sig)(?:=|%3D))[^&\s\"']+", re.IGNORECASE)
+_USER = re.compile(r"(?<=://)[^/@?#\s\"']+@")  # a name, and often a password, before the host of an address
 _TAGS = re.compile(r"<(script|style|title)\b.*?</\1\s*>|<[^>]*>", re.IGNORECASE | re.DOTALL)
 _QUOTA_WORDS = re.compile(r"quota|maximum number|exceeds? allowed|exceeded for", re.IGNORECASE)
 
@@ -99,6 +100,7 @@ def mask(text: str) -> str:
     """The text without passwords, tokens and keys."""
     text = _SECRET_FIELD.sub(r'\1"••••"', text)
     text = _SECRET_QUERY.sub(r"\1••••", text)
+    text = _USER.sub("••••@", text)
     return _TOKEN.sub("••••", text)
 
 
@@ -204,7 +206,7 @@ def decipher(reply: Reply, place: str = "") -> None:
     if reply.status in (300, 304):
         return  # a list of versions to choose from; nothing, since nothing has changed
     if reply.status < 400:
-        refuse_body(reply, place, f"a redirect to {clean(reply.headers.get('location', 'nowhere'))[:QUOTED]}")
+        refuse_body(reply, place, f"a redirect to {clean(mask(reply.headers.get('location', 'nowhere')))[:QUOTED]}")
     raise _error(reply, place)
 
 
@@ -286,5 +288,7 @@ class Exchange:
 
 
 def _shown(headers: Mapping[str, str]) -> str:
-    shown = (f"{name}: {'••••' if _SECRET_HEADERS.match(name) else clean(value)}" for name, value in headers.items())
+    shown = (
+        f"{name}: {'••••' if _SECRET_HEADERS.match(name) else clean(mask(value))}" for name, value in headers.items()
+    )
     return "{" + ", ".join(shown) + "}"

@@ -19,7 +19,7 @@ from yarl import URL
 
 from console.errors import BadReply, CloudError, ConfigError, Unreachable
 from console.text import clean
-from console.wire.message import Exchange, Reply, Request
+from console.wire.message import Exchange, Reply, Request, mask
 from console.wire.pace import Pace
 
 MOST_BYTES = 256 * 1024 * 1024  # of one body, unpacked
@@ -211,7 +211,7 @@ def _explain(request: Request, error: Exception) -> CloudError:
     if isinstance(error, aiohttp.ClientResponseError):
         return BadReply(f"{host} does not speak HTTP as it should: {clean(_first_line(error))}.")
     if isinstance(error, aiohttp.InvalidURL | ValueError):
-        return Unreachable(f"{clean(request.url)} is no address of a service.")
+        return Unreachable(f"{clean(mask(request.url))} is no address of a service.")
     return Unreachable(f"{host} closed the connection before an answer.", fault="closed")
 
 
