@@ -1,5 +1,6 @@
 """Requests in an account's name: signed, renewed once, resent only where that is harmless, paged without loops."""
 
+import asyncio
 import datetime as dt
 import json
 from collections.abc import AsyncIterator, Callable
@@ -98,6 +99,19 @@ async def test_a_token_that_is_refused_is_replaced_once_and_the_order_sent_again
             await session.post("c")
     assert caught.value.place == "lab/one"
     assert cloud.logins == 2  # a fresh token that is refused is no reason to log in again
+
+
+async def test_a_login_that_hangs_outlasts_no_deadline() -> None:
+    class Silent(Cloud):
+        async def login(self) -> Token:
+            await asyncio.Event().wait()
+            raise AssertionError
+
+    cloud = Silent(ok())
+    async with opened(cloud) as session, asyncio.timeout(20):
+        with pytest.raises(Unreachable, match="the login gave no answer") as late:
+            await session.get("a", deadline=0.1)
+    assert (late.value.fault, late.value.place, cloud.asked) == ("timeout", "lab/one", [])
 
 
 async def test_a_get_is_sent_again_and_an_order_is_not() -> None:

@@ -8,7 +8,7 @@ import asyncio
 import datetime as dt
 import random
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from typing import Any, TypeVar
 from urllib.parse import urlencode, urlsplit
 
@@ -104,13 +104,21 @@ class Session:
             await self._sleep(pause)
 
     async def _attempt(self, request: Request, ends: float) -> Reply:
-        token = await self._auth.token()
+        token = await self._logged_in(self._auth.token(), ends)
         reply = await self._send_signed(request, token, ends)
         if reply.status == 401:
-            token = await self._auth.replace(token)
+            token = await self._logged_in(self._auth.replace(token), ends)
             reply = await self._send_signed(request, token, ends)
         decipher(reply, self.place)
         return reply
+
+    async def _logged_in(self, login: Coroutine[Any, Any, Token], ends: float) -> Token:
+        """What the login gives within the deadline, which is told to whoever asks and holds for all of it."""
+        try:
+            async with asyncio.timeout(max(0.001, ends - self._clock())):
+                return await login
+        except TimeoutError:
+            raise Unreachable("the login gave no answer in time.", place=self.place, fault="timeout") from None
 
     async def _send_signed(self, request: Request, token: Token, ends: float) -> Reply:
         await self._outage.ready(ends - self._clock())
