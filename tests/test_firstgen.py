@@ -12,7 +12,7 @@ import yaml
 from console.clouds.accounts import find_accounts, in_thread
 from console.clouds.connect import beside, connect
 from console.clouds.firstgen.cloud import Firstgen
-from console.errors import CloudFault, Conflict, NotFound, OverLimit, OverQuota, Unauthorized
+from console.errors import BadReply, CloudFault, Conflict, NotFound, OverLimit, OverQuota, Unauthorized
 from console.sim.estate import Estate
 from console.text import Secret
 
@@ -89,6 +89,13 @@ async def test_a_wrong_key_is_one_sentence(tmp_path: Path) -> None:
         with pytest.raises(Unauthorized) as refused:
             await connected(tmp_path, estate, auth=auth)
         assert "refuses the login" in str(refused.value) and "wrong" not in str(refused.value)
+
+
+@pytest.mark.parametrize("address", ["http://[::1/v1.0/1", "http://h:123456/v1.0/1"])
+async def test_an_address_that_is_none_is_one_sentence(tmp_path: Path, address: str) -> None:
+    async with Estate(clouds=0, guests=0, speed=0, firstgen=True) as estate:
+        with pytest.raises(BadReply, match="names an address that is none"):
+            await connected(tmp_path, estate, compute_endpoint_override=address)
 
 
 async def test_a_token_that_ends_is_renewed(tmp_path: Path) -> None:

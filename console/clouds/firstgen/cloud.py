@@ -23,7 +23,7 @@ from console.clouds.openstack.cloud import privilege
 from console.clouds.openstack.records import Memo
 from console.clouds.openstack.service import not_offered
 from console.clouds.rates import obey
-from console.errors import CloudError, NotFound
+from console.errors import BadReply, CloudError, NotFound
 from console.model.flavor import Flavor
 from console.model.image import Image
 from console.model.ipgroup import IpGroup
@@ -194,9 +194,13 @@ async def open_firstgen(account: Account, transport: Transport, clock_now: Calla
     url = account.settings.overrides.get("compute") or (listed.url if listed else "")
     if not url:
         raise not_offered(str(account.place), f"compute (first generation: {FIRST_GENERATION})")
+    try:
+        endpoint = canonical(url, access.project_id)
+    except ValueError as error:
+        raise BadReply(f"the login names an address that is none: {error}.", place=str(account.place)) from error
     origin = Origin(
         place=account.place,
-        endpoint=canonical(url, access.project_id),
+        endpoint=endpoint,
         project_id=access.project_id,
         project=access.project,
         privilege=privilege(access.roles),
