@@ -139,6 +139,17 @@ async def test_networks_and_a_servers_ports_are_listed() -> None:
     assert cloud.paths("/network")[0] == "GET /network/v2.0/networks?router%3Aexternal=false"
 
 
+async def test_networks_that_come_in_pages_are_all_listed() -> None:
+    async with opened() as (cloud, neutron):
+        link = {"rel": "next", "href": "http://10.0.0.1:9696/v2.0/networks?name=n&marker=n1"}
+        cloud.answers["/network/v2.0/networks?name=n"] = {
+            "networks": [{"id": "n1"}],
+            "networks_links": [{"rel": "previous", "href": "x"}, link],
+        }
+        cloud.answers["/network/v2.0/networks?name=n&marker=n1"] = {"networks": [{"id": "n2"}]}
+        assert [net["id"] for net in await neutron.networks(name="n")] == ["n1", "n2"]
+
+
 async def test_a_cloud_without_images_and_networks_offers_no_such_verbs() -> None:
     def prepare(cloud: ScriptedCloud) -> None:
         cloud.offer("compute", "/compute/v2.1")

@@ -7,7 +7,7 @@ from console.clouds.openstack.service import Service
 from console.errors import Forbidden, NotFound
 from console.model.quota import Limit
 from console.text import clean_tree
-from console.wire.message import read_json, refuse_body
+from console.wire.message import Reply, read_json, refuse_body
 
 # Neutron's words for what it limits, and those that the console shows.
 _QUOTAS = {
@@ -79,9 +79,21 @@ class Neutron:
         }
 
     async def _all(self, kind: str, filters: dict[str, Any], word: str = "") -> list[dict[str, Any]]:
-        reply = await self.service.get(kind, filters)
-        tree = clean_tree(read_json(reply, self.service.place))
-        found = tree.get(word or kind) if isinstance(tree, dict) else None
-        if not isinstance(found, list):
-            refuse_body(reply, self.service.place, f"something that is no list of {kind}")
-        return [item for item in found if isinstance(item, dict)]
+        """All pages of a list: some operators let no more than a few hundred be told at once."""
+
+        def read(reply: Reply) -> tuple[list[Any], str | None]:
+            tree = clean_tree(read_json(reply, self.service.place))
+            found = tree.get(word or kind) if isinstance(tree, dict) else None
+            if not isinstance(found, list):
+                refuse_body(reply, self.service.place, f"something that is no list of {kind}")
+            return found, _next(tree.get(f"{word or kind}_links"))
+
+        pages = self.service.pages(kind, filters, read)
+        return [item async for page in pages for item in page if isinstance(item, dict)]
+
+
+def _next(links: Any) -> str | None:
+    """The link to the next page."""
+    told = links if isinstance(links, list) else []
+    found = [link.get("href") for link in told if isinstance(link, dict) and link.get("rel") == "next"]
+    return str(found[0]) if found else None
