@@ -98,6 +98,13 @@ async def test_an_address_that_is_none_is_one_sentence(tmp_path: Path, address: 
             await connected(tmp_path, estate, compute_endpoint_override=address)
 
 
+async def test_a_pattern_that_is_none_is_one_sentence(tmp_path: Path) -> None:
+    async with opened(tmp_path) as (old, _):
+        with pytest.raises(CloudFault, match="'web\\(' is no pattern") as refused:
+            await all_of(old.servers(filters={"name": "web("}))
+        assert refused.value.status == 400
+
+
 async def test_a_token_that_ends_is_renewed(tmp_path: Path) -> None:
     async with opened(tmp_path) as (old, estate):
         estate.control.expire_tokens("rackspace")

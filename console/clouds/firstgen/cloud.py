@@ -23,7 +23,7 @@ from console.clouds.openstack.cloud import privilege
 from console.clouds.openstack.records import Memo
 from console.clouds.openstack.service import not_offered
 from console.clouds.rates import obey
-from console.errors import BadReply, CloudError, NotFound
+from console.errors import BadReply, CloudError, CloudFault, NotFound
 from console.model.flavor import Flavor
 from console.model.image import Image
 from console.model.ipgroup import IpGroup
@@ -31,7 +31,7 @@ from console.model.place import Origin, Row
 from console.model.quota import Limits
 from console.model.schedule import Schedule
 from console.model.server import Server
-from console.text import clean_tree
+from console.text import clean, clean_tree
 from console.wire.message import read_json, refuse_body
 from console.wire.session import DEADLINE, Params, Session
 from console.wire.transport import Transport
@@ -183,7 +183,12 @@ def _fits(row: Row, filters: Filters) -> bool:
 
 def _is(row: Row, name: str, wanted: Any) -> bool:
     if name == "name":
-        return re.search(str(wanted), row.name) is not None
+        try:
+            return re.search(str(wanted), row.name) is not None
+        except re.error as error:  # as Nova answers it
+            raise CloudFault(
+                f"{clean(str(wanted))!r} is no pattern: {error}.", place=str(row.place), status=400
+            ) from error
     return str(getattr(row, name, None)) in map(str, wanted if isinstance(wanted, list | tuple) else [wanted])
 
 
