@@ -81,6 +81,24 @@ async def test_an_early_renewal_that_fails_is_no_loss_while_the_old_token_holds(
         await auth.token()
 
 
+async def test_an_early_renewal_that_takes_long_holds_nobody_up_while_the_old_token_holds() -> None:
+    door = Door()
+    auth = Auth(door, clock=door.clock, early=0.2)
+    await auth.token()
+    door.at += 85
+    door.opened.clear()
+    async with asyncio.timeout(20):
+        first = asyncio.create_task(auth.token())
+        await asyncio.sleep(0)
+        assert signed(await auth.token()) == "t1" and not first.done()
+        assert signed(await first) == "t1"
+        assert signed(await auth.token()) == "t1"
+    assert door.logins == 2
+    door.opened.set()
+    door.at += 16  # past its end
+    assert signed(await auth.token()) == "t3"
+
+
 async def test_a_refused_login_is_final_until_asked_again() -> None:
     door = Door()
     door.failure = Unauthorized("wrong password")

@@ -14,6 +14,7 @@ from console.errors import CloudError, Unauthorized
 
 RENEW_AT = 0.8  # of a token's life
 FRESH = 10.0  # seconds in which a token that is refused is not worth another login
+EARLY = 5.0  # seconds that a request waits for a renewal which it could do without
 PAUSE = 15.0  # seconds until a failed early renewal is tried again
 
 
@@ -28,9 +29,16 @@ class Token:
 class Auth:
     """The token of one account, shared by all that sends in its name."""
 
-    def __init__(self, login: Callable[[], Awaitable[Token]], *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        login: Callable[[], Awaitable[Token]],
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        early: float = EARLY,
+    ) -> None:
         self._login = login
         self._clock = clock
+        self._early = early
         self._lock = asyncio.Lock()
         self._token: Token | None = None
         self._got_at = 0.0
@@ -73,12 +81,15 @@ class Auth:
         return self._clock() - self._got_at
 
     async def _renew_early(self, token: Token) -> Token:
-        """A failed renewal is no loss while the old token still holds, unless the login was refused."""
+        """A failed or slow renewal is no loss while the old token still holds, unless the login was refused."""
+        if self._lock.locked():
+            return token  # somebody is at it
         try:
-            return await self._renew(token)
+            async with asyncio.timeout(self._early):
+                return await self._renew(token)
         except Unauthorized:
             raise
-        except CloudError:
+        except (CloudError, TimeoutError):
             self._not_before = self._clock() + PAUSE
             return token
 
