@@ -28,9 +28,6 @@ class Kind:
         """What is replaced."""
         raise AssertionError("this is Textual's own")
 
-    def close(self) -> None:
-        """It is over."""
-
     def process_message(self, event: Any) -> None:
         """A key was heard."""
         if isinstance(event, Key):
@@ -58,7 +55,6 @@ def listener() -> Iterator[tuple[Kind, int, threading.Thread]]:
         thread.join(30)
         assert not thread.is_alive()
         one.exit_event.clear()  # type: ignore[attr-defined]
-        one.close()
         os.close(hears)
         os.close(types)
 
@@ -118,9 +114,24 @@ def test_a_terminal_that_is_gone_is_not_read_again_and_again() -> None:
     for gone in (hears, os.open(os.devnull, os.O_RDWR)):
         one = patient(Kind)(gone)  # type: ignore[arg-type]
         one.run_input_thread()  # type: ignore[attr-defined]
-        one.close()
         one.exit_event.set()  # type: ignore[attr-defined]
         os.close(gone)
+
+
+def test_it_listens_again_after_the_terminal_was_lent() -> None:
+    hears, types = os.pipe()
+    one: Any = patient(Kind)(hears)  # type: ignore[arg-type]
+    for key in ("a", "b"):
+        thread = threading.Thread(target=one.run_input_thread)
+        thread.start()
+        os.write(types, key.encode())
+        one.until(*"ab"[: "ab".index(key) + 1])
+        one.exit_event.set()
+        thread.join(30)
+        assert not thread.is_alive()
+        one.exit_event.clear()
+    os.close(hears)
+    os.close(types)
 
 
 def test_what_hears_keys_in_another_way_is_left_alone() -> None:

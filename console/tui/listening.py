@@ -12,7 +12,8 @@ import selectors
 import threading
 import time
 from codecs import getincrementaldecoder
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from textual._xterm_parser import XTermParser  # private: what keys make of bytes
@@ -23,32 +24,33 @@ MOMENT = 1.0  # seconds after a byte for which it is looked
 
 
 class Bell(threading.Event):
-    """An event for which a thread can wait together with its input."""
+    """An event for which a thread can wait together with its input, while it is open."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.hears, self._rings = os.pipe()
-        os.set_blocking(self.hears, False)
-        self._closed = False
+        self._lock = threading.Lock()
+        self._pipe: tuple[int, int] | None = None
+
+    @contextmanager
+    def opened(self) -> Iterator[int]:
+        """The file that can be read once it has rung."""
+        pipe = os.pipe()
+        with self._lock:
+            self._pipe = pipe
+        try:
+            yield pipe[0]
+        finally:
+            with self._lock:
+                self._pipe = None
+            for end in pipe:
+                os.close(end)
 
     def set(self) -> None:
         """Ring."""
         super().set()
-        if not self._closed:
-            os.write(self._rings, b"!")
-
-    def clear(self) -> None:
-        """Be still again."""
-        super().clear()
-        with suppress(BlockingIOError):
-            os.read(self.hears, 4096)
-
-    def close(self) -> None:
-        """Give the files back; nobody waits any more."""
-        if not self._closed:
-            self._closed = True
-            os.close(self.hears)
-            os.close(self._rings)
+        with self._lock:
+            if self._pipe is not None:
+                os.write(self._pipe[1], b"!")
 
 
 def patient(kind: type[Driver]) -> type[Driver]:
@@ -69,9 +71,10 @@ def patient(kind: type[Driver]) -> type[Driver]:
             parser = XTermParser(getattr(self, "_debug", False))
             decode = getincrementaldecoder("utf-8")(errors="replace").decode
             typed_at = time.monotonic()
-            with selectors.SelectSelector() as selector:  # others know no file that is no terminal any more
+            # Other selectors know no file that is no terminal any more.
+            with self.exit_event.opened() as bell, selectors.SelectSelector() as selector:
                 selector.register(self.fileno, selectors.EVENT_READ)
-                selector.register(self.exit_event.hears, selectors.EVENT_READ)
+                selector.register(bell, selectors.EVENT_READ)
                 while not self.exit_event.is_set():
                     ready = selector.select(OFTEN if time.monotonic() - typed_at < MOMENT else None)
                     if any(key.fd == self.fileno for key, _ in ready):
@@ -82,10 +85,6 @@ def patient(kind: type[Driver]) -> type[Driver]:
                         if text := decode(data):  # no text would be the end, to the parser
                             self._hear(parser.feed(text))
                     self._hear(parser.tick())
-
-        def close(self) -> None:
-            super().close()
-            self.exit_event.close()
 
         def _hear(self, events: Any) -> None:
             for event in events:
