@@ -163,3 +163,21 @@ async def test_a_guest_that_cannot_listen_harms_no_other(monkeypatch: pytest.Mon
             await born(estate, member)
         second = await born(estate, member)
         assert await ssh(estate, member, second["id"], "hostname") == "guest\n"
+
+
+async def test_who_was_accepted_just_before_a_guest_went_off_is_let_go() -> None:
+    class Wire(asyncio.Transport):
+        """A connection that knows how it ended."""
+
+        aborted = False
+
+        def abort(self) -> None:
+            self.aborted = True
+
+    async with Estate(servers=2, clouds=1, regions=1, guests=1, seed=1) as estate:
+        guest = next(iter(estate.guests.guests.values()))
+        early, late, era = Wire(), Wire(), guest.era
+        guest.met(early, era)
+        await estate.guests._close(guest)
+        guest.met(late, era)
+        assert early.aborted and late.aborted and not guest.open

@@ -51,6 +51,14 @@ class Guest:
     still: Stillness = field(default_factory=Stillness)
     files: dict[str, File] = field(default_factory=dict)
     written: bool = True
+    era: int = 0  # grows each time what it is on the network ends
+
+    def met(self, transport: asyncio.BaseTransport, era: int) -> None:
+        """Somebody is connected; to what it was before, where it was accepted too late to be closed with the others."""
+        if era == self.era:
+            self.open.add(transport)
+        else:
+            transport.abort() if isinstance(transport, asyncio.Transport) else transport.close()
 
 
 def new_keys(hostname: str) -> list[asyncssh.SSHKey]:
@@ -64,14 +72,14 @@ def new_keys(hostname: str) -> list[asyncssh.SSHKey]:
 class Login(asyncssh.SSHServer):
     """Who may log in to a guest: the server's key pair, or its password."""
 
-    def __init__(self, guest: Guest) -> None:
-        self.guest = guest
+    def __init__(self, guest: Guest, era: int) -> None:
+        self.guest, self.era = guest, era
         self.transport: asyncio.BaseTransport | None = None
 
     def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
         self.transport = conn.get_extra_info("transport") or conn._transport
         if self.transport is not None:
-            self.guest.open.add(self.transport)
+            self.guest.met(self.transport, self.era)
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self.transport is not None:
@@ -250,6 +258,7 @@ class GuestHouse:
         for guest in self.guests.values():
             await self._close(guest)
         self._changed = None
+        await asyncio.sleep(0)  # those that were accepted at the very end are met now
 
     async def settled(self) -> None:
         """Wait until every guest is what it should be, or nobody is left to see to it."""
@@ -286,11 +295,12 @@ class GuestHouse:
             await self._listen(guest, address, wanted)
 
     async def _close(self, guest: Guest) -> None:
+        guest.era += 1
         for listener in guest.listeners:
             listener.close()
         for transport in list(guest.open):
             transport.abort() if isinstance(transport, asyncio.Transport) else transport.close()
-        # A connection that was only just accepted belongs to nobody yet: it is not waited for.
+        # A connection that was only just accepted belongs to nobody yet: it is not waited for, and ends when it is met.
         waits = [asyncio.ensure_future(listener.wait_closed()) for listener in guest.listeners]
         if waits:
             _, late = await asyncio.wait(waits, timeout=1)
@@ -323,15 +333,16 @@ class GuestHouse:
         except OSError:
             plug.close()
             raise
+        era = guest.era
         if wanted == "silent":
 
             async def mute(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-                guest.open.add(writer.transport)
+                guest.met(writer.transport, era)
 
             return await asyncio.start_server(mute, sock=plug)
         return await asyncssh.listen(
             sock=plug,
-            server_factory=lambda: Login(guest),
+            server_factory=lambda: Login(guest, era),
             server_host_keys=guest.rescue_keys if guest.rescued else guest.keys,
             process_factory=lambda process: self._session(guest, process),
             allow_scp=False,
