@@ -299,7 +299,7 @@ async def test_what_only_reads(cloud: Cloud, tmp_path: Path) -> None:
         ok("server", "explain", id, "-f", "json", *here),
         ok("limits", "show", "-f", "json", *here),
         ok("server", "explain", id, *here),
-        run("wait", "server", id, "--for", "status=SHUTOFF", "--timeout", "1", "--interval", "0.2", "-v", *here),
+        run("wait", "server", id, "--for", "status=SHUTOFF", "--timeout", "4", "--interval", "0.2", "-v", *here),
     )
     assert log.err == ""
     assert link.out.startswith("http://") and "token" in link.out and "token" not in str(audit_lines()), link
