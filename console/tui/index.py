@@ -114,10 +114,10 @@ class Index:
             for row in changed:
                 self._words.pop(row.key, None)
         self.rows.update((row.key, row) for row in changed)
+        shifted = False
         for row in anew:
             self._orders.pop(row.key, None)
-            self._fold(row)
-        shifted = False
+            shifted = self._fold(row) or shifted
         for row in (*others, *(anew if self.filter is None and self.sorting is None else changed)):
             shifted = self._look(row) or shifted
         for key in gone:
@@ -190,10 +190,23 @@ class Index:
             self._arrange()
         return moved
 
-    def _fold(self, row: Row) -> None:
+    def _fold(self, row: Row) -> bool:
+        """Put a row into its fold; whether another one, that was shown, gives way to it."""
         fold = self.spec.fold(row)
-        if fold is not None:
-            self._folds.setdefault(fold, {})[row.key] = None
+        if fold is None:
+            return False
+        held = self._folds.setdefault(fold, {})
+        before = self._first(held)
+        held[row.key] = None
+        if before is None or self._first(held) == before:
+            return False
+        self._late.pop(before, None)
+        return self._placed.pop(before, None) is not None
+
+    def _first(self, held: Iterable[Key]) -> Key | None:
+        """The one that is shown for all of a fold: whose place comes first, whichever has answered first."""
+        known = [key for key in held if key in self.rows]
+        return min(known, key=lambda key: (self.rows[key].place, key), default=None)
 
     def _leave_folds(self, changed: Iterable[Row], gone: Iterable[Key]) -> list[Row]:
         """Take rows out of the folds that they no longer belong to; gives the rows that now stand for the rest."""
@@ -206,7 +219,8 @@ class Index:
                 continue
             held = self._folds.get(before, {})
             held.pop(key, None)
-            found += [self.rows[other] for other in list(held)[:1] if other in self.rows]
+            other = self._first(held)
+            found += [self.rows[other]] if other is not None else []
         return found
 
     def _belongs(self, row: Row) -> SortKey | None:
@@ -230,7 +244,7 @@ class Index:
     def _folded(self, row: Row) -> bool:
         """Whether another row stands for it."""
         fold = self.spec.fold(row)
-        return fold is not None and next(iter(self._folds.get(fold, {})), row.key) != row.key
+        return fold is not None and self._first(self._folds.get(fold, {})) not in (None, row.key)
 
     def words(self, row: Row) -> str:
         """The words of a row that a bare filter term is looked for in."""
