@@ -13,8 +13,11 @@ from textual.app import App, ComposeResult
 from textual.geometry import Region
 from textual.pilot import Pilot
 
-from console.model.place import Key
+from console.model.image import Image
+from console.model.place import Key, Place
 from console.model.server import Server
+from console.tui.image_pane import IMAGES
+from console.tui.index import Index
 from console.tui.server_pane import SERVERS
 from console.tui.spec import Scene
 from console.tui.table import Table
@@ -290,3 +293,20 @@ async def test_a_row_at_rest_that_begins_to_move_is_counted_from_the_next_second
         await pilot.pause()
         told.add(line(table, y))
     assert len(told) == 6, told
+
+
+def test_of_an_image_in_two_regions_the_same_one_is_shown_whichever_answers_first() -> None:
+    def image(region: str) -> Image:
+        place = Place("nimbus", region)
+        return Image(
+            id=f"id-{region}", key=Key("http://" + region, region, "image", f"id-{region}"), place=place,
+            name="debian-12", status="active", visibility="public", size=1,
+        )  # fmt: skip
+
+    for answers in (("dfw", "ord"), ("ord", "dfw")):
+        index = Index(IMAGES, Scene(now=NOW))
+        for region in answers:
+            index.apply([image(region)])
+        assert [key.region for key in index.order] == ["dfw"], answers
+        index.apply([], [image("dfw").key])
+        assert [key.region for key in index.order] == ["ord"], answers
