@@ -300,7 +300,7 @@ def test_of_an_image_in_two_regions_the_same_one_is_shown_whichever_answers_firs
         place = Place("nimbus", region)
         return Image(
             id=f"id-{region}", key=Key("http://" + region, region, "image", f"id-{region}"), place=place,
-            name="debian-12", status="active", visibility="public", size=1,
+            name="debian-12", word="active", visibility="public", size=1,
         )  # fmt: skip
 
     for answers in (("dfw", "ord"), ("ord", "dfw")):
