@@ -35,7 +35,7 @@ from console.tui.theme import ASCII, UNICODE, choose_theme, depth, theme_files, 
 HERE = Path(__file__).parent
 CELL = 12.2  # the width of a cell in the SVG
 ZOOM = "0.6"  # of the PNG
-TRIES = 10  # of a check
+TRIES = 3  # of a check
 STILL, ALIVE = 0.0001, 1.0  # how fast the clouds live
 FULL = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8"}
 FEWER = {"TERM": "tmux-256color", "LANG": "C.UTF-8"}
