@@ -124,6 +124,19 @@ def test_a_build_has_no_state_before_it() -> None:
         assert judge(ends, None, now, look(None, None, now, Seen(), 1.0)) == said
 
 
+def test_a_build_that_ends_while_it_is_deleted_is_not_yet_done() -> None:
+    ends = ACTIONS["server.create"].ends or Ends()
+    seen, last = Seen(), None
+    told = []
+    for word, task in (("BUILD", "deleting"), ("ACTIVE", None), ("ACTIVE", None), ("ACTIVE", None)):
+        now = Server(id="id", word=word, task_state=task)
+        seen = look(None, last, now, seen, 1.0)
+        told.append(judge(ends, None, now, seen))
+        last = now
+    assert told == ["wait", "wait", "wait", "done"]  # the last where the deletion came to nothing
+    assert judge(ends, None, None, seen) == "gone"
+
+
 class Told:
     """A dialect that gives these readings, the last one for ever; an error among them is raised."""
 

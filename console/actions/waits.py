@@ -45,6 +45,7 @@ class Seen(NamedTuple):
     touched: bool = False  # a newer `updated`
     rested: int = 0  # readings in a row of the same state at rest
     waited: float = 0.0  # seconds since the order was taken
+    doomed: bool = False  # somebody has begun to delete it
 
 
 Say = Literal["wait", "done", "failed", "gone", "fell back"]
@@ -58,7 +59,8 @@ def look(before: Server | None, last: Server | None, now: Server | None, seen: S
     touched = before is not None and now.updated is not None and now.updated != before.updated
     same = last is not None and (last.status, last.task_state) == (now.status, now.task_state)
     rested = 0 if now.in_flight else seen.rested + 1 if same else 1
-    return Seen(seen.motion or moved, seen.touched or touched, rested, waited)
+    doomed = seen.doomed or (now.task_state or "").endswith("deleting")
+    return Seen(seen.motion or moved, seen.touched or touched, rested, waited, doomed)
 
 
 def judge(ends: Ends, before: Server | None, now: Server | None, seen: Seen, flavor: str | None = None) -> Say:
@@ -91,11 +93,13 @@ def _good(ends: Ends, before: Server | None, now: Server, seen: Seen) -> Say:
         believed = seen.motion or seen.touched or seen.waited >= PATIENCE
     else:
         believed = True
-    # A server that was off is started and stopped again at the end of some orders: ACTIVE may be a station.
+    # A server that was off is started and stopped again at the end of some orders: ACTIVE may be a station. It may
+    # be one for what is being deleted, too: its build is told as done before the cloud goes on.
     was_off = before is not None and (before.status == "SHUTOFF" or before.power_state == 4)
     passing = (was_off and now.status == "ACTIVE" and "SHUTOFF" in ends.good) or (
         now.status == "SHELVED" and "SHELVED_OFFLOADED" in ends.good
     )
+    passing = passing or seen.doomed
     return "done" if believed and (seen.rested >= 3 or not passing) else "wait"
 
 
