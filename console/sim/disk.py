@@ -1,6 +1,6 @@
 """The files on a guest's disk, and what a shell tells of them.
 
-An image brings a few.  What a server was ordered with comes later: cloud-init writes what the user data tells it to, a
+An image brings a few. What a server was ordered with comes later: cloud-init writes what the user data tells it to, a
 cloud that still takes files (its "personality") puts them there by itself.  /root is root's alone.
 """
 

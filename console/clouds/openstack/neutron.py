@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from console.clouds.openstack.records import next_of
 from console.clouds.openstack.service import Service
 from console.errors import Forbidden, NotFound
 from console.model.quota import Limit
@@ -86,14 +87,7 @@ class Neutron:
             found = tree.get(word or kind) if isinstance(tree, dict) else None
             if not isinstance(found, list):
                 refuse_body(reply, self.service.place, f"something that is no list of {kind}")
-            return found, _next(tree.get(f"{word or kind}_links"))
+            return found, next_of(tree.get(f"{word or kind}_links"))
 
         pages = self.service.pages(kind, filters, read)
         return [item async for page in pages for item in page if isinstance(item, dict)]
-
-
-def _next(links: Any) -> str | None:
-    """The link to the next page."""
-    told = links if isinstance(links, list) else []
-    found = [link.get("href") for link in told if isinstance(link, dict) and link.get("rel") == "next"]
-    return str(found[0]) if found else None

@@ -256,9 +256,8 @@ class Turn(Generic[R]):
     def done(self, *, whole: bool = False) -> None:
         """The listing was read to its end."""
         same = len(self._new.rows) == len(self._old.rows) == self._at and not self._moved
-        if (
-            same
-        ):  # else another turn that began with these rows would find the new pages and take the old rows for theirs
+        if same:
+            # Else another turn that began with these rows would find the new pages and take the old rows for theirs.
             self._old.pages = self._new.pages
         self._memo.keep(self._name, self._old if same else self._new, whole and not same)
 
@@ -375,8 +374,12 @@ def _beside(head: bytes, page: bytes, position: int) -> dict[str, Any] | None:
 def _next_link(beside: dict[str, Any]) -> str | None:
     if isinstance(beside["next"], str):
         return beside["next"] or None
-    links = beside["links"] if isinstance(beside["links"], list) else []
-    for link in links:
+    return next_of(beside["links"])
+
+
+def next_of(links: Any) -> str | None:
+    """The address of the next page among a page's links."""
+    for link in links if isinstance(links, list) else ():
         if isinstance(link, dict) and link.get("rel") == "next" and isinstance(link.get("href"), str):
             return str(link["href"])
     return None
