@@ -18,7 +18,7 @@ from console.model.place import Place
 from console.model.server import Server
 from console.sim.estate import Estate
 
-GIVEN: dict[str, Any] = {"image": "debian-12", "flavor": "1", "network": "private"}
+GIVEN: dict[str, Any] = {"image": "debian-12", "flavor": "512 MB Standard Instance", "network": "private"}
 
 
 @pytest.fixture
@@ -32,8 +32,6 @@ async def ground(estate: Estate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(building, "LOOKS", (0.0, 0.02, 0.05))
     name = next(iter(estate.clouds))
     async with ground_on(estate.write_clouds_yaml(tmp_path), tmp_path / "state", name) as ground:
-        flavors = [row async for page in ground.dialect(ground.places[0]).flavors() for row in page]
-        GIVEN["flavor"] = min(flavors, key=lambda flavor: ((flavor.disk or 0) < 10, flavor.ram or 0)).id
         yield ground
 
 
