@@ -170,7 +170,7 @@ async def test_a_shell_by_the_real_ssh_and_back_to_the_screen(cloud: Cloud, pair
         await screen.until(r"^root@\S+#", "the guest's prompt")
         await screen.type("echo inside-it")
         await screen.press("Enter")
-        await screen.until(r"^inside-it", "the guest's answer")
+        await screen.until(r"^inside-it\n+root@\S+#", "the guest's answer, and its next prompt")
         await screen.type("exit")
         await screen.press("Enter")
         await screen.until(rf"▸ • {name}", "the screen again")
