@@ -15,7 +15,7 @@ from console.core.clock import Clock
 from console.core.news import News, differences
 from console.core.until import Until
 from console.core.watch import Batch
-from console.errors import WaitTimeout
+from console.errors import NotFound, WaitTimeout
 from console.model.place import Key, Place, Row
 from console.model.server import Server
 
@@ -116,3 +116,36 @@ async def test_a_cloud_that_never_answers_outlasts_no_deadline(how: str) -> None
             assert isinstance(given, Given)
             end = await _until(ops, row, "status", frozenset({"active"}), given)
             assert isinstance(end, WaitTimeout) and "no answer" in str(end)
+
+
+@pytest.mark.parametrize("how", ["command", "library"])
+async def test_the_status_of_one_that_is_being_deleted_is_not_believed_at_once(how: str) -> None:
+    row = Server(id="s-1", name="web", place=Place("lab", "one"))
+    told = iter([("BUILD", "deleting"), ("ACTIVE", None), ("ACTIVE", "deleting")])
+
+    async def get(row: Server) -> Server:
+        status, task = next(told, ("", None))
+        if not status:
+            raise NotFound("No such server.")
+        return Server(id="s-1", name="web", place=row.place, word=status, task_state=task)
+
+    clock = Clock()
+    if how == "library":
+        with pytest.raises(NotFound):
+            await Until(row, "status", "ACTIVE", interval=0.01).run(get, clock)
+    else:
+        ops: Any = SimpleNamespace(servers=SimpleNamespace(get=get), clock=clock)
+        given = parse(["wait", "server", "web", "--for", "status=ACTIVE", "--interval", "0.01"])
+        assert isinstance(given, Given)
+        assert isinstance(await _until(ops, row, "status", frozenset({"active"}), given), NotFound)
+
+
+async def test_a_deletion_that_is_taken_back_is_believed_in_the_end() -> None:
+    row = Server(id="s-1", name="web", place=Place("lab", "one"))
+    told = iter(["deleting", None, None, None])
+
+    async def get(row: Server) -> Server:
+        return Server(id="s-1", name="web", place=row.place, word="ACTIVE", task_state=next(told))
+
+    found = await Until(row, "status", "ACTIVE", interval=0.01).run(get, Clock())
+    assert found.task_state is None and next(told, "read to the last") == "read to the last"

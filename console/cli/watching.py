@@ -17,7 +17,7 @@ from console.cli.output import iso, plain, text, to_json, write
 from console.cli.parse import Given, UsageError, nearest
 from console.cli.voice import say
 from console.core.news import News
-from console.core.until import AWAY, within
+from console.core.until import AWAY, Passing, within
 from console.errors import NotFound, WaitTimeout
 from console.model.flavor import Flavor
 from console.model.image import Image
@@ -157,6 +157,7 @@ async def _until(
     """The server as it is when it is there, or why it is not."""
     began = ops.clock.monotonic()
     last, timeout, interval = "", given.get("timeout"), given.get("interval")
+    passing = Passing()
     while True:
         now: Server | None = None
         answered = True
@@ -177,7 +178,8 @@ async def _until(
         elif state != last:
             say(f"{row.name or row.id}: {state}")
         last = state
-        if answered and met(now, field, values):
+        through = answered and passing.through(now) and field == "status"
+        if answered and not through and met(now, field, values):
             return now or row
         passed = ops.clock.monotonic() - began
         if timeout is not None and passed >= timeout:

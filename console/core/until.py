@@ -12,6 +12,28 @@ from console.model.place import Row
 R = TypeVar("R", bound=Row)
 
 AWAY = (Unreachable, BadReply, CloudFault, OverLimit)  # a cloud that may answer the next time
+RESTS = 3  # readings in a row of the same status after which it is believed of a server that was being deleted
+BIN = ("DELETED", "SOFT_DELETED")
+
+
+class Passing:
+    """Tells a status that is only passed through, of a server that somebody has begun to delete.
+
+    Nova may call such a server's build done, with no task left, in the moment before it goes on to remove it.
+    """
+
+    def __init__(self) -> None:
+        self._doomed = False
+        self._status: object = None
+        self._rested = 0
+
+    def through(self, row: object) -> bool:
+        """Whether the server, as read just now, may still be on its way out; to be asked of every reading."""
+        status, task = getattr(row, "status", None), getattr(row, "task_state", None)
+        self._rested = 0 if task else self._rested + 1 if status == self._status else 1
+        self._status = status
+        self._doomed = self._doomed or str(task or "").endswith("deleting")
+        return self._doomed and self._rested < RESTS and status not in BIN
 
 
 @dataclass
@@ -44,6 +66,7 @@ class Until(Generic[R]):
         A cloud that is away for a while ends no wait: a reading that fails so counts as one without news.
         """
         begun, asked = clock.monotonic(), 0
+        passing = Passing()
         while True:
             away: CloudError | None = None
             try:
@@ -57,12 +80,16 @@ class Until(Generic[R]):
             passed = clock.monotonic() - begun
             if self.verbose:
                 print(self._line(passed, away))
-            if away is None and any(_same(getattr(self.row, self.attribute), value) for value in self.wanted):
+            through = away is None and passing.through(self.row) and self.attribute == "status"
+            if away is None and not through and self._there():
                 return self.row
             left = None if self.deadline is None else self.deadline - passed
             if (left is not None and left <= 0) or (self.attempts and asked >= self.attempts):
                 raise self._late(passed, away)
             await clock.sleep(self.interval if left is None else min(self.interval, left))
+
+    def _there(self) -> bool:
+        return any(_same(getattr(self.row, self.attribute), value) for value in self.wanted)
 
     def _late(self, passed: float, away: CloudError | None) -> WaitTimeout:
         have, told = getattr(self.row, self.attribute), ", ".join(map(str, self.wanted))
