@@ -16,12 +16,13 @@ from pathlib import Path
 from typing import Any
 
 from figures import Figure, keep
-from terminal import DOWN, F2, F3, HOME, PAGE_DOWN, Driven, driven
+from terminal import DOWN, F2, F3, HEIGHT, HOME, PAGE_DOWN, WIDTH, Driven, driven
 
 HERE = Path(__file__).parent
 MARK = "▸".encode()
 CURSOR = b"48;2;18;171;52m"
 FRAME = b"\x1b[?2026h"
+NARROW = (80, 24)
 PLAIN = "a plain Textual DataTable"
 
 
@@ -35,14 +36,14 @@ def pages(servers: int) -> Iterator[str]:
         served.stdin.close()
 
 
-def ours(url: str, speed: float | None = None, **told: Any) -> Any:
+def ours(url: str, speed: float | None = None, size: tuple[int, int] = (WIDTH, HEIGHT), **told: Any) -> Any:
     """The real screen."""
-    return driven([str(HERE / "screen_app.py"), json.dumps({"url": url} | told)], speed=speed)
+    return driven([str(HERE / "screen_app.py"), json.dumps({"url": url} | told)], speed=speed, size=size)
 
 
-def theirs(rows: int, speed: float | None = None, **told: Any) -> Any:
+def theirs(rows: int, speed: float | None = None, size: tuple[int, int] = (WIDTH, HEIGHT), **told: Any) -> Any:
     """Its partner."""
-    return driven([str(HERE / "plain_app.py"), json.dumps({"rows": rows} | told)], speed=speed)
+    return driven([str(HERE / "plain_app.py"), json.dumps({"rows": rows} | told)], speed=speed, size=size)
 
 
 def shown(one: Driven, settle: float = 8.0) -> float:
@@ -141,6 +142,26 @@ def sizes(url: str, runs: int) -> list[Figure]:
         Figure(what, found[name][0], "B", bound, PLAIN, found[name][1]) for name, (what, bound) in bounds.items()
     ]
     return [*figures, Figure("idling", found["idle"][0], "% of a core", 0.2, PLAIN, found["idle"][1])]
+
+
+def still(url: str, runs: int) -> list[Figure]:
+    """Idling where the clock has no seconds; a turn of the minute is left out."""
+    cost: list[list[float]] = [[], []]
+    sent: list[list[float]] = [[], []]
+    for _ in range(runs):
+        for which, opened in enumerate((ours(url, size=NARROW), theirs(10_000, size=NARROW))):
+            with opened as one:
+                shown(one)
+                if (second := time.time() % 60) > 45:
+                    one.read(62 - second)
+                burns, bytes_sent = burnt(one, 10)
+                cost[which].append(burns)
+                sent[which].append(bytes_sent)
+    where = "idling at 80 x 24, where the clock has no seconds"
+    return [
+        Figure(where, cost[0], "% of a core", 0.2, PLAIN, cost[1]),
+        Figure(f"{where}, a second", sent[0], "B", 0.0, PLAIN, sent[1]),
+    ]
 
 
 def changes(url: str, runs: int) -> list[Figure]:
@@ -275,6 +296,7 @@ def orders(url: str, runs: int) -> list[Figure]:
 
 PARTS = {
     "sizes": sizes,
+    "still": still,
     "changes": changes,
     "thin": thin,
     "polling": polling,

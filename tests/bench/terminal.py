@@ -87,12 +87,14 @@ class Driven:
 
 
 @contextmanager
-def driven(argv: Sequence[str], *, speed: float | None = None, **environment: str) -> Iterator[Driven]:
+def driven(
+    argv: Sequence[str], *, speed: float | None = None, size: tuple[int, int] = (WIDTH, HEIGHT), **environment: str
+) -> Iterator[Driven]:
     """Run Python with these arguments in a terminal, from which it is thrown out at the end."""
     began = time.monotonic()
     pid, fd = pty.fork()
     if pid == 0:
-        fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", HEIGHT, WIDTH, 0, 0))
+        fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
         told = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8"} | environment
         kept = {k: v for k, v in os.environ.items() if k not in ("PYTHONDONTWRITEBYTECODE", "NO_COLOR", "TMUX")}
         os.execve(sys.executable, [sys.executable, *argv], kept | told)
