@@ -111,6 +111,19 @@ async def test_create_to_delete_by_the_gate_alone(ground: SmallGround) -> None:
     assert ground.woken
 
 
+async def test_a_row_is_where_its_order_has_ended_before_any_list_tells_of_it(ground: SmallGround) -> None:
+    row, where = some(ground), place(ground)
+    flavors = [row async for page in ground.dialect(where).flavors() for row in page]
+    bigger = min((one for one in flavors if (one.ram or 0) > row.flavor.ram), key=lambda one: one.ram or 0)  # type: ignore[union-attr,operator]
+    known = ground.store.rows(Server)
+    await perform(ground, "server.resize", known[row.key], flavor=bigger, wait=True, timeout=60)
+    assert (known[row.key].status, known[row.key].task_state) == ("VERIFY_RESIZE", None)
+    await perform(ground, "server.revert", known[row.key], wait=True, timeout=60)
+    assert (known[row.key].status, known[row.key].task_state) == ("ACTIVE", None)
+    await perform(ground, "server.delete", known[row.key], wait=True, timeout=60)
+    assert row.key not in known
+
+
 async def test_a_resize_that_falls_back_is_a_failure(ground: SmallGround) -> None:
     flavors = [flavor async for page in ground.dialect(place(ground)).flavors() for flavor in page]
     impossible = next(flavor for flavor in flavors if "impossible" in flavor.name)

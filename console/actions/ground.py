@@ -32,6 +32,12 @@ class Known(Protocol):
     def touch(self, key: Key, at: float) -> None:
         """No listing asked for before `at` may overwrite this row."""
 
+    def learn(self, kind: type[Any], row: Any, place: Place, asked_at: float) -> None:
+        """Take in a row that was read by itself."""
+
+    def remove(self, key: Key, at: float) -> None:
+        """It is gone."""
+
     @property
     def health(self) -> Mapping[Place, Any]:
         """The health of each place."""

@@ -2,7 +2,8 @@
 
 `judge` is pure: from what the server was, what it is and what was seen in between it tells whether the wait is over.
 The loop around it reads the one server again and again, asks the cloud's own record of the order where the state alone
-does not tell, and outlives a cloud that is away for a while.
+does not tell, and outlives a cloud that is away for a while. What it reads is known to all: an order that has ended
+never stands beside a row of before it.
 
 How one can tell the state after an order from the state before it: Nova sets a task state before it answers, so a
 server that is at rest right after the answer is done already; but a proxy's old answer or another kind of cloud may
@@ -166,7 +167,15 @@ class Wait:
             await self._pause(0.0, last)
 
     async def _read(self) -> Server | None:
-        return await self._asked(self.order.dialect.server(self.id))
+        ground = self.order.ground
+        asked_at = ground.clock.monotonic()
+        now = await self._asked(self.order.dialect.server(self.id))
+        if now is not None and not deleted(now):
+            if now.name:  # else its cell is down, and less is known than before
+                ground.store.learn(Server, now, self.order.place, asked_at)
+        elif (row := now or self.before) is not None:
+            ground.store.remove(row.key, asked_at)
+        return now
 
     async def _asked(self, reading: Awaitable[R]) -> R | None:
         """What the cloud tells, if it does so in time; None where it knows nothing of it."""

@@ -219,6 +219,10 @@ class Store:
             way.last = listing.rows
         return missed if listing.partial_cells else ()
 
+    def learn(self, kind: type[R], row: R, place: Place, asked_at: float) -> None:
+        """Take in one row that somebody asked a place for by itself."""
+        self.apply(Listing(place, kind, (row,), asked_at, complete=False))
+
     def touch(self, key: Key, at: float | None = None) -> None:
         """From now (or `at`) on, believe nothing of this row that was asked before."""
         moment = self._clock.monotonic() if at is None else at
