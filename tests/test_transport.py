@@ -5,7 +5,7 @@ import gzip
 import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -269,3 +269,23 @@ async def test_a_proxys_password_is_told_to_nobody(monkeypatch: pytest.MonkeyPat
     assert "hunter2" not in f"{refused} {lines}"
     gone = await failing("https://cloud.example/x")
     assert gone.fault == "proxy" and "object at" not in gone.message and "hunter2" not in str(gone)
+
+
+async def test_an_order_never_goes_through_a_connection_that_has_rested() -> None:
+    """The other side may close such a one just then, and nobody could tell whether the order has arrived."""
+    heard: list[str] = []
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked = await reader.readuntil(b"\r\n\r\n")
+        heard.append(asked.split()[0].decode())
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+        with suppress(asyncio.IncompleteReadError):
+            await reader.readuntil(b"\r\n\r\n")
+        writer.transport.abort()
+
+    server = await asyncio.start_server(talk, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    async with server, transport() as sender:
+        for method in ("GET", "POST", "PATCH", "POST", "GET"):
+            assert (await sender.send(Request(method, url), deadline=10)).status == 200
+    assert heard == ["GET", "POST", "PATCH", "POST", "GET"]

@@ -13,6 +13,7 @@ import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 from yarl import URL
@@ -25,6 +26,7 @@ from console.wire.pace import Pace
 MOST_BYTES = 256 * 1024 * 1024  # of one body, unpacked
 CONNECTIONS = 8  # to one place
 KEEP_ALIVE = 75.0  # seconds: longer than a settled poller's pause
+ONCE = ("POST", "PATCH")  # what aiohttp does not send again by itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,14 +84,20 @@ class Transport:
         self._tls = tls or Tls()
         self._most_bytes = most_bytes
         self._context: ssl.SSLContext | None = None
-        self._client: aiohttp.ClientSession | None = None
+        self._clients: dict[bool, aiohttp.ClientSession] = {}
         self._proxies: dict[str, str | None] = {}
 
-    def _session(self) -> aiohttp.ClientSession:
-        if self._client is None or self._client.closed:
-            connector = aiohttp.TCPConnector(limit=CONNECTIONS, keepalive_timeout=KEEP_ALIVE, ttl_dns_cache=60)
-            self._client = aiohttp.ClientSession(
-                connector=connector,
+    def _session(self, *, once: bool) -> aiohttp.ClientSession:
+        """The client for what may be asked twice; or, with `once`, one that has each connection to itself.
+
+        A service may close a connection that rests at the very moment at which we send through it. What can be sent
+        again then is; of an order nobody could tell whether it arrived.
+        """
+        client = self._clients.get(once)
+        if client is None or client.closed:
+            keeps: dict[str, Any] = {"force_close": True} if once else {"keepalive_timeout": KEEP_ALIVE}
+            client = self._clients[once] = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=CONNECTIONS, ttl_dns_cache=60, **keeps),
                 read_bufsize=1 << 20,
                 timeout=aiohttp.ClientTimeout(total=None),
                 cookie_jar=aiohttp.DummyCookieJar(),
@@ -97,7 +105,7 @@ class Transport:
                 max_line_size=65536,
                 max_field_size=65536,
             )
-        return self._client
+        return client
 
     def _trusted(self, url: URL) -> ssl.SSLContext | bool:
         """Whom to trust for this address; made when first needed, since reading the authorities takes a while."""
@@ -139,7 +147,7 @@ class Transport:
 
     async def _exchange(self, request: Request, asked_at: float) -> Reply:
         url = URL(request.url, encoded=True)
-        client, proxy = self._session(), self._proxy(url)
+        client, proxy = self._session(once=request.method in ONCE), self._proxy(url)
         async with client.request(
             request.method,
             url,
@@ -173,9 +181,8 @@ class Transport:
 
     async def close(self) -> None:
         """Give back all connections."""
-        if self._client is not None:
-            await self._client.close()
-            self._client = None
+        while self._clients:
+            await self._clients.popitem()[1].close()
 
 
 def _host(request: Request) -> str:
