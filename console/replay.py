@@ -136,7 +136,7 @@ class Replay(Console):
         """A recording has no session."""
         return Saved()
 
-    def save(self, **changed: Any) -> None:
+    def save(self, change: Any) -> None:
         """A recording keeps nothing."""
 
     @asynccontextmanager

@@ -214,9 +214,9 @@ class StandIn:
         """What was kept, in memory alone."""
         return self._saved
 
-    def save(self, **changed: Any) -> None:
+    def save(self, change: Any) -> None:
         """Keep it in memory."""
-        self._saved = msgspec.structs.replace(self._saved, **changed)
+        self._saved = msgspec.structs.replace(self._saved, **change(self._saved))
 
     @property
     def health(self) -> Any:

@@ -14,7 +14,7 @@ from small_cloud import SmallAccount, SmallCloud, connect
 
 import console
 from console.core.clock import Clock
-from console.core.settings import Paths, Saved, save
+from console.core.settings import Paths, save
 from console.errors import ConfigError, NotFound, Unauthorized, Unreachable, WaitTimeout
 from console.model.image import Image
 from console.model.place import Key, Place
@@ -214,7 +214,7 @@ async def test_several_clouds_and_none_chosen_is_refused(estate: Estate, paths: 
 async def test_the_clouds_of_the_last_run_are_opened_again(
     estate: Estate, paths: Paths, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    save(paths, Saved(clouds=["lab", "long gone"]))
+    save(paths, lambda saved: {"clouds": ["lab", "long gone"]})
     async with console.open(paths=paths) as ops:
         assert [str(place) for place in ops.places] == ["lab/ber"]
     monkeypatch.setenv("OS_CLOUD", "nimbus")

@@ -1,5 +1,10 @@
 """The user's file, the environment, and what the program keeps; mistakes are told with file and line."""
 
+import fcntl
+import os
+import subprocess
+import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -16,6 +21,15 @@ from console.core.settings import (
     save,
 )
 from console.errors import ConfigError
+
+KEEPS = """
+import sys
+from pathlib import Path
+from console.core.settings import Paths, SavedView, save
+paths = Paths(Path(sys.argv[1]), Path(sys.argv[1]), Path(sys.argv[1]))
+for number in range(20):
+    save(paths, lambda saved: {"views": {**saved.views, f"{sys.argv[2]}{number}": SavedView(filter="web")}})
+"""
 
 
 @pytest.fixture
@@ -114,9 +128,9 @@ def test_a_column_of_ones_own_is_read_and_a_wrong_one_is_named_with_its_line(pat
 
 
 def test_what_is_kept_comes_back_and_only_its_owner_may_read_it(paths: Paths) -> None:
-    saved = Saved(clouds=["prod", "lab"], theme="mono", views={"old": SavedView(sort="-age", wide=True)})
-    save(paths, saved)
-    assert load_saved(paths) == saved
+    views = {"old": SavedView(sort="-age", wide=True)}
+    save(paths, lambda saved: {"clouds": ["prod", "lab"], "theme": "mono", "views": views})
+    assert load_saved(paths) == Saved(clouds=["prod", "lab"], theme="mono", views=views)
     assert paths.saved_file.stat().st_mode & 0o777 == 0o600
     assert [path.name for path in paths.config.iterdir()] == ["saved.toml"]
 
@@ -132,9 +146,34 @@ def test_a_memory_of_a_newer_version_is_read_as_far_as_it_is_known(paths: Paths)
     paths.config.mkdir()
     paths.saved_file.write_text('clouds = ["prod"]\nfuture = 1\n')
     assert load_saved(paths).clouds == ["prod"]
+    save(paths, lambda saved: {"theme": "mono"})
+    assert tomllib.loads(paths.saved_file.read_text()) == {"clouds": ["prod"], "future": 1, "theme": "mono"}
+
+
+def test_what_several_consoles_keep_at_once_is_all_kept(paths: Paths) -> None:
+    children = [subprocess.Popen([sys.executable, "-c", KEEPS, str(paths.config), name]) for name in "abc"]
+    assert [child.wait() for child in children] == [0, 0, 0]
+    assert set(load_saved(paths).views) == {f"{name}{number}" for name in "abc" for number in range(20)}
+
+
+def test_who_holds_the_lock_and_stands_still_stops_nobody(paths: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("console.core.settings.PATIENCE", 0.05)
+    paths.config.mkdir()
+    held = os.open(paths.config, os.O_RDONLY)
+    fcntl.flock(held, fcntl.LOCK_EX)
+    save(paths, lambda saved: {"theme": "mono"})
+    os.close(held)
+    assert load_saved(paths).theme == "mono"
+
+
+def test_a_memory_that_is_closed_to_us_is_not_written_anew(paths: Paths) -> None:
+    paths.saved_file.mkdir(parents=True)
+    with pytest.raises(ConfigError, match=r"saved\.toml cannot be written"):
+        save(paths, lambda saved: {"theme": "mono"})
+    assert load_saved(paths) == Saved()
 
 
 def test_a_folder_that_cannot_be_written_is_one_sentence(paths: Paths) -> None:
     paths.config.write_text("a file where the folder should be")
     with pytest.raises(ConfigError, match=r"saved\.toml cannot be written"):
-        save(paths, Saved())
+        save(paths, lambda saved: {})

@@ -117,7 +117,8 @@ async def test_a_new_start_shows_what_the_last_one_left() -> None:
     (kept,) = console.saved.sessions.values()
     assert kept.panes["servers"].filter == "dfw"
     again = sample()
-    again.save(sessions=msgspec.convert(msgspec.to_builtins(console.saved.sessions), dict[str, Session]))
+    kept_sessions = msgspec.convert(msgspec.to_builtins(console.saved.sessions), dict[str, Session])
+    again.save(lambda saved: {"sessions": kept_sessions})
     async with running(again, (160, 50)) as (app, pilot):
         main = app.main
         assert (main.active, main.zoomed, main.pane.filter_text) == ("images", True, "golden")
@@ -132,7 +133,7 @@ async def test_a_new_start_shows_what_the_last_one_left() -> None:
 
 async def test_other_clouds_begin_with_their_own_session() -> None:
     console = sample()
-    console.save(sessions={"elsewhere": Session("images", True)})
+    console.save(lambda saved: {"sessions": {"elsewhere": Session("images", True)}})
     async with running(console) as (app, pilot):
         assert (app.main.active, app.main.zoomed) == ("servers", False)
         await typed(pilot, "web")
@@ -144,7 +145,7 @@ async def test_a_session_that_cannot_be_kept_is_told_and_no_more() -> None:
 
     console = sample()
 
-    def fails(**changed: object) -> None:
+    def fails(change: object) -> None:
         raise ConfigError("saved.toml cannot be written: read-only file system.")
 
     console.save = fails  # type: ignore[method-assign]

@@ -174,10 +174,8 @@ def _named(word: str, names: Sequence[str]) -> str:
 
 def remember(names: Sequence[str], paths: Paths) -> None:
     """Keep the choice for the next start; where it cannot be kept that is said, and no more."""
-    import msgspec
-
     try:
-        save(paths, msgspec.structs.replace(load_saved(paths), clouds=list(names)))
+        save(paths, lambda saved: {"clouds": list(names)})
     except ConfigError as error:
         complain(error)
 

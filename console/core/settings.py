@@ -8,9 +8,11 @@ not know: they may stand in `config.toml`, and a key among them is shown to nobo
 
 import os
 import re
+import time
 import tomllib
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -25,6 +27,7 @@ from console.text import clean
 
 APP = "novadeck"
 HEX = re.compile(r"#[0-9a-fA-F]{6}")
+PATIENCE = 1.0  # seconds to wait for another console that is writing
 BANNERS = ("accent", "busy", "error", "ok", "production", "warn")  # roles that a production cloud can be marked by
 S = TypeVar("S", bound=msgspec.Struct)
 
@@ -248,24 +251,64 @@ def _without_keys(said: Any) -> Any:
 def load_saved(paths: Paths) -> Saved:
     """What the last run kept; nothing where the file is missing or broken, since it is no work of the user's."""
     try:
-        return msgspec.convert(tomllib.loads(paths.saved_file.read_text(encoding="utf-8")), Saved)
-    except (OSError, ValueError, msgspec.ValidationError):
+        return _kept(paths.saved_file)[1]
+    except OSError:
         return Saved()
 
 
-def save(paths: Paths, saved: Saved) -> None:
-    """Keep this for the next run, all or nothing. Raises `ConfigError` where the folder cannot be written."""
-    import tomli_w
+def save(paths: Paths, change: Callable[[Saved], Mapping[str, Any]]) -> None:
+    """Keep for the next run the fields that `change` gives, made of what is kept at that moment; all or nothing.
 
+    What other consoles keep meanwhile stays, and so does what only a newer version knows. Raises `ConfigError` where
+    the file cannot be written.
+    """
     file = paths.saved_file
-    new = file.with_name(f"{file.name}.{os.getpid()}")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        new.write_text(tomli_w.dumps(msgspec.to_builtins(saved)), encoding="utf-8")
-        new.chmod(0o600)
-        new.replace(file)
+        with _alone(file.parent):
+            tree, saved = _kept(file)
+            changed = msgspec.to_builtins(msgspec.structs.replace(saved, **change(saved)))  # without the defaults
+            others = {name: value for name, value in tree.items() if name not in Saved.__struct_fields__}
+            _write(file, {**others, **changed})
     except OSError as error:
         raise ConfigError(f"{file} cannot be written: {error.strerror or error}.") from error
+
+
+def _kept(file: Path) -> tuple[dict[str, Any], Saved]:
+    """The file as it stands, and what we know of it; a broken one holds nothing, one that is closed to us raises."""
+    with suppress(FileNotFoundError, ValueError, msgspec.ValidationError):
+        tree = tomllib.loads(file.read_text(encoding="utf-8"))
+        return tree, msgspec.convert(tree, Saved)
+    return {}, Saved()
+
+
+def _write(file: Path, tree: Mapping[str, Any]) -> None:
+    import tomli_w
+
+    new = file.with_name(f"{file.name}.{os.getpid()}")
+    new.write_text(tomli_w.dumps(tree), encoding="utf-8")
+    new.chmod(0o600)
+    new.replace(file)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Hold the folder's lock; who has it does so for a moment, and a second of that is no reason to stop."""
+    import fcntl
+
+    held, until = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC), time.monotonic() + PATIENCE
+    try:
+        while time.monotonic() < until:
+            try:
+                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                time.sleep(0.005)
+            except OSError:  # a file system without locks
+                break
+        yield
+    finally:
+        os.close(held)
 
 
 def _text(file: Path) -> str:

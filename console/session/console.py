@@ -5,11 +5,9 @@ Looking needs nothing but the core; the rooms that act are loaded when something
 
 import asyncio
 import datetime as dt
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
-
-import msgspec
 
 from console.clouds.dialect import Dialect
 from console.core.clock import Clock
@@ -264,9 +262,12 @@ class Console:
         """What the last run kept."""
         return load_saved(self.paths)
 
-    def save(self, **changed: Any) -> None:
-        """Keep these fields of `Saved` for the next run. Raises `ConfigError` where that cannot be."""
-        save(self.paths, msgspec.structs.replace(load_saved(self.paths), **changed))
+    def save(self, change: Callable[[Saved], Mapping[str, Any]]) -> None:
+        """Keep for the next run the fields of `Saved` that `change` makes of what is kept now.
+
+        Raises `ConfigError` where that cannot be.
+        """
+        save(self.paths, change)
 
     # Living
 

@@ -281,7 +281,7 @@ class NovadeckApp(SparingApp[ExitRequest | None]):
         self.main.say(f"Theme {name}.")
         if deck is not None:
             try:
-                deck.console.save(theme=name)
+                deck.console.save(lambda saved: {"theme": name})
             except ConfigError as error:
                 self.main.refuse(f"Theme {name}, for this run: {error.message}")
 

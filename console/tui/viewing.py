@@ -196,7 +196,7 @@ class Viewing:
         if deck is None:
             return False
         try:
-            deck.console.save(**change(deck.console.saved))
+            deck.console.save(change)
         except ConfigError as error:
             self.screen.refuse(error.message)
             return False
