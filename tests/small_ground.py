@@ -31,7 +31,7 @@ class SmallGround:
         self.store = Store(self.clock)
         self.paths = SimpleNamespace(state=folder)
         self.audit = Audit(folder / "audit.ndjson")
-        self.settings = SimpleNamespace(clouds={})
+        self.settings = SimpleNamespace(clouds={}, operations_kept=365)
         self.read_only = False
         self.passwords: dict[str, Secret] = {}
         self.promised: dict[str, Any] = {}

@@ -66,6 +66,19 @@ def _fields(run: RunRecord) -> dict[str, Any]:
     return {name: getattr(run, name) for name in RunRecord.__struct_fields__}
 
 
+def test_what_ended_long_ago_is_forgotten_and_what_is_open_never(journal: Journal) -> None:
+    me, day = this_process(), dt.timedelta(days=1)
+    for number, id in enumerate(("oldest", "recent", "waits")):
+        journal.add(a_run(id), me)
+        journal.begin(me, id, 0, "one", {}, NOW)
+        if id != "waits":
+            journal.close(me, id, "failed", NOW + number * day)
+    journal.add(a_run("newest"), me)
+    journal.close(me, "newest", "done", NOW + 31 * day, kept=30 * day)
+    assert {run.id for run in journal.runs(ended=True)} == {"recent", "waits", "newest"}
+    assert [len(journal.steps(id)) for id in ("oldest", "recent", "waits")] == [0, 1, 1]
+
+
 def test_a_torn_journal_is_told_in_one_sentence_and_left_as_it_is(journal: Journal) -> None:
     journal.add(a_run(), this_process())
     data = journal.path.read_bytes()
@@ -281,6 +294,22 @@ def declare() -> Iterator[Any]:
 
 def some(ground: SmallGround) -> Server:
     return next(row for row in ground.store.rows(Server).values() if row.status == "ACTIVE" and not row.locked)
+
+
+async def test_how_long_an_ended_run_stays_is_for_the_settings_to_say(
+    ground: SmallGround, journal: Journal, declare: Any
+) -> None:
+    async def nothing(run: Run) -> Facts:
+        return {}
+
+    me, book = this_process(), declare(Step("nothing", nothing))
+    journal.add(a_run("oldest"), me)
+    journal.close(me, "oldest", "done", ground.clock.now() - dt.timedelta(days=9))
+    async with keeping(ground, journal) as keeper:
+        for days, stays in ((10, True), (8, False)):
+            ground.settings.operations_kept = days
+            await until(keeper, await begin(ground, book.name, some(ground)))
+            assert ("oldest" in {run.id for run in journal.runs(ended=True)}) is stays
 
 
 async def test_a_disk_that_fills_between_call_and_journal_loses_nothing(

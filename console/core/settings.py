@@ -176,6 +176,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     clouds: dict[str, CloudSettings] = {}
     keys: dict[str, str] = {}
     rules: list[Rule] = []
+    operations_kept: Annotated[int, msgspec.Meta(ge=1, le=36500)] = 365  # days that an ended one stays in the journal
 
     def cloud(self, name: str) -> CloudSettings:
         """What holds for this entry of clouds.yaml."""

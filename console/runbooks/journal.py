@@ -22,6 +22,7 @@ from console.text import clean
 T = TypeVar("T")
 
 VERSION = 1
+KEPT = dt.timedelta(days=365)  # unless the settings say otherwise
 Facts = Mapping[str, Any]
 State = Literal["running", "asking", "done", "failed", "aborted"]
 OPEN: tuple[State, ...] = ("running", "asking")
@@ -184,14 +185,17 @@ class Journal:
                 (version, _json(list(steps)), id),
             )
 
-    def close(self, holder: Holder, id: str, state: State, now: dt.datetime) -> None:
-        """The run has ended, and nobody holds it any more."""
+    def close(self, holder: Holder, id: str, state: State, now: dt.datetime, *, kept: dt.timedelta = KEPT) -> None:
+        """The run has ended, and nobody holds it any more; those that ended longer ago than `kept` are forgotten."""
         with self._held(holder, id) as file:
             file.execute(
                 "UPDATE runs SET state = ?, ended = ?, question = NULL, answer = '' WHERE id = ?",
                 (state, now.isoformat(), id),
             )
             file.execute("DELETE FROM leases WHERE what = ?", (id,))
+            old = f"SELECT id FROM runs WHERE ended < ? AND state IN {ENDED}"
+            for table, name in (("steps", "run"), ("runs", "id")):
+                file.execute(f"DELETE FROM {table} WHERE {name} IN ({old})", ((now - kept).isoformat(),))
 
     # What anybody may say to a run
 

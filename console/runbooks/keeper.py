@@ -6,6 +6,7 @@ from any instant. Between a keeper and whoever watches, answers or aborts there 
 """
 
 import asyncio
+import datetime as dt
 import uuid
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import suppress
@@ -162,7 +163,8 @@ class Keeper:
         async with run.leaving:
             await self._walk_all(run)
         state: State = "done" if not run.failure else "aborted" if await self.abort_wanted(run) else "failed"
-        await asyncio.to_thread(lambda: self.journal.close(self.me, id, state, self.clock.now()))
+        kept = dt.timedelta(days=self.ground.settings.operations_kept)
+        await asyncio.to_thread(lambda: self.journal.close(self.me, id, state, self.clock.now(), kept=kept))
         self.passed("closed")
         return state
 
