@@ -17,6 +17,7 @@ from console.actions.check import wanted
 from console.cli.parse import Given, parse
 from console.errors import ActionRefused
 from console.guests import inside
+from console.guests.handover import ssh_words
 from console.guests.hostkeys import Evidence, KnownHosts
 from console.guests.own import Demands, InGuest
 from console.guests.patience import WAY_IN, until_ready
@@ -59,10 +60,10 @@ async def test_a_command_that_says_too_much_or_never_ends(sshd: Sshd) -> None:
 async def test_the_words_lead_the_real_ssh_to_the_same_guest(sshd: Sshd, tmp_path: Path) -> None:
     sshd.start()
     own = KnownHosts(tmp_path / "our own" / "known_hosts")
-    hop = Hop("near", ADDRESS, sshd.port, sshd.user, sshd.route().identities)
+    hop = Hop(ADDRESS, ADDRESS, sshd.port, sshd.user, sshd.route().identities, key=sshd.folder / "user")
     for route in (sshd.route(), replace(sshd.route(), jumps=(hop,))):
         report = await probe(route, Evidence("server-id", console_with(sshd.host_key), own), last="login")
-        words = inside.ssh_words(route, report, own, "server-id")
+        words = ssh_words(route, report, own, "server-id")
         quiet = ["-F", "none", "-o", "BatchMode=yes"]
         proxied = [
             word.replace("ProxyCommand=ssh ", "ProxyCommand=ssh -F none -oStrictHostKeyChecking=no ") for word in words
@@ -79,7 +80,7 @@ async def test_the_words_lead_the_real_ssh_to_the_same_guest(sshd: Sshd, tmp_pat
     for name in ("", ".pub"):
         shutil.copy(sshd.folder / f"other{name}", sshd.folder / f"host{name}")
     sshd.start()
-    direct = inside.ssh_words(sshd.route(), report, own, "server-id")
+    direct = ssh_words(sshd.route(), report, own, "server-id")
     process = await asyncio.create_subprocess_exec(
         *direct[:1], "-F", "none", "-o", "BatchMode=yes", *direct[1:], "true", stderr=subprocess.PIPE
     )

@@ -54,7 +54,7 @@ async def run(order: Order) -> "Ran":
 @action("server.shell", title="shell", command="server ssh", key="S", needs="server.list", many=False, asks=WAY)
 async def shell(order: Order) -> Shell:
     """Open a shell in the guest by your own ssh, on the route that was checked."""
-    from console.guests.inside import ssh_words
+    from console.guests.handover import ssh_words
 
     found = await approach(order.ground, order.place, order.row.id, order.given)
     if found.windows:

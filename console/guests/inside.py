@@ -1,7 +1,6 @@
-"""Inside a guest that let us in: one command with a bound on its output, and the words for the real ssh to follow."""
+"""Inside a guest that let us in: one command, with a bound on its time and its output."""
 
 import asyncio
-import shlex
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -9,9 +8,6 @@ from typing import Any
 import asyncssh
 
 from console.errors import ProbeFailed
-from console.guests.hostkeys import KnownHosts
-from console.guests.report import Report
-from console.guests.route import Route
 from console.text import clean, clean_lines
 
 OUTPUT_MOST = 1_000_000  # characters that are kept of a command's output
@@ -113,35 +109,3 @@ async def ask(
     if code is None and connection.is_closed():
         raise ProbeFailed(f"The connection broke while {clean(command)!r} ran: sshd went away.", rung=rung)
     return code, answer.text
-
-
-def ssh_words(route: Route, report: Report, own: KnownHosts, name: str) -> list[str]:
-    """The real ssh's command line for exactly this route; trusting the host key that was judged, and no other."""
-    address = report.address or (route.addresses[0] if route.addresses else "")
-    words = ["ssh", "-p", str(report.port)]
-    user = report.user or (route.users[0] if route.users else "")
-    words += ["-l", user] if user else []
-    for identity in route.identities:
-        words += ["-i", str(identity.path)]
-    words += ["-o", "IdentitiesOnly=yes"] if route.identities and not route.agent else []
-    if own.find(name):
-        words += ["-o", f"HostKeyAlias={name}", "-o", f'UserKnownHostsFile="{own.path}"']
-        words += ["-o", "StrictHostKeyChecking=yes"]
-    else:
-        words += ["-o", f"HostKeyAlias={route.alias}"] if route.alias else []
-        files = " ".join(f'"{path}"' for path in route.known_hosts[:-1])
-        words += ["-o", f"UserKnownHostsFile={files}"] if files else []
-    return [*words, *_through(route), "--", address]
-
-
-def _through(route: Route) -> list[str]:
-    """The way by jump hosts or a proxy command."""
-    if route.proxy:
-        return ["-o", f"ProxyCommand={route.proxy}"]
-    if len(route.jumps) == 1 and route.jumps[0].identities:
-        hop = route.jumps[0]
-        keys = [word for identity in hop.identities for word in ("-i", str(identity.path))]
-        inner = ["ssh", "-W", "[%h]:%p", "-p", str(hop.port), "-l", hop.user, *keys, "--", hop.address]
-        return ["-o", "ProxyCommand=" + shlex.join(inner).replace("'[%h]:%p'", "[%h]:%p")]
-    hops = [f"{hop.user}@{f'[{hop.address}]' if ':' in hop.address else hop.address}:{hop.port}" for hop in route.jumps]
-    return ["-J", ",".join(hops)] if hops else ["-o", "ProxyJump=none"]

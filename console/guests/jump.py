@@ -72,6 +72,7 @@ class Gateway:
     users: int = 0
     opening: "asyncio.Task[asyncssh.SSHClientConnection] | None" = None
     chain: list[asyncssh.SSHClientConnection] = field(default_factory=list)
+    proxy: "Proxy | None" = None  # the command that speaks for the first of them
     notes: dict[str, None] = field(default_factory=dict)  # of keys that nobody vouches for, in words
 
     async def connection(self, own: KnownHosts | None) -> asyncssh.SSHClientConnection:
@@ -97,10 +98,7 @@ class Gateway:
 
     async def _enter(self, hop: Hop, own: KnownHosts | None) -> asyncssh.SSHClientConnection:
         try:
-            if self.chain:
-                sock = await carry(self.chain[-1], hop.address, hop.port, JUMP_SECONDS)
-            else:
-                sock = await open_socket(hop.address, hop.port, JUMP_SECONDS)
+            sock = await self._socket(hop)
         except ProbeFailed as failure:
             raise ProbeFailed(f"The jump host {clean(hop.name)}: {failure.message}", rung="jump") from failure
         try:
@@ -111,6 +109,14 @@ class Gateway:
         if judged is not None and judged.grade == "first-use":
             self.notes[f"the jump host {clean(hop.name)} shows {judged.text}"] = None
         return connection
+
+    async def _socket(self, hop: Hop) -> socket.socket:
+        if self.chain:
+            return await carry(self.chain[-1], hop.address, hop.port, JUMP_SECONDS)
+        if hop.proxy:
+            self.proxy = Proxy(hop.proxy)
+            return await self.proxy.start()
+        return await open_socket(hop.address, hop.port, JUMP_SECONDS)
 
     async def close(self) -> None:
         """End the chain, the last connection first."""
@@ -124,6 +130,9 @@ class Gateway:
             connection = self.chain.pop()
             connection.abort()
             await connection.wait_closed()
+        if self.proxy is not None:
+            proxy, self.proxy = self.proxy, None
+            await proxy.close()
 
 
 _gateways: "weakref.WeakKeyDictionary[Loop, dict[Hashable, Gateway]]" = weakref.WeakKeyDictionary()
@@ -133,7 +142,7 @@ _gateways: "weakref.WeakKeyDictionary[Loop, dict[Hashable, Gateway]]" = weakref.
 async def gateway(hops: tuple[Hop, ...]) -> AsyncIterator[Gateway]:
     """The gateway through these jump hosts, shared with whoever else goes through it at the time."""
     known = _gateways.setdefault(asyncio.get_running_loop(), {})
-    key = tuple((hop.user, hop.address, hop.port) for hop in hops)
+    key = tuple((hop.user, hop.address, hop.port, hop.alias, hop.proxy) for hop in hops)
     found = known.setdefault(key, Gateway(hops))
     found.users += 1
     try:

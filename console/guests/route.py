@@ -10,7 +10,7 @@ import getpass
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +51,8 @@ class Hop:
     agent: str = ""
     known_hosts: tuple[Path, ...] = ()
     alias: str = ""
+    proxy: str = ""  # a command that speaks for it
+    key: Path | None = None  # one of its identities, of which ~/.ssh/config says nothing
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,8 @@ class Route:
     alias: str = ""  # the name under which known_hosts has it
     notes: tuple[str, ...] = ()  # what was passed over, in words
     jumps: tuple[Hop, ...] = ()  # the nearest first
-    proxy: str = ""  # a command that speaks for the guest, with %h and %p in it
+    proxy: str = ""  # a command that speaks for the guest
+    host: str = ""  # what ~/.ssh/config was read for
     pair: str = ""  # the name of the key pair that it was made with
     pair_key: str = ""  # that one's public half, in base64
 
@@ -88,13 +91,12 @@ def find_route(
     ~/.ssh/config cannot be read, or leads in a circle. Blocks.
     """
     folder = (home or Path.home()) / ".ssh"
-    config = _config(folder / "config", name, addresses)
+    config, label = _config(folder / "config", name, addresses, "", port)
     host = config.get("Hostname") if addresses else None
     asked: Any = config.get("User")
     paths = [Path(path).expanduser() for path in _strings(config.get("IdentityFile"))]
     identities, notes = _identities(_key_paths(folder, key, key_name, paths))
-    through = jump or str(config.get("ProxyJump") or "none")
-    proxy = "" if jump else str(config.get("ProxyCommand") or "")
+    through, proxy = (jump, "") if jump else _way(config)
     return Route(
         addresses=tuple(dict.fromkeys([*([str(host)] if host else []), *addresses])),
         port=port or _port(config.get("Port")),
@@ -105,8 +107,18 @@ def find_route(
         alias=str(config.get("HostKeyAlias") or ""),
         notes=tuple(notes),
         jumps=tuple(_hops(through, folder, key, [])),
-        proxy="" if proxy.lower() == "none" else proxy,
+        proxy=proxy,
+        host=label,
     )
+
+
+def _way(config: SSHClientConfig) -> tuple[str, str]:
+    """The jump hosts and the proxy command, of which the one that is said first leaves nothing to the other."""
+    said = [name for name in config.get_options(False) if name in ("ProxyJump", "ProxyCommand")]
+    way = str(config.get(said[0]) or "none") if said else "none"
+    if way.lower() == "none":
+        return "none", ""
+    return (way, "") if said[0] == "ProxyJump" else ("none", way)
 
 
 def _agent(config: SSHClientConfig) -> str:
@@ -127,10 +139,10 @@ def _hops(through: str, folder: Path, key: Path | None, above: list[str]) -> lis
         user, name, port = _jump_host(word)
         if name in above or len(above) >= MOST_HOPS:
             raise ConfigError(f"The jump host {clean(name)} is reached through itself: {clean(' -> '.join(above))}.")
-        config = _config(folder / "config", name, [name])
-        if not place:
-            hops += _hops(str(config.get("ProxyJump") or "none"), folder, key, [*above, name])
-        hops.append(_hop(name, user, port, config, folder, key))
+        config, _ = _config(folder / "config", name, [name], user, port)
+        own, proxy = _way(config) if not place else ("none", "")
+        hops += _hops(own, folder, key, [*above, name])
+        hops.append(replace(_hop(name, user, port, config, folder, key), proxy=proxy))
     return hops
 
 
@@ -156,23 +168,32 @@ def _hop(name: str, user: str, port: int | None, config: SSHClientConfig, folder
         _agent(config),
         _known_hosts(config, folder),
         str(config.get("HostKeyAlias") or ""),
+        key=key if any(identity.path == key for identity in identities) else None,
     )
 
 
-def _config(path: Path, name: str, addresses: Sequence[str]) -> SSHClientConfig:
-    """The user's options for this server: by its name where a Host line has it, else by its address."""
+def _config(
+    path: Path, name: str, addresses: Sequence[str], user: str, port: int | None
+) -> tuple[SSHClientConfig, str]:
+    """The user's options for it, and what they are read for: its name where a Host line has it, or its address.
+
+    A user and a port that are given are what a ProxyCommand's %r and %p, and Match lines, stand for.
+    """
     host = addresses[0] if addresses else name
+    given = (user or (), port or ())
     if not path.is_file() or not _NAME.fullmatch(host):
-        return _load([], host)
+        return _load([], host, *given), host
     try:
-        by_name = _load([path], name) if _NAME.fullmatch(name) else None
-        return by_name if by_name is not None and by_name.get("Hostname") else _load([path], host)
+        by_name = _load([path], name, *given) if _NAME.fullmatch(name) else None
+        if by_name is not None and by_name.get("Hostname"):
+            return by_name, name
+        return _load([path], host, *given), host
     except (asyncssh.ConfigParseError, OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} cannot be used: {clean(str(error))}") from error
 
 
-def _load(paths: list[Path], host: str) -> SSHClientConfig:
-    loaded = SSHClientConfig.load(None, paths, False, False, False, getpass.getuser(), (), host, ())
+def _load(paths: list[Path], host: str, user: Any, port: Any) -> SSHClientConfig:
+    loaded = SSHClientConfig.load(None, paths, False, False, False, getpass.getuser(), user, host, port)
     assert isinstance(loaded, SSHClientConfig)
     return loaded
 
