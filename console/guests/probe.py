@@ -7,11 +7,12 @@ behind, whatever happens.
 """
 
 import asyncio
+import functools
 import socket
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import InitVar, dataclass, field, replace
 from typing import Any
 
 import asyncssh
@@ -19,13 +20,14 @@ import asyncssh
 from console.errors import ProbeFailed
 from console.guests import inside, own
 from console.guests.blame import broken, entrance, keyless, nobody
-from console.guests.hostkeys import Evidence, Judgement, Theirs, theirs
+from console.guests.hostkeys import Evidence, Theirs, theirs
 from console.guests.jump import Gateway, Proxy, carry, gateway, turns_at
 from console.guests.line import Line
 from console.guests.own import Demands
-from console.guests.reach import Keys, Offer, Silent, agent_keys, first_socket, offers, open_socket, quick_options
+from console.guests.reach import Offer, Silent, agent_keys, first_socket, offers, open_socket
 from console.guests.report import RUNGS, Report, Rung, Told
 from console.guests.route import Route
+from console.guests.trust import Trust
 from console.text import Secret, clean
 
 __all__ = ["RUNGS", "WINDOWS_PORTS", "Report", "Rung", "Told", "probe", "probe_windows"]
@@ -62,7 +64,7 @@ async def probe(
     """
     wanted = replace(demands or Demands(), commands=(*(demands.commands if demands else ()), *checks))
     lasting = bool(password or held or within is not None)
-    ladder = _Ladder(route, evidence, password, wanted, deadline, entry, told, last, held, lasting=lasting)
+    ladder = _Ladder(route, evidence, wanted, deadline, entry, told, last, password, held, lasting)
     try:
         await ladder.climb()
         if within is not None and ladder.connection is not None:
@@ -84,7 +86,7 @@ async def probe_windows(
     why_silent: Why | None = None,
 ) -> Report:
     """The short ladder of a guest that is no SSH server: an address, one of Windows' two ports, HTTP checks."""
-    ladder = _Ladder(route, Evidence(), None, demands or Demands(), deadline, entry, told, "port")
+    ladder = _Ladder(route, Evidence(), demands or Demands(), deadline, entry, told, "port")
     try:
         await ladder.climb_windows()
     except ProbeFailed as failure:
@@ -98,28 +100,26 @@ async def probe_windows(
 class _Ladder:
     route: Route
     evidence: Evidence
-    password: Secret | None
     demands: Demands
     deadline: float
     entry: float | None
     told: Told | None
     last: str = ""
-    held: Secret | None = None
+    password: InitVar[Secret | None] = None
+    held: InitVar[Secret | None] = None
+    lasting: InitVar[bool] = False
     rungs: list[Rung] = field(default_factory=list)
     address: str = ""
     user: str = ""
     way: str = ""  # by which it let us in
     banner: str = ""
-    judged: Judgement | None = None
-    host_key: asyncssh.SSHKey | None = None
-    client: "_Client | None" = None
-    password_told: str = ""  # which one was offered at last, in words
     line: Line | None = None
     connection: asyncssh.SSHClientConnection | None = None
     gateway: Gateway | None = None
-    lasting: bool = False  # whether more than a check is to be kept from whoever listens
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, password: Secret | None, held: Secret | None, lasting: bool) -> None:
+        told = functools.partial(self._held, "host key")
+        self.trust = Trust(self.evidence, self.route.alias, password, held, lasting, told)
         self.port = self.route.port
         self.rung_began = time.monotonic()
         self.until = self.rung_began + self.deadline
@@ -234,10 +234,10 @@ class _Ladder:
                 tried.append(user)
                 if await self._try(user, keys, said):
                     return user
-                if not keys and self.password is None and self.held is None:
+                if not keys and self.trust.password is None and self.trust.held is None:
                     raise keyless(self.route.notes)
-            kept_back = self.held is not None and self.password is None and not self._vouched
-            password = self.password is not None or (self.held is not None and not kept_back)
+            kept_back = self.trust.held is not None and self.trust.password is None and not self.trust.vouched
+            password = self.trust.password is not None or (self.trust.held is not None and not kept_back)
             raise nobody(tried, len(keys), self.route.notes, password=password, kept_back=kept_back)
 
     async def _try(self, user: str, keys: list[Offer], said: Theirs) -> bool:
@@ -248,18 +248,18 @@ class _Ladder:
         try:
             async with asyncio.timeout(seconds):
                 self.connection = await asyncssh.connect(
-                    self.address, self.port, tunnel=line, username=user, **self._options(keys, said)
+                    self.address, self.port, tunnel=line, username=user, **self.trust.options(keys, said)
                 )
         except BaseException as error:
             await self._hang_up()
             if isinstance(error, asyncssh.PermissionDenied):
                 return False
             if isinstance(error, asyncssh.Error | OSError | TimeoutError | ValueError):
-                raise broken(error, self.judged, seconds) from error
+                raise broken(error, self.trust.judged, seconds) from error
             raise
-        self._judge_certificate()
-        assert self.client is not None
-        self.way = entrance(self.client.offered, keys, self.password_told, self.route.pair)
+        self.trust.believe(self.connection)
+        assert self.trust.client is not None
+        self.way = entrance(self.trust.client.offered, keys, self.trust.password_told, self.route.pair)
         return True
 
     async def _set_up(self) -> str:
@@ -336,57 +336,6 @@ class _Ladder:
         assert self.connection is not None
         return await inside.ask(self.connection, command, self._seconds(), rung)
 
-    def _client(self, keys: list[Offer], said: Theirs) -> "_Client":
-        self.client, self.password_told = _Client(self, said, keys), ""
-        return self.client
-
-    def _options(self, keys: list[Offer], said: Theirs) -> dict[str, Any]:
-        return quick_options(bool(said.authorities), self.evidence.known(said), lasting=self.lasting) | {
-            "password": self._password if self.password or self.held else None,
-            "known_hosts": lambda _host, _address, _port: ([], list(said.authorities), list(said.revoked)),
-            "host_key_alias": self.route.alias or None,  # a certificate must name it
-            "client_factory": lambda: self._client(keys, said),
-            "preferred_auth": ["publickey", "keyboard-interactive", "password"],
-        }
-
-    def _password(self) -> str | None:
-        """The password to offer to this host, now that it has shown its key."""
-        told = self.password or (self.held if self._vouched else None)
-        if told:
-            self.password_told = "the password" if self.password else "the password that the cloud told"
-        return told.reveal() if told else None
-
-    @property
-    def _vouched(self) -> bool:
-        """Whether anybody vouches for the host; of one that an authority has signed there is nothing to judge."""
-        return self.judged is None or self.judged.grade in ("console", "known")
-
-    def judge(self, key: asyncssh.SSHKey, said: Theirs) -> bool:
-        """Whether the host key that was shown is trusted; called once per connection."""
-        judged = self.evidence.judge(key, said)
-        if self.host_key is not None and key != self.host_key:
-            judged = judged._replace(grade="changed", text="it shows another key than a moment ago")
-        if self.judged is None or not judged.trusted:
-            self.judged, self.host_key = judged, key
-            if judged.trusted:
-                self._keep(judged, key)
-                self._held("host key", judged.text)
-        return judged.trusted
-
-    def _keep(self, judged: Judgement, key: asyncssh.SSHKey) -> None:
-        try:
-            self.evidence.keep(judged, key)
-        except OSError as error:
-            self.judged = judged._replace(text=f"{judged.text}; it could not be kept: {error.strerror}")
-
-    def _judge_certificate(self) -> None:
-        """A host that a certificate authority vouches for has shown no key to `judge`."""
-        if self.judged is None and self.connection is not None:
-            key = self.connection.get_server_host_key()
-            shown = key.get_fingerprint("sha256") if key is not None else ""
-            self.judged = Judgement("known", shown, "certificate", f"{shown}, signed by an authority of yours")
-            self._held("host key", self.judged.text)
-
     # Book-keeping
 
     def _seconds(self, most: float = float("inf")) -> float:
@@ -431,15 +380,4 @@ class _Ladder:
     def report(self) -> Report:
         """What was found out."""
         rungs, notes = tuple(self.rungs), (*self.route.notes, *(self.gateway.notes if self.gateway else ()))
-        return Report(rungs, self.address, self.port, self.user, self.banner, self.judged, notes, self.way)
-
-
-class _Client(Keys):
-    """Hands the host key to the ladder, and our keys to the host."""
-
-    def __init__(self, ladder: _Ladder, said: Theirs, keys: Sequence[Offer]) -> None:
-        super().__init__(keys)
-        self._ladder, self._said = ladder, said
-
-    def validate_host_public_key(self, host: str, addr: str, port: int, key: asyncssh.SSHKey) -> bool:
-        return self._ladder.judge(key, self._said)
+        return Report(rungs, self.address, self.port, self.user, self.banner, self.trust.judged, notes, self.way)
