@@ -84,3 +84,14 @@ async def test_a_torn_journal_is_told_and_the_screen_lives_on(fleet: Deck) -> No
     await fleet.until(lambda: "is damaged" in fleet.text(), "one sentence")
     await fleet.keys("j")
     assert fleet.app.is_running
+
+
+async def test_the_password_of_a_server_that_an_operation_made_is_shown_once_it_is_asked_for(fleet: Deck) -> None:
+    given = {"name": "box", "image": "debian-12", "flavor": "m1.tiny", "network": "private", "user": "root"}
+    console = fleet.console
+    started = await console.perform("server.create_checked", console.places[0], **given)
+    await fleet.until(lambda: fleet.app.commands_of_screen.acting.secret is not None, "the password is there")
+    name, secret = fleet.app.commands_of_screen.acting.secret
+    assert name == "box" and secret.reveal() not in str(console.journal.run(started.result))
+    await fleet.until(lambda: "made" in console.journal.run(started.result).facts, "the journal says that it is made")
+    assert console.journal.run(started.result).facts["password_lost"] is False

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import signal
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
@@ -208,3 +209,42 @@ async def test_a_guarded_build_waits_until_its_files_are_found(home: Home, tmp_p
     assert code == 0 and "box: unmark: ready in " in said, said
     code, _, said = await home.run("server", "create", "bare", *order, "--metadata", "lab_files=no")
     assert code == 1 and "bare is not ready: file: /etc/app/token is not there." in said, said
+
+
+# A password that the cloud tells once
+
+
+BUILD = ("server", "create", "box", "--image", "debian-12", "--flavor", "m1.tiny", "--network", "private")
+GUARDED = (*BUILD, "--key-name", "demo", "--guard", "--yes")
+
+
+def files(home: Home) -> bytes:
+    """All that was written into the state folder."""
+    return b"".join(file.read_bytes() for file in home.paths.state.rglob("*") if file.is_file())
+
+
+async def test_the_password_of_a_guarded_creation_is_told_once_and_kept_nowhere(home: Home) -> None:
+    code, out, err = await home.run(*GUARDED, "--wait")
+    (run,) = home.journal.runs(ended=True)
+    assert (code, run.state) == (0, "done"), err
+    (word,) = re.findall(r"box: the cloud tells its password once: (\S+)\n", err)
+    assert (out + err).count(word) == 1 and word.encode() not in files(home)
+    assert "is lost" not in out
+
+
+async def test_where_objects_are_printed_the_password_is_in_its_own(home: Home) -> None:
+    code, out, err = await home.run(*GUARDED, "--wait", "-f", "json")
+    told = json.loads(out)
+    word = told.pop("admin_pass")
+    assert code == 0 and word and word not in json.dumps(told) + err
+    assert word.encode() not in files(home)
+
+
+async def test_whoever_does_not_wait_is_told_that_the_password_is_lost_and_how_to_set_another(home: Home) -> None:
+    code, out, err = await home.run(*GUARDED)
+    assert code == 0 and "is told with --wait alone; novadeck server set password sets another" in err
+    await soon(lambda: not home.journal.runs(), "the keeper that was left behind ends it")
+    (run,) = home.journal.runs(ended=True)
+    if "its password once" not in err:  # the order was taken after the command had ended
+        _, out, _ = await home.run("ops", "show", run.id)
+        assert f"a password that the cloud told is lost: novadeck server set password {run.facts['made']}" in out

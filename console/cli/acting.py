@@ -94,11 +94,12 @@ async def _outcomes(action: "Action", told: dict[str, Any], given: Given) -> "li
         rows = [] if action.creates else await choosing.rows_of(ops, _collection(ops, action), given)
         if not (given.get("dry_run") or action.reads):
             confirm(action, rows, given)
-        outcomes = await perform(ops, action, rows, told, given)
         if action.name in RUNBOOKS and not given.get("dry_run"):
-            from console.cli.ops import of_outcomes
+            from console.cli.ops import Heard, of_outcomes
 
-            return await of_outcomes(ops, outcomes, given)
+            with Heard(ops, given.get("format", "table")) as heard:
+                return await of_outcomes(ops, await perform(ops, action, rows, told, given), given, heard)
+        outcomes = await perform(ops, action, rows, told, given)
         again = failed_again(action, outcomes, given)
         while again:
             once_more = {outcome.id: outcome for outcome in await perform(ops, action, again, told, given)}
@@ -127,7 +128,9 @@ def new_password_file(action: "Action", given: Given) -> Path | None:
     if not given.get("password_file"):
         return None
     if action.name in RUNBOOKS:
-        raise UsageError("An operation outlives this command, and tells no password: --password-file goes without it.")
+        raise UsageError(
+            "An operation may outlive this command, and then tells no password: go without --password-file."
+        )
     path = Path(given.options["password_file"]).expanduser()
     try:
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from console.actions.action import find_action
 from console.cli import reach
 from console.cli.columns import chosen
 from console.cli.keep import leave_keeper
@@ -22,11 +23,14 @@ from console.core.settings import Paths
 from console.errors import ActionRefused, JournalError, WaitTimeout
 from console.runbooks.journal import Journal, RunRecord, StepRecord
 from console.runbooks.lease import alive, read_holder
+from console.runbooks.passwords import lost
+from console.text import Secret
 
 if TYPE_CHECKING:
     from console.actions.declared import Outcome
     from console.session import Console
 
+OBJECTS = ("json", "yaml", "ndjson")
 LOOK = 0.5  # seconds between two looks into the journal
 
 
@@ -54,7 +58,7 @@ def show(given: Given) -> int:
     book = journal()
     found = [Seen(book, book.run(id)) for id in given.names]
     form = given.get("format", "table")
-    if form in ("json", "yaml", "ndjson"):
+    if form in OBJECTS:
         write_objects([one.plain() for one in found], form, alone=len(found) == 1 and form != "ndjson")
         return Exit.DONE
     for one in found:
@@ -94,7 +98,7 @@ class Seen:
             choices = f" ({', '.join(run.question.choices)})" if run.question.choices else ""
             return f"{run.question.text}{choices}"
         if not run.open:
-            return "; ".join(filter(None, (run.failure, str(run.facts.get("end", "")))))
+            return "; ".join(filter(None, (run.failure, str(run.facts.get("end", "")), lost(run.facts))))
         return self.step.note if self.step is not None else ""
 
     def fields(self) -> list[tuple[str, Any]]:
@@ -188,10 +192,47 @@ async def _resume(given: Given, ids: Sequence[str]) -> int:
                 raise ActionRefused(f"{id} cannot be carried on from here: {closed}")
         for id in ids if given.get("take") else ():
             await ops.keeper.take(id)
-        return await follow(ops, ids, given.get("format", "table"))
+        form = given.get("format", "table")
+        with Heard(ops, form) as heard:
+            return await follow(ops, ids, form, heard)
 
 
-async def of_outcomes(ops: "Console", outcomes: "Sequence[Outcome]", given: Given) -> int:
+class Heard:
+    """Passwords that clouds tell once, in the terminal that carries the operations out.
+
+    They are said when they come, or printed with the operation where that is an object; either way once.
+    """
+
+    def __init__(self, ops: "Console", form: str) -> None:
+        self._keeper, self._with_object = ops.keeper, form in OBJECTS
+        self._waiting: dict[str, tuple[str, Secret]] = {}
+
+    def __enter__(self) -> "Heard":
+        self._keeper.hear = self._hear
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._keeper.hear = None
+        for name, password in self._waiting.values():  # no object was printed
+            _say_password(name, password)
+
+    def _hear(self, id: str, name: str, password: Secret) -> None:
+        if self._with_object:
+            self._waiting[id] = name, password
+        else:
+            _say_password(name, password)
+
+    def told(self, id: str) -> dict[str, str]:
+        """What an operation's object has more, the first time that it is asked for."""
+        waiting = self._waiting.pop(id, None)
+        return {"admin_pass": waiting[1].reveal()} if waiting else {}
+
+
+def _say_password(name: str, password: Secret) -> None:
+    say(f"{name}: the cloud tells its password once: {password.reveal()}")
+
+
+async def of_outcomes(ops: "Console", outcomes: "Sequence[Outcome]", given: Given, heard: Heard) -> int:
     """What an order of operations ends with: they are followed where `--wait` says so, else left to a keeper."""
     ids = [str(outcome.result) for outcome in outcomes if outcome.ok]
     for outcome in outcomes:
@@ -203,10 +244,12 @@ async def of_outcomes(ops: "Console", outcomes: "Sequence[Outcome]", given: Give
     if not ids:
         return reach.verdict(failed, 0, [outcome.error for outcome in outcomes if outcome.error])
     if not given.get("wait"):
-        _print(ops.journal, ids, given.get("format", "table"))
+        _print(ops.journal, ids, given.get("format", "table"), heard)
         leave(ops)
+        if find_action(outcomes[0].action).needs == "server.create":
+            say("A password that the cloud tells is told with --wait alone; novadeck server set password sets another.")
         return reach.verdict(failed, len(ids))
-    code = await follow(ops, ids, given.get("format", "table"), given.get("timeout"))
+    code = await follow(ops, ids, given.get("format", "table"), heard, given.get("timeout"))
     return code if not failed else int(Exit.SOME_FAILED)
 
 
@@ -221,7 +264,9 @@ def _ours_to_leave(ops: "Console", run: RunRecord) -> bool:
     return lease is None or lease[0] == ops.keeper.me.text or alive(read_holder(lease[0])) is False
 
 
-async def follow(ops: "Console", ids: Sequence[str], form: str, timeout: float | None = None) -> int:
+async def follow(
+    ops: "Console", ids: Sequence[str], form: str, heard: Heard | None = None, timeout: float | None = None
+) -> int:
     """Follow operations to their ends and print them; a closed terminal or an interruption leaves a keeper behind."""
     assert ops.keeper is not None  # asking for it starts it
     gone = asyncio.Event()
@@ -233,7 +278,7 @@ async def follow(ops: "Console", ids: Sequence[str], form: str, timeout: float |
             task.cancel()
     if watching in done:
         watching.result()
-        _print(ops.journal, ids, form)
+        _print(ops.journal, ids, form, heard)
         runs = [ops.journal.run(id) for id in ids]
         return reach.verdict(sum(run.state != "done" for run in runs), sum(run.state == "done" for run in runs))
     leave(ops)
@@ -290,10 +335,12 @@ async def _ask(ops: "Console", run: RunRecord) -> None:
         ops.keeper.bell.ring()
 
 
-def _print(book: Journal, ids: Sequence[str], form: str) -> None:
+def _print(book: Journal, ids: Sequence[str], form: str, heard: Heard | None = None) -> None:
     found = [Seen(book, book.run(id)) for id in ids]
-    if form in ("json", "yaml", "ndjson"):
-        objects: list[Mapping[str, Any]] = [one.plain() for one in found]
+    if form in OBJECTS:
+        objects: list[Mapping[str, Any]] = [
+            {**one.plain(), **(heard.told(one.run.id) if heard else {})} for one in found
+        ]
         return write_objects(objects, form, alone=len(found) == 1 and form != "ndjson")
     picked = [column for column in COLUMNS if column.id in ("id", "operation", "name", "state", "told")]
     write(Sheet(tuple(c.id for c in picked), [[c.value(one) for c in picked] for one in found]), form)

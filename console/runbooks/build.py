@@ -19,6 +19,7 @@ from console.model.place import own_name
 from console.model.server import Server, deleted
 from console.runbooks.ladder import LADDER, climb
 from console.runbooks.marks import UNMARKED, looked, mark_of, new_order, orders
+from console.runbooks.passwords import LOST, told
 from console.runbooks.runbook import MARK, Facts, Run, Step, runbook
 
 KEEP, DELETE, REBUILD = "keep", "delete", "rebuild"
@@ -48,12 +49,12 @@ async def _create(run: Run) -> Facts:
     given |= {name: run.given[name] for name in ("user_data", "file") if name in run.given}
     given["metadata"] = {**given.get("metadata", {}), MARK: f"{run.id} {run.runbook.title} by {run.who}"[:255]}
     outcome = await run.perform("server.create", run.place, **given)
-    return {"made": outcome.id, "ordered": outcome.request_id}
+    return {"made": outcome.id, "ordered": outcome.request_id, **told(run, outcome)}
 
 
 async def _created(run: Run) -> Facts | None:
     row = await looked(run, lambda: made_by(run, run.name))
-    return {"made": row.id, "ordered": ""} if row is not None else None
+    return {"made": row.id, "ordered": "", LOST: True} if row is not None else None
 
 
 async def _built(run: Run) -> Facts:
@@ -104,12 +105,13 @@ def _wants(choice: str) -> Any:
 
 async def _rebuild(run: Run) -> Facts:
     row = await run.server(run.facts["made"])
-    return {"rebuilt": (await run.perform("server.rebuild", row, image=run.given["image"])).request_id}
+    outcome = await run.perform("server.rebuild", row, image=run.given["image"])
+    return {"rebuilt": outcome.request_id, **told(run, outcome)}
 
 
 async def _rebuild_found(run: Run) -> Facts | None:
     request = await looked(run, lambda: new_order(run, "rebuild"))
-    return {"rebuilt": request} if request else None
+    return {"rebuilt": request, LOST: True} if request else None
 
 
 async def _rebuilt(run: Run) -> Facts:
@@ -133,12 +135,12 @@ async def _delete(run: Run) -> Facts:
     try:
         row = await run.server(run.facts["made"])
     except NotFound:
-        return {"end": "it was deleted"}
+        return {"end": "it was deleted", LOST: False}
     if mark_of(row) != run.id:
         return {"end": "it was not deleted: it does not carry our mark any more"}
     outcome = await run.perform("server.delete", row)
     await run.follow("server.delete", {"request_id": outcome.request_id}, row.id)
-    return {"end": "it was deleted"}
+    return {"end": "it was deleted", LOST: False}
 
 
 def _given_up(run: Run) -> bool:

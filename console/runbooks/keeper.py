@@ -19,8 +19,10 @@ from console.model.place import Place
 from console.runbooks.journal import Facts, Journal, LeaseLost, Question, RunRecord, State, StepRecord
 from console.runbooks.lease import BEAT, Lapse, this_process
 from console.runbooks.runbook import RUNBOOKS, Aborted, Do, Known, Run, Runbook, Step, passing, plain
+from console.text import Secret
 
 T = TypeVar("T")
+Hear = Callable[[str, str, Secret], None]  # a run's id, the server's name, its password
 
 TURN = 1.0  # seconds between two looks into the journal
 CALM = 3.0  # the same while nothing in it is open; what is ordered here rings
@@ -39,6 +41,7 @@ class Keeper:
         self.me = this_process()
         self.problem = ""  # why the journal cannot be used, in one sentence
         self.bell = Bell()  # rung when something is worth looking at before the next turn
+        self.hear: Hear | None = None  # takes the passwords that clouds tell once: set by a face that can show them
         self._lapse = Lapse(clock.monotonic)
         self._carried: set[str] = set()
         self._group: asyncio.TaskGroup | None = None
@@ -348,3 +351,9 @@ class Keeper:
     async def abort_wanted(self, run: Run) -> bool:
         """Whether somebody has asked for the end."""
         return (await asyncio.to_thread(self.journal.run, run.id)).abort
+
+    def tell_password(self, run: Run, name: str, password: Secret) -> bool:
+        """Tell it, before the journal says that its order is done, to the face that is there; whether one is."""
+        if self.hear is not None:
+            self.hear(run.id, name, password)
+        return self.hear is not None

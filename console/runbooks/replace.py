@@ -16,6 +16,7 @@ from console.model.server import Server
 from console.runbooks.build import made_by
 from console.runbooks.ladder import LADDER, climb
 from console.runbooks.marks import MARKED, UNMARKED, looked, mark_of
+from console.runbooks.passwords import LOST, told
 from console.runbooks.resize import free
 from console.runbooks.runbook import MARK, Facts, Run, Step, runbook
 
@@ -53,7 +54,7 @@ async def _build(run: Run) -> Facts:
     like["metadata"] = {**like.get("metadata", {}), MARK: f"{run.id} {run.runbook.title} by {run.who}"[:255]}
     image = await run.dialect.image(run.facts["image"])  # what is known of it here may be older than its end
     made = await run.perform("server.create", run.place, image=image, **like)
-    return {"new": made.id, "ordered": made.request_id}
+    return {"new": made.id, "ordered": made.request_id, **told(run, made)}
 
 
 async def _new(run: Run) -> Server | None:
@@ -62,7 +63,7 @@ async def _new(run: Run) -> Server | None:
 
 async def _build_found(run: Run) -> Facts | None:
     row = await looked(run, lambda: _new(run))
-    return {"new": row.id, "ordered": ""} if row is not None else None
+    return {"new": row.id, "ordered": "", LOST: True} if row is not None else None
 
 
 async def _check(run: Run) -> Facts:

@@ -100,6 +100,9 @@ class Ways(Protocol):
     async def abort_wanted(self, run: "Run") -> bool:
         """Whether somebody has asked for the end."""
 
+    def tell_password(self, run: "Run", name: str, password: Secret) -> bool:
+        """Tell it to whoever is there; whether anybody is."""
+
 
 @dataclass
 class Run:

@@ -58,6 +58,11 @@ class Acting:
         ]
         self.screen.app.push_screen(Pages(ink, glyphs, Topic(f"The password of {name}"), lines))
 
+    def hear(self, name: str, secret: Secret) -> None:
+        """A cloud has told the password of a server that an operation has made."""
+        self.secret = (name, secret)
+        self.screen.say(f"The password of {name}: find it in the command palette.")
+
     @property
     def deck(self) -> Deck | None:
         """The open console, once there is one."""

@@ -34,7 +34,7 @@ class Commands:
         self.acting = Acting(screen)
         self.viewing = Viewing(screen, self._reopen)
         self.replaying = Replaying(screen)
-        self.runs = Runs(screen)
+        self.runs = Runs(screen, self.acting.hear)
         screen.note_view = self.viewing.note
         page = screen.page
         self._do: dict[str, Callable[[], Any]] = {

@@ -6,12 +6,13 @@ and a run is ended or taken over; all of that is written into the journal, and w
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from textual.worker import Worker
 
 from console.errors import JournalError
+from console.text import Secret
 from console.tui.deck import Deck
 from console.tui.dialogs import Topic
 from console.tui.operations import Operation, Step
@@ -62,8 +63,8 @@ def _keeper(journal: "Journal", run: "RunRecord", ours: str) -> str:
 class Runs:
     """Follows the journal for the main screen."""
 
-    def __init__(self, screen: MainScreen) -> None:
-        self.screen = screen
+    def __init__(self, screen: MainScreen, hear: Callable[[str, Secret], None]) -> None:
+        self.screen, self._hear = screen, hear
         self.seen: list[Seen] = []
         self._shown: dict[str, Operation] = {}
         self._stamp: tuple[int, int] | None = None
@@ -77,6 +78,7 @@ class Runs:
         if getattr(console, "keeper", None) is not None:  # a recording that is replayed keeps nothing
             self.screen.each_second.append(lambda: self._look(console))
             self._look(console)
+            console.keeper.hear = lambda id, name, password: self._hear(name, password)
 
     def _look(self, console: Any) -> None:
         """Take in what has changed, and say once what is wrong."""
@@ -109,6 +111,8 @@ class Runs:
         self.screen.draw_operations()
 
     def _show(self, seen: Seen, now: Any) -> None:
+        from console.runbooks.passwords import lost
+
         run, moment = seen.run, time.monotonic()
 
         def at(when: Any) -> float:
@@ -129,7 +133,7 @@ class Runs:
         key = self.screen.keymap.key("operations")
         operation.asks = f"{run.question.text} {key} answers." if run.question else ""
         if not run.open:
-            end = str(run.facts.get("end") or "")
+            end = "; ".join(filter(None, (str(run.facts.get("end") or ""), lost(run.facts))))
             words = "; ".join(filter(None, (run.failure, end))) if run.state != "done" else end
             operation.end(moment, failed=run.state == "failed", message=words)
 
