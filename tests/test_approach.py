@@ -174,7 +174,7 @@ async def test_servers_of_one_number_in_two_clouds_are_two(tmp_path: Path, monke
             mine, theirs = [(await approach(ground, place, id, {})).evidence for place in (here, there)]
             assert mine.name in ground.passwords and theirs.name not in ground.passwords
             key = asyncssh.generate_private_key("ssh-ed25519").convert_to_public()
-            mine.keep(mine.judge(key, Theirs()), key)
+            await mine.keep(mine.judge(key, Theirs()), key)
             other = asyncssh.generate_private_key("ssh-ed25519").convert_to_public()
             assert mine.judge(other, Theirs()).grade == "changed"
             assert theirs.judge(other, Theirs()).grade == "first-use"

@@ -112,10 +112,10 @@ def test_who_notes_at_the_same_time_loses_nothing(tmp_path: Path) -> None:
     assert [file.name for file in path.parent.iterdir()] == ["known_hosts"]
 
 
-def test_a_key_met_before(tmp_path: Path) -> None:
+async def test_a_key_met_before(tmp_path: Path) -> None:
     evidence = Evidence("id", "", KnownHosts(tmp_path / "known_hosts"))
     first = evidence.judge(KEY, NOBODY)
-    evidence.keep(first, KEY)
+    await evidence.keep(first, KEY)
     assert first.grade == evidence.judge(KEY, NOBODY).grade == "first-use"
     assert evidence.judge(OTHER, NOBODY).grade == "changed"
     vouched = Evidence("id", keys(OTHER.export_public_key().decode().strip()), evidence.own)

@@ -5,6 +5,7 @@ open into a failure.
 """
 
 import asyncio
+import fcntl
 import json
 import os
 import shutil
@@ -14,16 +15,18 @@ import subprocess
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import asyncssh
 import pytest
 
+from console.guests import hostkeys
 from console.guests.hostkeys import Evidence, KnownHosts
 from console.guests.own import Demands, InGuest
 from console.guests.probe import Report, Rung, probe
 from console.guests.reach import Silent, first_socket
-from console.guests.route import Route, find_route, load_identity
+from console.guests.route import Hop, Route, find_route, load_identity
 
 SSHD = shutil.which("sshd", path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
 needs_sshd = pytest.mark.skipif(SSHD is None, reason="there is no sshd")
@@ -176,6 +179,46 @@ async def test_a_first_use_is_said_and_a_change_after_it_is_caught(sshd: Sshd, t
     assert changed.host_key is not None and changed.host_key.grade == "changed"
     rebuilt = await probe(sshd.route(), Evidence("id", console_with(sshd.host_key), own))
     assert rebuilt.ready and rebuilt.host_key is not None and rebuilt.host_key.grade == "console"
+
+
+@needs_sshd
+async def test_nobody_waits_while_another_writes_the_keys_that_were_met(
+    sshd: Sshd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hostkeys, "HOLD_SECONDS", 60.0)
+    sshd.start()
+    own = KnownHosts(tmp_path / "state" / "known_hosts")
+    own.note("another", "ssh-ed25519", "AAAA", "console")
+    hop = Hop("near", ADDRESS, sshd.port, sshd.user, sshd.route().identities)
+    for name, route in (("direct", sshd.route()), ("behind", replace(sshd.route(), jumps=(hop,)))):
+        folder = os.open(own.path.parent, os.O_RDONLY)
+        fcntl.flock(folder, fcntl.LOCK_EX)
+
+        def told(rung: Rung, folder: int = folder) -> None:
+            if rung.name == "login":  # in a loop that stood still, it would never come to this
+                os.close(folder)
+
+        report = await probe(route, Evidence(name, "", own), last="login", deadline=20, told=told)
+        assert report.ready, report
+        assert [kept.grade for kept in own.find(name)] == ["first-use"]
+    assert own.find(f"[{ADDRESS}]:{sshd.port}") and own.find("another")
+
+
+@needs_sshd
+async def test_keys_that_cannot_be_kept_or_read_are_said(sshd: Sshd, tmp_path: Path) -> None:
+    sshd.start()
+    hop = Hop("near", ADDRESS, sshd.port, sshd.user, sshd.route().identities)
+    behind = replace(sshd.route(), jumps=(hop,))
+    report = await probe(behind, Evidence("id", "", KnownHosts(Path("/proc/nobody-writes/here"))), last="login")
+    assert report.ready and report.host_key is not None, report
+    assert "could not be kept: No such file" in report.host_key.text
+    assert "the key of a jump host could not be kept: No such file" in report.notes[-1]
+    (tmp_path / "file").write_text("")
+    unread = Evidence("id", "", KnownHosts(tmp_path / "file" / "known"))
+    for route, name in ((sshd.route(), "host key"), (behind, "jump")):
+        report = await probe(route, unread, last="login")
+        told = f"The host keys that we have met cannot be read: {tmp_path}/file/known: Not a directory."
+        assert (failure(report).name, failure(report).text) == (name, told)
 
 
 @needs_sshd

@@ -6,6 +6,7 @@ our own, keyed by the server's id, since clouds give addresses to one server aft
 for is said to be a first use; one that contradicts a witness is never used.
 """
 
+import asyncio
 import base64
 import fcntl
 import functools
@@ -13,6 +14,7 @@ import hashlib
 import os
 import re
 import tempfile
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -21,6 +23,8 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import asyncssh
+
+from console.errors import ProbeFailed
 
 Grade = Literal["console", "known", "first-use", "changed", "revoked"]
 
@@ -32,6 +36,8 @@ _FINGERPRINT = re.compile(
 _KEY = re.compile(r"\b(?:ssh-\w+|ecdsa-sha2-\w+|sk-[\w@.-]+) (AAAA[A-Za-z0-9+/]+={0,3})")
 _PLAIN_HOST = re.compile(r"[A-Za-z0-9:][A-Za-z0-9:._-]*")
 _OUTDATED = "outdated"  # behind a key in our file that was there before a rebuild
+_WRITING = threading.Lock()  # our own threads stand in line: only another process can be too slow to be waited for
+HOLD_SECONDS = 1.0  # for whoever writes our file at the moment
 _LONGEST_BLOCK = 40  # lines; a block without an end is cut off there
 
 
@@ -116,7 +122,7 @@ class KnownHosts:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._stamp: tuple[int, int] | None = None
+        self._stamp: tuple[int, int, int] | None = None
         self._kept: dict[str, list[Kept]] = {}
 
     def find(self, name: str) -> list[Kept]:
@@ -129,14 +135,17 @@ class KnownHosts:
 
         One that is outdated, and is shown again, may be that of a guest which is yet to be rebuilt. Raises OSError.
         """
-        self._read()
-        mine = self._kept.get(name, [])
         kept = Kept(name, algorithm, blob, grade)
-        if kept in mine or (grade != "console" and kept._replace(outdated=True) in mine):
+        if self.noted(kept):
             return
         with self._changing():
             mine = self._kept.get(name, [])
             self._kept[name] = [old for old in mine if old.algorithm != algorithm and not old.outdated] + [kept]
+
+    def noted(self, kept: Kept) -> bool:
+        """Whether there is nothing to note of this key."""
+        mine = self.find(kept.name)
+        return kept in mine or (kept.grade != "console" and kept._replace(outdated=True) in mine)
 
     def expect_another(self, name: str) -> None:
         """Another key than before is expected of this server from now on. Raises OSError."""
@@ -177,9 +186,10 @@ class KnownHosts:
         except FileNotFoundError:
             self._stamp, self._kept = None, {}
             return
-        if self._stamp == (status.st_mtime_ns, status.st_size):
+        stamp = (status.st_ino, status.st_mtime_ns, status.st_size)
+        if self._stamp == stamp:
             return
-        self._stamp, self._kept = (status.st_mtime_ns, status.st_size), {}
+        self._stamp, self._kept = stamp, {}
         for line in self.path.read_text(encoding="utf-8", errors="replace").splitlines():
             words = line.split()
             if len(words) >= 3 and not line.startswith("#"):
@@ -189,15 +199,16 @@ class KnownHosts:
 
     @contextmanager
     def _changing(self) -> Iterator[None]:
-        """Read anew, and write, while nobody else does: screen, keeper and commands share the file."""
+        """Read anew, and write, while nobody else does: screen, keeper and commands share the file. May block."""
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         folder = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            _hold(folder)
-            self._stamp = None
-            self._read()
-            yield
-            self._write()
+            with _WRITING:
+                _hold(folder)
+                self._stamp = None
+                self._read()
+                yield
+                self._write()
         finally:
             os.close(folder)
 
@@ -217,7 +228,7 @@ class KnownHosts:
 
 def _hold(folder: int) -> None:
     """Lock it until it is closed; who holds it does so for a moment, and a second of that is no reason to stop."""
-    until = time.monotonic() + 1.0
+    until = time.monotonic() + HOLD_SECONDS
     while time.monotonic() < until:
         try:
             return fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -282,7 +293,7 @@ class Evidence:
 
     def known(self, said: Theirs) -> frozenset[str]:
         """The algorithms of the keys that are known: a host with several keys is to show one of those, as to ssh."""
-        met = self.own.find(self.name) if self.own is not None and self.name else ()
+        met = self._kept()
         return frozenset([key.algorithm.decode() for key in said.trusted] or [kept.algorithm for kept in met])
 
     def judge(self, key: asyncssh.SSHKey, said: Theirs) -> Judgement:
@@ -305,7 +316,7 @@ class Evidence:
         return self._met(shown, algorithm, words[1])
 
     def _met(self, shown: str, algorithm: str, blob: str) -> Judgement:
-        met = self.own.find(self.name) if self.own is not None and self.name else []
+        met = self._kept()
         for kept in met:
             if kept.blob == blob:
                 how = "as on the console before" if kept.grade == "console" else "as at the first use"
@@ -316,11 +327,22 @@ class Evidence:
             return _changed(shown, algorithm, "before it was", [fingerprint(kept.blob) for kept in met])
         return Judgement("first-use", shown, algorithm, f"{shown}, first use: nobody vouches for it")
 
-    def keep(self, judgement: Judgement, key: asyncssh.SSHKey) -> None:
-        """Keep a trusted key in our own file. Raises OSError."""
-        if self.own is not None and self.name and judgement.grade in ("console", "first-use"):
-            words = key.export_public_key().decode().split()
-            self.own.note(self.name, words[0], words[1], judgement.grade)
+    def _kept(self) -> list[Kept]:
+        """The keys that we have met. Raises `ProbeFailed`: without them a changed key would look like a first one."""
+        try:
+            return self.own.find(self.name) if self.own is not None and self.name else []
+        except OSError as error:
+            text = f"The host keys that we have met cannot be read: {error.filename}: {error.strerror}."
+            raise ProbeFailed(text, rung="host key") from error
+
+    async def keep(self, judgement: Judgement, key: asyncssh.SSHKey) -> None:
+        """Keep a trusted key in our own file, for which others may have to be waited for. Raises OSError."""
+        if self.own is None or not self.name or judgement.grade not in ("console", "first-use"):
+            return
+        words = key.export_public_key().decode().split()
+        kept = Kept(self.name, words[0], words[1], judgement.grade)
+        if not self.own.noted(kept):  # a thread of its own needs an object of its own
+            await asyncio.to_thread(KnownHosts(self.own.path).note, *kept[:4])
 
 
 def _changed(shown: str, algorithm: str, who: str, expected: Sequence[str]) -> Judgement:

@@ -32,6 +32,7 @@ AT_ONCE = 8  # logins under way at one sshd
 PER_SECOND = 25.0  # new ones at one sshd
 
 Loop = asyncio.AbstractEventLoop
+Keeping = asyncio.Task[None]
 
 
 class Turns:
@@ -73,6 +74,7 @@ class Gateway:
     opening: "asyncio.Task[asyncssh.SSHClientConnection] | None" = None
     chain: list[asyncssh.SSHClientConnection] = field(default_factory=list)
     proxy: "Proxy | None" = None  # the command that speaks for the first of them
+    keeping: "list[Keeping]" = field(default_factory=list)
     notes: dict[str, None] = field(default_factory=dict)  # of keys that nobody vouches for, in words
 
     async def connection(self, own: KnownHosts | None) -> asyncssh.SSHClientConnection:
@@ -102,7 +104,7 @@ class Gateway:
         except ProbeFailed as failure:
             raise ProbeFailed(f"The jump host {clean(hop.name)}: {failure.message}", rung="jump") from failure
         try:
-            connection, judged = await log_in(hop, sock, own)
+            connection, judged = await log_in(hop, sock, own, self.keeping)
         except BaseException:
             sock.close()
             raise
@@ -133,6 +135,15 @@ class Gateway:
         if self.proxy is not None:
             proxy, self.proxy = self.proxy, None
             await proxy.close()
+        await self._kept()
+
+    async def _kept(self) -> None:
+        """Wait until the keys are in our file, or cannot be kept."""
+        while self.keeping:
+            try:
+                await self.keeping.pop()
+            except OSError as error:
+                self.notes[f"the key of a jump host could not be kept: {error.strerror}"] = None
 
 
 _gateways: "weakref.WeakKeyDictionary[Loop, dict[Hashable, Gateway]]" = weakref.WeakKeyDictionary()
@@ -157,11 +168,12 @@ async def gateway(hops: tuple[Hop, ...]) -> AsyncIterator[Gateway]:
 class _JumpClient(Keys):
     """Judges a jump host's key, and offers ours."""
 
-    def __init__(self, hop: Hop, own: KnownHosts | None, keys: Sequence[Any]) -> None:
+    def __init__(self, hop: Hop, own: KnownHosts | None, keys: Sequence[Any], keeping: list[Keeping]) -> None:
         super().__init__(keys)
         self._evidence = Evidence(f"[{hop.address}]:{hop.port}", own=own)
         self._said = theirs(hop.known_hosts, hop.address, hop.port, hop.alias)
         self.judged: Judgement | None = None
+        self._keeping = keeping
 
     def options(self) -> dict[str, Any]:
         """What asyncssh is to ask for, and whom it may believe without asking us."""
@@ -173,22 +185,24 @@ class _JumpClient(Keys):
     def validate_host_public_key(self, host: str, addr: str, port: int, key: asyncssh.SSHKey) -> bool:
         self.judged = self._evidence.judge(key, self._said)
         if self.judged.trusted:
-            self._evidence.keep(self.judged, key)
+            task = asyncio.create_task(self._evidence.keep(self.judged, key), name=f"keep a key of {host}")
+            self._keeping.append(task)
         return self.judged.trusted
 
 
 async def log_in(
-    hop: Hop, sock: socket.socket, own: KnownHosts | None
+    hop: Hop, sock: socket.socket, own: KnownHosts | None, keeping: list[Keeping]
 ) -> tuple[asyncssh.SSHClientConnection, Judgement | None]:
     """Speak SSH to a jump host; raises `ProbeFailed` of the rung "jump" in words.
 
-    Gives the connection, and who vouches for its key; None where that is an authority of the user's.
+    Gives the connection, and who vouches for its key; None where that is an authority of the user's. What is still
+    `keeping` the key is to be waited for at the end.
     """
     name = clean(hop.name)
     client: _JumpClient | None = None
     try:
         async with agent_keys(hop.agent) as agents:
-            client = _JumpClient(hop, own, offers(hop.identities, agents))
+            client = _JumpClient(hop, own, offers(hop.identities, agents), keeping)
             connection = await asyncssh.connect(
                 hop.address,
                 hop.port,
@@ -200,6 +214,8 @@ async def log_in(
                 **client.options(),
             )
             return connection, client.judged
+    except ProbeFailed as failure:
+        raise ProbeFailed(failure.message, rung="jump") from failure
     except asyncssh.PermissionDenied:
         text = f"The jump host {name} does not let {clean(hop.user)} in with a key of yours."
         raise ProbeFailed(text, rung="jump") from None

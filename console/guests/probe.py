@@ -370,6 +370,7 @@ class _Ladder:
             await self.connection.wait_closed()
         await self._hang_up()
         await self.open.aclose()
+        await self.trust.kept()
 
     async def _hang_up(self) -> None:
         line, self.line = self.line, None

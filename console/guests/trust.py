@@ -4,6 +4,7 @@ A guest that shows one key now and another a moment later is trusted by nobody. 
 offered only to a guest that somebody vouches for; one that the user has given himself goes to any that is trusted.
 """
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -29,6 +30,7 @@ class Trust:
     host_key: asyncssh.SSHKey | None = None
     client: "_Client | None" = None
     password_told: str = ""  # which one was offered at last, in words
+    keeping: "asyncio.Task[None] | None" = None
 
     @property
     def vouched(self) -> bool:
@@ -64,15 +66,18 @@ class Trust:
         if self.judged is None or not judged.trusted:
             self.judged, self.host_key = judged, key
             if judged.trusted:
-                self._keep(judged, key)
+                self.keeping = asyncio.create_task(self.evidence.keep(judged, key), name="keep a host key")
                 self.told(judged.text)
         return judged.trusted
 
-    def _keep(self, judged: Judgement, key: asyncssh.SSHKey) -> None:
+    async def kept(self) -> None:
+        """Wait until the key is in our file, or cannot be kept, which is said of it."""
         try:
-            self.evidence.keep(judged, key)
+            if self.keeping is not None:
+                await self.keeping
         except OSError as error:
-            self.judged = judged._replace(text=f"{judged.text}; it could not be kept: {error.strerror}")
+            if self.judged is not None and self.judged.trusted:
+                self.judged = self.judged._replace(text=f"{self.judged.text}; it could not be kept: {error.strerror}")
 
     def believe(self, connection: asyncssh.SSHClientConnection) -> None:
         """A host that a certificate authority vouches for has shown no key to `judge`."""
