@@ -15,7 +15,7 @@ from console.core.store import Listing, Store
 from console.core.timeline import Change
 from console.model.flavor import Flavor
 from console.model.place import Key, Place
-from console.model.server import Server
+from console.model.server import FlavorReference, Server
 from console.session import open as open_console
 from console.sim.estate import Estate
 from console.testing import MovedClock
@@ -87,6 +87,19 @@ async def test_one_that_was_there_before_has_at_most_so_many() -> None:
 async def test_a_cloud_that_tells_when_is_believed() -> None:
     told = server("VERIFY_RESIZE", dialect="rackspace", updated=NOON - dt.timedelta(hours=1))
     assert await followed([told]) == Left(86400 - 3600 - 60, True)
+
+
+async def test_a_change_in_the_meantime_does_not_put_its_clock_back() -> None:
+    def told(minutes: float, flavor: str = "3") -> Server:
+        updated = NOON + dt.timedelta(minutes=minutes)
+        return server("VERIFY_RESIZE", dialect="rackspace", updated=updated, flavor=FlavorReference(id=flavor))
+
+    before, renamed = told(-60), told(0.5)
+    assert await followed([before], [renamed]) == Left(86400 - 3600 - 120, True)
+    seen = [change(4, None, "VERIFY_RESIZE")]  # by an earlier run, after which it was renamed while nobody looked
+    assert await followed([renamed], history=seen) == Left(86400 - 4 * 3600 - 60, False)
+    assert await followed([before], [told(0.5, "4")]) == Left(86400 - 90, True)  # another resize, unseen till now
+    assert await followed([before], history=[change(0.5, None, "VERIFY_RESIZE")]) == Left(86400 - 3600 - 60, True)
 
 
 async def test_what_a_cloud_tells_is_counted_by_its_own_clock() -> None:

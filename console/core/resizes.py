@@ -2,7 +2,8 @@
 
 Some clouds wait 24 hours, and the first generation tells no times at all. So the moment is the one at which this
 console saw the resize come to rest, or an earlier one did and wrote it down. Where none did, it began before it was
-first seen, and all that is known is how much time there is at most.
+first seen, and all that is known is how much time there is at most. A cloud's own time of the last change is believed
+once, at the first sight and where no earlier sight belies it: any later change, such as a new name, moves it on.
 """
 
 import datetime as dt
@@ -56,12 +57,15 @@ class Resizes:
         window = self.window(server)
         if not window:
             return None
-        began = self._began.get(server.key)
-        if server.updated is not None and (began is None or not began.exact):  # by the cloud's clock, not by ours
-            return Left(window - (self._there(server.place) - server.updated).total_seconds())
-        if began is None:
-            return Left(window, False)
-        return Left(window - (self._clock.now() - began.at).total_seconds(), began.exact)
+        now = self._clock.now()
+        began = self._began.get(server.key) or self._told(server, now) or _Began(now, False)
+        return Left(window - (now - began.at).total_seconds(), began.exact)
+
+    def _told(self, server: Server, now: dt.datetime) -> _Began | None:
+        """When the cloud says that it began, which counts by its own clock, on ours."""
+        if server.updated is None:
+            return None
+        return _Began(now - (self._there(server.place) - server.updated), True)
 
     async def follow(self, watch: Watch[Server]) -> None:
         """Note when resizes come to rest, for as long as the watch lasts."""
@@ -72,14 +76,28 @@ class Resizes:
                 if row.status != VERIFY:
                     if self._began:
                         self._began.pop(row.key, None)
+                    continue
+                before = batch.before.get(row.key)
+                if row.key in self._began and _another(before, row):  # than the one that was seen, whose end nobody saw
+                    self._began[row.key] = self._told(row, self._clock.now()) or _Began(self._clock.now(), False)
                 elif row.key not in self._began and self.window(row):
-                    self._began[row.key] = await self._first_seen(row, batch.before.get(row.key))
+                    self._began[row.key] = await self._first_seen(row, before)
 
     async def _first_seen(self, row: Server, before: Server | None) -> _Began:
         now = self._clock.now()
         if before is not None and before.status != VERIFY:
             return _Began(now, True)
-        return began(await self._history(row.key)) or _Began(now, False)
+        told, written = self._told(row, now), began(await self._history(row.key))
+        if told is not None and (written is None or (told.at < written.at and not written.exact)):
+            return told
+        return written or _Began(now, False)
+
+
+def _another(before: Server | None, row: Server) -> bool:
+    """Whether this is another resize than the one that the row waited in before."""
+    if before is None or before.status != VERIFY or before.flavor is None or row.flavor is None:
+        return False
+    return (before.flavor.id, before.flavor.name) != (row.flavor.id, row.flavor.name)
 
 
 def began(changes: Sequence[Change]) -> _Began | None:
