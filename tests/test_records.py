@@ -10,7 +10,8 @@ import pytest
 
 from console.clouds.fields import moment
 from console.clouds.fields import reader as by_field
-from console.clouds.openstack.records import Memo, Reader, Sparse
+from console.clouds.openstack.reader import Reader, Sparse
+from console.clouds.openstack.records import Memo
 from console.clouds.openstack.shapes import GlanceImage, NovaFlavor, NovaServer
 from console.clouds.openstack.sparse import LATER, SparseServer, complete
 from console.errors import BadReply

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from console.clouds.openstack.records import Memo, Reader
+from console.clouds.openstack.reader import Reader
+from console.clouds.openstack.records import Memo
 from console.clouds.openstack.service import best_version
 from console.clouds.openstack.shapes import GlanceImage, NovaFlavor, NovaServer
 from console.model.place import Origin, Place, Row

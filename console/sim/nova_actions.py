@@ -12,11 +12,7 @@ from typing import Any
 from aiohttp import web
 
 from console.sim.call import Call, Fault, reply
-from console.sim.nova_actions_admin import AdminActions
-from console.sim.nova_actions_image import ImageActions
-from console.sim.nova_api import Nova
-from console.sim.records import Server
-from console.sim.wanted import (
+from console.sim.checks import (
     UUID,
     checked_address,
     checked_hostname,
@@ -25,8 +21,12 @@ from console.sim.wanted import (
     files,
     invalid,
     unexpected,
-    visible,
 )
+from console.sim.nova_actions_admin import AdminActions
+from console.sim.nova_actions_image import ImageActions
+from console.sim.nova_api import Nova
+from console.sim.records import Server
+from console.sim.wanted import visible
 
 Do = Callable[["Actions", Call, Server, Any], web.Response]
 

@@ -7,9 +7,9 @@ from typing import Any
 from aiohttp import web
 
 from console.sim.call import Call, Fault, reply
+from console.sim.checks import invalid
 from console.sim.nova_actions_ground import ActionGround
 from console.sim.records import Server
-from console.sim.wanted import invalid
 
 
 class AdminActions(ActionGround):

@@ -8,9 +8,9 @@ from typing import Any
 from aiohttp import web
 
 from console.sim.call import Call, Fault, reply
+from console.sim.checks import checked_metadata, checked_name, invalid
 from console.sim.nova_actions_ground import ActionGround
 from console.sim.records import Image, Server
-from console.sim.wanted import checked_metadata, checked_name, invalid
 
 OWN = {"backup_type", "image_state", "bdm_v2", "root_device_name", "mappings", "block_device_mapping"}
 

@@ -9,12 +9,12 @@ from typing import Any
 from aiohttp import web
 
 from console.sim.call import Call, Fault, reply
+from console.sim.checks import invalid
 from console.sim.clock import naive
 from console.sim.nova_api import Nova
 from console.sim.nova_resources import paged
 from console.sim.nova_store import Aggregate, ComputeHost
 from console.sim.records import Migration
-from console.sim.wanted import invalid
 
 CPU = {"arch": "x86_64", "model": "Nehalem", "vendor": "Intel", "features": ["pge", "clflush"],
        "topology": {"cores": 1, "threads": 1, "sockets": 4}}  # fmt: skip

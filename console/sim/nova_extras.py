@@ -7,11 +7,11 @@ from typing import Any
 from aiohttp import web
 
 from console.sim.call import Call, Fault, reply
+from console.sim.checks import checked_metadata, invalid
 from console.sim.clock import naive
 from console.sim.neutron_store import Rule, SecurityGroup
 from console.sim.nova_api import Nova
 from console.sim.records import Server
-from console.sim.wanted import checked_metadata, invalid
 
 HTML = {"Content-Type": "text/html; charset=UTF-8"}
 # What Nova 34 answers where it meant to say 409.

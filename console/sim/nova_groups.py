@@ -7,9 +7,9 @@ from typing import Any
 from aiohttp import web
 
 from console.sim.call import Call, Fault, reply
+from console.sim.checks import invalid
 from console.sim.nova_api import Nova
 from console.sim.nova_store import ServerGroup
-from console.sim.wanted import invalid
 
 POLICIES = ("anti-affinity", "affinity", "soft-anti-affinity", "soft-affinity")
 

@@ -10,11 +10,12 @@ from typing import Any
 from aiohttp import web
 
 from console.sim.call import Call, Fault, reply
+from console.sim.checks import checked_metadata
 from console.sim.clock import parse, zulu
 from console.sim.nova_api import Nova
 from console.sim.nova_resources import paged
 from console.sim.records import Image
-from console.sim.wanted import checked_metadata, visible
+from console.sim.wanted import visible
 
 OLD_STATUS = {"queued": ("SAVING", 25), "saving": ("SAVING", 50), "active": ("ACTIVE", 100), "killed": ("ERROR", 0),
               "deleted": ("DELETED", 0), "pending_delete": ("DELETED", 0)}  # fmt: skip

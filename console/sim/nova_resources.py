@@ -12,10 +12,10 @@ from aiohttp import web
 
 from console.sim import nova_views
 from console.sim.call import Call, Fault, reply
+from console.sim.checks import invalid
 from console.sim.clock import naive, parse
 from console.sim.nova_api import Nova
 from console.sim.records import Flavor, KeyPair, Server
-from console.sim.wanted import invalid
 
 
 class Resources:

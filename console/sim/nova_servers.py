@@ -9,12 +9,13 @@ import msgspec
 from aiohttp import web
 
 from console.sim.call import Call, Fault, reply
+from console.sim.checks import checked_address, checked_hostname, checked_name
 from console.sim.job import Job
 from console.sim.nova_api import Nova
 from console.sim.nova_query import Query
 from console.sim.nova_views import addresses
 from console.sim.records import Event, Server
-from console.sim.wanted import Wanted, checked_address, checked_hostname, checked_name
+from console.sim.wanted import Wanted
 
 
 class Servers:

@@ -8,12 +8,12 @@ from typing import Any
 from aiohttp import web
 
 from console.sim.call import Call, Fault, reply
+from console.sim.checks import invalid
 from console.sim.cinder_store import Attachment, Volume
 from console.sim.job import Job
 from console.sim.neutron_store import NoAddress
 from console.sim.nova_api import Nova
 from console.sim.records import Event, Port, Server
-from console.sim.wanted import invalid
 
 ATTACHABLE = ("active", "paused", "stopped", "resized", "soft-delete", "shelved", "shelved_offloaded")
 PLUGGABLE = ("active", "paused", "stopped")

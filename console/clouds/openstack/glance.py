@@ -4,7 +4,8 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 from console.clouds.dialect import Accepted, Filters
-from console.clouds.openstack.records import Memo, Reader
+from console.clouds.openstack.reader import Reader
+from console.clouds.openstack.records import Memo
 from console.clouds.openstack.service import Service
 from console.clouds.openstack.shapes import GlanceImage
 from console.errors import NotFound

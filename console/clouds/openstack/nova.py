@@ -9,7 +9,8 @@ import msgspec
 from console.clouds.dialect import Accepted, Filters
 from console.clouds.openstack.ordering import new_server
 from console.clouds.openstack.orders import accepted
-from console.clouds.openstack.records import Memo, Reader, Sparse
+from console.clouds.openstack.reader import Reader, Sparse
+from console.clouds.openstack.records import Memo
 from console.clouds.openstack.service import Service, Version
 from console.clouds.openstack.shapes import NovaFlavor, NovaServer
 from console.clouds.openstack.sparse import LATER, SparseServer, complete
