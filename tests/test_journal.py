@@ -2,15 +2,14 @@
 
 import datetime as dt
 import os
-import resource
 import signal
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from full_disk import full_disk
 from small_ground import SmallGround, ground_on
 from small_keeper import FastClock, begin, keeping, until, when
 
@@ -37,19 +36,6 @@ def a_run(id: str = "abcd1234") -> RunRecord:
 @pytest.fixture
 def journal(tmp_path: Path) -> Journal:
     return Journal(tmp_path / "state" / "journal.sqlite")
-
-
-@contextmanager
-def full_disk() -> Iterator[None]:
-    """No file grows any more, as on a disk that has no room left."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-        signal.signal(signal.SIGXFSZ, before)
 
 
 def test_a_run_comes_back_as_it_was_written(journal: Journal) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from full_disk import full_disk
 from still_screen import screen_text
 from textual.pilot import Pilot
 
@@ -271,6 +272,14 @@ async def test_an_existing_file_is_never_written_over(recording: Path, paths: Pa
     with pytest.raises(ConfigError, match="cannot be recorded to: File exists"):
         await record(replay, recording)
     assert lines_of(recording) == before
+
+
+async def test_a_disk_that_fills_ends_the_recording_in_one_sentence(recording: Path, paths: Paths) -> None:
+    replay, path = Replay(recording, Settings(), paths), recording.with_name("cut-off.gz")
+    with full_disk(1000), pytest.raises(ConfigError, match=r"cut-off\.gz cannot be recorded to: File too large"):
+        await asyncio.wait_for(record(replay, path), 30)
+    head, _ = read_recording(path)
+    assert head.places == replay.places
 
 
 # on the screen

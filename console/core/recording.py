@@ -11,6 +11,7 @@ import gzip
 import threading
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -69,16 +70,20 @@ class Head(NamedTuple):
 
 
 class Recording:
-    """A file that is being written. Raises `ConfigError` where that cannot be, or where there is one already."""
+    """A file that is being written. Raises `ConfigError` where that cannot be, or where there is one already.
+
+    What cannot be written any more, as on a disk that is full, is told once, and then nothing is written.
+    """
 
     def __init__(self, path: Path, console: Recordable) -> None:
         self.path, self._clock, self._began = path, console.clock, console.clock.now()
+        self.problem: ConfigError | None = None
         self._one = threading.Lock()  # several nouns are written by threads of their own
         try:
             path.touch(mode=0o600, exist_ok=False)
             self._file = gzip.GzipFile(path, "wb", compresslevel=6)
         except OSError as error:
-            raise ConfigError(f"{path} cannot be recorded to: {error.strerror or error}.") from error
+            raise self._failed(error) from error
         production = sorted(name for name, cloud in console.settings.clouds.items() if cloud.production)
         head = {"places": [msgspec.to_builtins(place) for place in console.places], "production": production}
         self._put([{"v": VERSION, "time": self._clock.now(), "event": "recording", **head}])
@@ -122,15 +127,26 @@ class Recording:
 
     def _put(self, objects: Iterable[Mapping[str, Any]]) -> None:
         lines = b"".join(msgspec.json.encode(one, enc_hook=str) + b"\n" for one in objects)
-        if lines:
-            with self._one:
+        if not lines or self.problem is not None:
+            return
+        with self._one:
+            try:
                 self._file.write(lines)
                 self._file.flush()
+            except OSError as error:
+                raise self._failed(error) from error
+
+    def _failed(self, error: OSError) -> ConfigError:
+        self.problem = ConfigError(f"{self.path} cannot be recorded to: {error.strerror or error}.")
+        return self.problem
 
     def close(self) -> None:
         """End the file, and say when: nothing happened until then, either."""
-        self._put([{"v": VERSION, "time": self._clock.now(), "event": "end"}])
-        self._file.close()
+        try:
+            self._put([{"v": VERSION, "time": self._clock.now(), "event": "end"}])
+        finally:
+            with suppress(OSError):  # what was written before is read as far as it goes
+                self._file.close()
 
 
 def _masked(record: bytes) -> bytes:
@@ -142,7 +158,7 @@ def _masked(record: bytes) -> bytes:
 
 
 async def record(console: Recordable, path: Path, kinds: Iterable[type[Row]] = (Server, Image, Flavor)) -> None:
-    """Record until cancelled; the places are asked while it goes on."""
+    """Record until cancelled; the places are asked while it goes on. Raises `ConfigError` once that cannot be."""
     recording = Recording(path, console)
     try:
         async with asyncio.TaskGroup() as group:
@@ -150,6 +166,10 @@ async def record(console: Recordable, path: Path, kinds: Iterable[type[Row]] = (
                 group.create_task(_rows(recording, console.of(kind)), name=f"record {kind.__name__.lower()}s")
             async for health in console.store.watch_health():
                 recording.health(health)
+    except ExceptionGroup:
+        if recording.problem is None:
+            raise
+        raise recording.problem from None
     finally:
         recording.close()
 
