@@ -1,15 +1,17 @@
 """The real ssh on a route that was checked: every word of ssh_config that the check went by must hold there, too."""
 
 import asyncio
+import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from test_probe import ADDRESS, Sshd, console_with, failure, needs_sshd
+from test_probe import ADDRESS, Sshd, console_with, failure, needs_sshd, write_key
 
 from console.guests.handover import ssh_words
 from console.guests.hostkeys import Evidence, KnownHosts
@@ -170,3 +172,41 @@ async def test_a_bastion_with_another_key_under_its_alias_lets_neither_through(g
     assert "The host key of the jump host edge is changed" in failure(report).text
     code, _, err = await ground.handed_over(route, good)
     assert code == 255 and b"HOST IDENTIFICATION HAS CHANGED" in err
+
+
+@pytest.fixture
+def agent(ground: Ground) -> Iterator[str]:
+    """The socket of an agent that holds the bastion's key, after six that nobody wants."""
+    path = str(ground.home / "agent")
+    process = subprocess.Popen(["ssh-agent", "-D", "-a", path], stdout=subprocess.DEVNULL)
+    environment = {**os.environ, "SSH_AUTH_SOCK": path}
+    until = time.monotonic() + 10
+    while not Path(path).exists() and time.monotonic() < until:
+        time.sleep(0.02)
+    for number in range(6):
+        write_key(ground.home / f"more-{number}")
+        subprocess.run(["ssh-add", "-q", ground.home / f"more-{number}"], env=environment, check=True)
+    subprocess.run(["ssh-add", "-q", ground.edge.folder / "user"], env=environment, check=True)
+    yield path
+    process.terminate()
+    process.wait(10)
+
+
+async def test_an_agent_signs_for_the_keys_that_are_named_and_no_others(ground: Ground, agent: str) -> None:
+    """As where the files hold the public halves alone, and ssh_config names the agent, too."""
+    (ground.guest.folder / "authorized").write_text((ground.edge.folder / "user.pub").read_text())
+    (ground.home / ".ssh" / "id_ed25519").unlink()
+    (ground.edge.folder / "user").unlink()
+    shutil.copy(ground.edge.folder / "user.pub", ground.home / "only.pub")
+    terms = "  IdentitiesOnly yes\n  IdentityAgent " + agent + "\n"
+    for file in ("{edge}/user", "{edge}/../home/only.pub"):
+        key = f"  IdentityFile {file}\n" + terms
+        ground.config(EDGE + key + "Host web\n  HostName 127.0.0.1\n" + key)
+        await ground.both()
+        assert ground.route().notes == ()
+    ground.config(EDGE + key + "Host web\n  HostName 127.0.0.1\n" + key.replace("only.pub", "more-0"))
+    report = await ground.checked(ground.route())
+    assert failure(report).name == "login" and "with 1 key." in failure(report).text, report
+    ground.config(EDGE + key.replace(agent, "none"))
+    report = await ground.checked(ground.route())
+    assert "does not let" in failure(report).text

@@ -202,7 +202,7 @@ async def log_in(
     client: _JumpClient | None = None
     try:
         async with agent_keys(hop.agent) as agents:
-            client = _JumpClient(hop, own, offers(hop.identities, agents), keeping)
+            client = _JumpClient(hop, own, offers(hop.identities, agents, only=hop.only), keeping)
             connection = await asyncssh.connect(
                 hop.address,
                 hop.port,

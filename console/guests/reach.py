@@ -97,13 +97,21 @@ class Offer(NamedTuple):
         return bool(shown.algorithm == RSA_CERTIFICATE)
 
 
-def offers(identities: Sequence[Identity], agents: Sequence[Any], pair_key: str = "") -> list[Offer]:
-    """Keys to offer, few enough for sshd's patience: that of the server's key pair, files that fit, the agent's."""
+def offers(
+    identities: Sequence[Identity], agents: Sequence[Any], pair_key: str = "", only: Collection[str] = ()
+) -> list[Offer]:
+    """Keys to offer, few enough for sshd's patience: that of the server's key pair, files that fit, the agent's.
+
+    `only` are the public halves of what the agent may offer, where that is not everything.
+    """
     own = [
         Offer((one.key, one.certificate) if one.certificate else one.key, one.path, _is(one.key, pair_key))
         for one in identities
     ]
-    told = [Offer(key, None, _is(key, pair_key)) for key in agents]
+    held = {one.key.public_data for one in identities}  # each try counts: none is offered twice
+    some = [key for key in agents if not only or any(_is(key, public) for public in only)]
+    fit = [key for key in some if key.public_data not in held]
+    told = [Offer(key, None, _is(key, pair_key)) for key in fit]
     return sorted([*own, *told], key=lambda offer: not offer.of_pair)[:MOST_KEYS]
 
 

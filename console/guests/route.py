@@ -5,6 +5,7 @@ above that. Reads only; keys are loaded once and kept as objects, since loading 
 checks. All of it may block: call `find_route` in a worker thread.
 """
 
+import base64
 import functools
 import getpass
 import os
@@ -53,6 +54,7 @@ class Hop:
     alias: str = ""
     proxy: str = ""  # a command that speaks for it
     key: Path | None = None  # one of its identities, of which ~/.ssh/config says nothing
+    only: frozenset[str] = frozenset()  # as of a route
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,7 @@ class Route:
     jumps: tuple[Hop, ...] = ()  # the nearest first
     proxy: str = ""  # a command that speaks for the guest
     host: str = ""  # what ~/.ssh/config was read for
+    only: frozenset[str] = frozenset()  # the public halves of all that the agent may offer, where not everything
     pair: str = ""  # the name of the key pair that it was made with
     pair_key: str = ""  # that one's public half, in base64
 
@@ -95,20 +98,23 @@ def find_route(
     host = config.get("Hostname") if addresses else None
     asked: Any = config.get("User")
     paths = [Path(path).expanduser() for path in _strings(config.get("IdentityFile"))]
-    identities, notes = _identities(_key_paths(folder, key, key_name, paths))
+    keys = _key_paths(folder, key, key_name, paths)
+    identities, notes = _identities(keys)
+    agent, only = _agent(config, keys)
     through, proxy = (jump, "") if jump else _way(config)
     return Route(
         addresses=tuple(dict.fromkeys([*([str(host)] if host else []), *addresses])),
         port=port or _port(config.get("Port")),
         users=tuple(dict.fromkeys([*users, *([str(asked)] if asked else [])])) or USUAL_USERS,
         identities=tuple(identities[:MOST_KEYS]),
-        agent=_agent(config),
+        agent=agent,
         known_hosts=_known_hosts(config, folder),
         alias=str(config.get("HostKeyAlias") or ""),
         notes=tuple(notes),
         jumps=tuple(_hops(through, folder, key, [])),
         proxy=proxy,
         host=label,
+        only=only,
     )
 
 
@@ -121,8 +127,29 @@ def _way(config: SSHClientConfig) -> tuple[str, str]:
     return (way, "") if said[0] == "ProxyJump" else ("none", way)
 
 
-def _agent(config: SSHClientConfig) -> str:
-    return "" if config.get("IdentitiesOnly") is True else os.environ.get("SSH_AUTH_SOCK", "")
+def _agent(config: SSHClientConfig, keys: Sequence[Path]) -> tuple[str, frozenset[str]]:
+    """The agent's socket, and the public halves that it may offer; none of them stands for all.
+
+    With IdentitiesOnly it still signs for those keys whose files are named, as it must where they are kept by it alone.
+    """
+    said = config.get("IdentityAgent", "SSH_AUTH_SOCK")
+    word = "" if said is None else str(said)
+    variable = word if word == "SSH_AUTH_SOCK" else word.removeprefix("$") if word.startswith("$") else ""
+    path = os.environ.get(variable, "") if variable else os.path.expanduser(word)  # noqa: PTH111 - "" stays ""
+    if config.get("IdentitiesOnly") is not True:
+        return path, frozenset()
+    only = frozenset(public for key in keys if (public := _public(key)))
+    return (path if only else ""), only
+
+
+def _public(path: Path) -> str:
+    """The public half of the key in this file, in base64, from the file beside it or its own; "" where none is told."""
+    for file in (path, path.with_name(path.name + ".pub")):
+        try:
+            return base64.b64encode(asyncssh.read_public_key(file).public_data).decode("ascii")
+        except (OSError, ValueError):
+            continue
+    return ""
 
 
 def _known_hosts(config: SSHClientConfig, folder: Path) -> tuple[Path, ...]:
@@ -157,7 +184,9 @@ def _jump_host(word: str) -> tuple[str, str, int | None]:
 
 def _hop(name: str, user: str, port: int | None, config: SSHClientConfig, folder: Path, key: Path | None) -> Hop:
     paths = [Path(path).expanduser() for path in _strings(config.get("IdentityFile"))]
-    identities, _ = _identities(_key_paths(folder, key, None, paths))
+    keys = _key_paths(folder, key, None, paths)
+    identities, _ = _identities(keys)
+    agent, only = _agent(config, keys)
     asked: Any = config.get("User")
     return Hop(
         name,
@@ -165,10 +194,11 @@ def _hop(name: str, user: str, port: int | None, config: SSHClientConfig, folder
         port or _port(config.get("Port")),
         user or str(asked or getpass.getuser()),
         tuple(identities[:MOST_KEYS]),
-        _agent(config),
+        agent,
         _known_hosts(config, folder),
         str(config.get("HostKeyAlias") or ""),
         key=key if any(identity.path == key for identity in identities) else None,
+        only=only,
     )
 
 
@@ -223,7 +253,7 @@ def _identities(paths: Sequence[Path]) -> tuple[list[Identity], list[str]]:
             continue
         identity = load_identity(path, status.st_mtime_ns, status.st_size)
         if isinstance(identity, str):
-            notes.append(identity)
+            notes += [identity] if identity else []
         else:
             found.append(identity)
     return found, notes
@@ -231,11 +261,13 @@ def _identities(paths: Sequence[Path]) -> tuple[list[Identity], list[str]]:
 
 @functools.lru_cache(maxsize=64)
 def load_identity(path: Path, _changed: int, _size: int) -> Identity | str:
-    """The key in this file, or in words why it cannot be used."""
+    """The key in this file, or in words why it cannot be used; "" where it is the public half alone."""
     try:
         key = asyncssh.read_private_key(path)
     except (asyncssh.KeyImportError, asyncssh.KeyEncryptionError) as error:
         wants = "passphrase" in str(error).lower() or isinstance(error, asyncssh.KeyEncryptionError)
+        if not wants and _public(path):  # the agent has the other half
+            return ""
         return f"{path} wants a passphrase: load it into an agent" if wants else f"{path} holds no private key"
     except OSError as error:
         return f"{path} cannot be read: {error.strerror}"
