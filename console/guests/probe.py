@@ -227,7 +227,7 @@ class _Ladder:
 
     async def _login(self) -> str:
         said = theirs(self.route.known_hosts, self.address, self.port, self.route.alias)
-        async with agent_keys(self.route.agent, self._seconds()) as agents:
+        async with agent_keys(self.route.agent, self._seconds() / 2) as agents:  # a silent one leaves time to log in
             keys = offers(self.route.identities, agents, self.route.pair_key, self.route.only)
             tried: list[str] = []
             for user in self.route.users:
