@@ -94,6 +94,25 @@ async def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path) -
     assert str(tmp_path / "state" / "t") in timeline.problem
 
 
+async def test_a_file_that_can_be_used_again_is_used_again(tmp_path: Path) -> None:
+    clock, state = MovedClock(), tmp_path / "state"
+    state.write_text("a file where the folder should be")
+    timeline = Timeline(state / "t", clock)
+    await timeline.write(batch(server("ACTIVE")))
+    state.unlink()
+    await timeline.write(batch(server("REBOOT")))
+    assert "cannot be used" in timeline.problem and not state.exists()  # no disk is asked at every change
+    await clock.advance(61)
+    await timeline.write(batch(server("ACTIVE")))
+    assert [change.what for change in await timeline.history(KEY)] == ["seen"] and timeline.problem == ""
+    with sqlite3.connect(state / "t") as other:
+        other.execute("PRAGMA user_version=99")
+    timeline._close()
+    await timeline.history(KEY)
+    assert "newer version" in timeline.problem
+    await timeline.close()
+
+
 async def test_a_full_disk_is_one_sentence_and_what_was_written_stays(tmp_path: Path) -> None:
     path, clock = tmp_path / "t", MovedClock()
     await told(path, clock, batch(server("ACTIVE")))

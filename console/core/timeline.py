@@ -2,7 +2,8 @@
 
 One SQLite file, readable by its owner alone, written by one thread so that the event loop never waits for a disk, and
 by as many consoles as there are: a change that two of them saw is written once. Where it cannot be written, one
-sentence says so and the console goes on without. No write-ahead log, since home folders lie on networks.
+sentence says so and the console goes on without, and tries again now and then. No write-ahead log, since home folders
+lie on networks.
 """
 
 import asyncio
@@ -30,6 +31,7 @@ VERSION = 1
 KEPT = dt.timedelta(days=90)
 MOST = 500_000  # changes
 DAY = 86400.0  # seconds between two times of forgetting
+PAUSE = 60.0  # seconds after which a file that could not be used is tried again
 AT_ONCE = 250  # rows, so that the event loop never waits long for its turn
 
 _SCHEMA = """
@@ -89,7 +91,7 @@ def _worth_a_look(before: Row | None, now: Row) -> bool:
 
 
 class Timeline:
-    """The file of changes, opened when first used. It raises nothing: `problem` says why it is written no more."""
+    """The file of changes, opened when first used. It raises nothing: `problem` says why it is not written now."""
 
     def __init__(self, path: Path, clock: Clock) -> None:
         self.path = path
@@ -97,8 +99,8 @@ class Timeline:
         self._clock = clock
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="timeline")
         self._file: sqlite3.Connection | None = None
-        self._read_only = False
-        self._failed = False
+        self._newer = ""  # why it is only read
+        self._again_at = 0.0  # when a file that has failed is tried again; 0 where none has
         self._pruned = clock.monotonic()
         self._closed = False
 
@@ -120,7 +122,7 @@ class Timeline:
         """Remember how long a server of this image and flavor took until it was ready."""
         at = self._clock.now().isoformat(timespec="milliseconds")
         told = {"ready": (of, round(seconds, 3))}
-        await self._off_loop(lambda file: None if self._read_only else _add(file, at, key, name, place, "ready", told))
+        await self._off_loop(lambda file: None if self._newer else _add(file, at, key, name, place, "ready", told))
 
     async def times(self, of: str, region: str, last: int = 50) -> list[float]:
         """The last such times (seconds) in a region."""
@@ -133,13 +135,15 @@ class Timeline:
         self._thread.shutdown()
 
     async def _off_loop(self, work: Callable[[sqlite3.Connection], T]) -> T | None:
-        """Do this in the thread, on the open file; nothing once the file has failed, or was closed."""
-        if self._failed or self._closed:
+        """Do this in the thread, on the open file; nothing for a while once the file has failed, or was closed."""
+        if self._closed or (self._again_at and self._clock.monotonic() < self._again_at):
             return None
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._thread, self._do, work)
+            found = await asyncio.get_running_loop().run_in_executor(self._thread, self._do, work)
+            self.problem, self._again_at = self._newer, 0.0
+            return found
         except (sqlite3.Error, OSError, msgspec.MsgspecError) as error:
-            self._failed = True
+            self._again_at = self._clock.monotonic() + PAUSE
             reason = getattr(error, "strerror", None) or error
             self.problem = f"{self.path} cannot be used: {reason}. What changes is not remembered."
             return None
@@ -167,9 +171,9 @@ class Timeline:
         file = sqlite3.connect(self.path, timeout=10, isolation_level=None, check_same_thread=False)
         self._file = file
         version = file.execute("PRAGMA user_version").fetchone()[0]
-        if version > VERSION:
-            self._read_only = True
-            self.problem = f"{self.path} is of a newer version: it is read, and nothing is written to it."
+        newer = f"{self.path} is of a newer version: it is read, and nothing is written to it."
+        self._newer = newer if version > VERSION else ""
+        if self._newer:
             return
         file.execute("PRAGMA synchronous=NORMAL")
         file.execute("BEGIN IMMEDIATE")
@@ -193,7 +197,7 @@ class Timeline:
         )
 
     def _write(self, file: sqlite3.Connection, at: str, changed: Sequence[Row] = (), gone: Sequence[Key] = ()) -> None:
-        if self._read_only:
+        if self._newer:
             return
         file.execute("BEGIN IMMEDIATE")
         for row in changed:
