@@ -1,48 +1,37 @@
 """A table of lines: draws the rows that are on the screen, and repaints only the cells that differ.
 
 It knows nothing of clouds: an `Index` says which row stands where, a `PaneSpec` what its cells are. Ten thousand rows
-cost what the forty visible ones cost. The cursor belongs to a row, not to a line: when rows come and go above it, the
-row stays where it is on the screen. Nothing here is a widget per row, and nothing reads markup.
+cost what the forty visible ones cost. Where the cursor stands is `walking.py`. Nothing here is a widget per row, and
+nothing reads markup.
 """
 
 from collections.abc import Iterable, Sequence
 
 from textual import events
 from textual.geometry import Region, Size
-from textual.message import Message
 from textual.strip import Strip
 
 from console.model.place import Key, Row
 from console.tui.columns import Placed, place_columns
 from console.tui.drawing import Drawing, Look, Painted
-from console.tui.index import Block, Index, Pair, nearest
-from console.tui.lines import Lines
+from console.tui.index import Block, Index, Pair
 from console.tui.paint import Line, Span, age, spans, to_strip
 from console.tui.spec import Group, PaneSpec, Scene
 from console.tui.theme import Ink
+from console.tui.walking import Walked
 
 QUICK, SLOW = 1.0, 8.0  # seconds between two looks at a row whose ages run, and at one where they stand
 FRESH = 3.0  # seconds for which a row that changed its status is bold
 
 
-class Table(Lines):
+class Table(Walked):
     """The rows of one pane."""
 
-    class Moved(Message):
-        """Another row is under the cursor, or the row under it has changed."""
-
     def __init__(self, spec: PaneSpec, scene: Scene, ink: Ink) -> None:
-        super().__init__(classes="table")
+        super().__init__(Index(spec, scene))
         self.spec = spec
-        self.index = Index(spec, scene)
         self.ink = ink
         self.drawing = Drawing(ink)
-        self.top = 0
-        self.cursor: Key | None = None
-        self.marks: dict[Key, None] = {}
-        self.warned: frozenset[Key] = frozenset()  # marked rows that get in each other's way
-        self.active = True
-        self.touched = False
         self.quiet = False  # whether what has just changed looks like all else
         self.empty_lines: tuple[Line, ...] = ()
         self.needs: dict[str, int] = {}
@@ -75,21 +64,6 @@ class Table(Lines):
         """What cells need beside their row."""
         return self.index.scene
 
-    @property
-    def cursor_row(self) -> Row | None:
-        """The row under the cursor."""
-        return None if self.cursor is None else self.index.rows.get(self.cursor)
-
-    @property
-    def cursor_position(self) -> int:
-        """The position of the row under the cursor; 0 where there is none."""
-        return self.index.position.get(self.cursor, 0) if self.cursor is not None else 0
-
-    def targets(self) -> list[Row]:
-        """The marked rows, else the row under the cursor."""
-        marked = [self.index.rows[key] for key in self.marks if key in self.index.rows]
-        return marked or ([self.cursor_row] if self.cursor_row is not None else [])
-
     # changes -------------------------------------------------------------------------------------------------
 
     def take(
@@ -103,7 +77,7 @@ class Table(Lines):
         changed = list(changed)
         moved = self.index.moved(changed)
         self._note(moved, now)
-        anchor = self._anchor()
+        anchor = self.standing()
         if reset:
             self.index.replace(changed)
             self._unmeasured.clear()
@@ -114,7 +88,7 @@ class Table(Lines):
             for key in gone:
                 self.marks.pop(key, None)
                 self._unmeasured.discard(key)
-                self._drop(key)
+                self.drop(key)
             repaint, shifted = self.index.apply(changed, gone, moved)
         self._measure(changed, moved)
         if shifted:
@@ -151,7 +125,7 @@ class Table(Lines):
 
     def settle(self, *, hold_cursor: bool) -> None:
         """Move rows that changed group to where they belong."""
-        anchor = self._anchor()
+        anchor = self.standing()
         if self.index.settle(self.cursor if hold_cursor else None):
             self.rearranged(anchor)
 
@@ -179,11 +153,6 @@ class Table(Lines):
         self._looked, self._seen = looked, seen
         self._due = min((due for due, _ in looked.values()), default=now + SLOW)
 
-    def visible_keys(self) -> list[Key]:
-        """The keys of the rows on the screen."""
-        found = (self.index.at(line) for line in range(self.top, self.top + self.size.height))
-        return [self.index.order[at] for at in found if isinstance(at, int) and not isinstance(at, Group)]
-
     def repaint(self, key: Key) -> bool:
         """Draw the cells of one row that differ from what stands there; whether any did."""
         regions = self._differing(key, self.size)
@@ -203,12 +172,12 @@ class Table(Lines):
         position, before = self.index.position.get(key), self._painted.get(key)
         y = -1 if position is None else self.index.line_of(position) - self.top
         if before is None or not 0 <= y < size.height:
-            self._drop(key)
+            self.drop(key)
             return None
         now = self._paint(key)
         if now == before:
             return []
-        self._drop(key)
+        self.drop(key)
         self._painted[key] = now
         self._looked.pop(key, None)  # what has begun to move has a time that runs
         self._due = 0.0
@@ -227,7 +196,8 @@ class Table(Lines):
                 if self.index.at(self.top + y) is Group.LAST_KNOWN:
                     self.paint(Region(0, y, width, 1))
 
-    def _drop(self, key: Key) -> None:
+    def drop(self, key: Key) -> None:
+        """Forget how the row was drawn."""
         self._painted.pop(key, None)
         for here in (False, True):
             for marked in (False, True):
@@ -252,121 +222,11 @@ class Table(Lines):
         self._strips.clear()
         self.drawing.forget()
 
-    # the cursor ----------------------------------------------------------------------------------------------
-
-    def _anchor(self) -> tuple[int, int]:
-        """Where the cursor stands: its position, and its line on the screen."""
-        position = self.cursor_position
-        return position, self.index.line_of(position) - self.top
-
-    def rearranged(self, anchor: tuple[int, int]) -> None:
-        """Lines have shifted: keep the cursor's row on its line of the screen."""
-        position, y = anchor
-        if not self.touched or self.cursor is None:
-            self.cursor = nearest(self.index.order, 0)
-        elif self.cursor not in self.index.position:
-            self.cursor = nearest(self.index.order, position)
-        self.top = self.index.line_of(self.cursor_position) - y if self.touched else 0
-        self._clamp()
-        self.lay_out()
-        self.paint()
-        self.post_message(self.Moved())
-
-    def _clamp(self) -> None:
-        """Keep the table's end at the bottom, and the cursor's row on the screen."""
-        height = max(1, self.size.height)
-        self.top = max(0, min(self.top, self.index.lines - height))
-        line = self.index.line_of(self.cursor_position)
-        if line < self.top:
-            self.top = line
-        elif line >= self.top + height:
-            self.top = line - height + 1
-        if self.cursor_position == 0 and line < height:
-            self.top = 0
-
-    def go(self, position: int) -> None:
-        """Put the cursor on the row at this position."""
-        if not self.index.order:
-            return
-        self.touched = True
-        position = max(0, min(position, len(self.index.order) - 1))
-        before, old_top = self.cursor_position, self.top
-        self.cursor = self.index.order[position]
-        self._clamp()
-        if self.top != old_top:
-            self.paint()
-        elif position != before:
-            for at in (before, position):
-                self.paint(Region(0, self.index.line_of(at) - self.top, self.size.width, 1))
-        self.post_message(self.Moved())
-
-    def move(self, rows: int) -> None:
-        """Move the cursor by so many rows."""
-        self.go(self.cursor_position + rows)
-
-    def page(self, pages: float) -> None:
-        """Move the cursor by so many screens."""
-        self.move(round(pages * max(1, self.size.height - 1)))
-
-    def mark(self) -> None:
-        """Mark the row under the cursor, or take the mark away, and go on to the next."""
-        if self.cursor is None:
-            return
-        if self.cursor in self.marks:
-            del self.marks[self.cursor]
-        else:
-            self.marks[self.cursor] = None
-        line = self.index.line_of(self.cursor_position) - self.top
-        self.paint(Region(0, line, self.size.width, 1))
-        self.move(1)
-
-    def mark_all(self) -> None:
-        """Mark every row that is shown; where all of them are marked, take the marks away."""
-        shown = dict.fromkeys(self.index.order)
-        self.marks = {} if shown.keys() <= self.marks.keys() else shown
-        self.paint()
-        self.post_message(self.Moved())
-
-    def warn(self, keys: frozenset[Key]) -> None:
-        """Draw the marks of these rows as a warning."""
-        moved, self.warned = keys ^ self.warned, keys
-        for key in moved:
-            self._drop(key)
-        if moved:
-            self.paint()
-
-    def unmark(self) -> None:
-        """Take all marks away."""
-        self.marks.clear()
-        self.paint()
-        self.post_message(self.Moved())
-
-    def activate(self, active: bool) -> None:
-        """Whether this is the pane that keys go to: only there is the cursor drawn."""
-        if active != self.active:
-            self.active = active
-            if self.index.order:
-                self.paint(Region(0, self.index.line_of(self.cursor_position) - self.top, self.size.width, 1))
-
-    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
-        """Three rows down."""
-        self.move(3)
-
-    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
-        """Three rows up."""
-        self.move(-3)
-
-    def on_click(self, event: events.Click) -> None:
-        """The row that was clicked."""
-        at = self.index.at(self.top + event.y)
-        if isinstance(at, int) and not isinstance(at, Group):
-            self.go(at)
-
     # drawing -------------------------------------------------------------------------------------------------
 
     def on_resize(self, event: events.Resize) -> None:
         """Columns come and go with the width."""
-        self._clamp()
+        self.clamp()
         self.lay_out()
 
     def lay_out(self) -> None:
