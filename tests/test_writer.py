@@ -15,7 +15,8 @@ import pytest
 from emulator import Program, program, shown
 from textual.drivers._writer_thread import WriterThread
 
-from console.tui.writer import Line, SparingApp, _Lasting
+from console.tui.outlet import Lasting, Line
+from console.tui.writer import SparingApp
 
 SEED = int(os.environ.get("NOVADECK_SEED", random.SystemRandom().randrange(10**6)))
 APP = [str(Path(__file__).with_name("writer_app.py"))]
@@ -149,7 +150,7 @@ def test_a_terminal_that_is_gone_blocks_nobody() -> None:
     here, there = os.pipe()
     os.close(here)
     with os.fdopen(there, "w") as gone:
-        writer = WriterThread(cast(IO[str], _Lasting(gone)))
+        writer = WriterThread(cast(IO[str], Lasting(gone)))
         writer.start()
         for _ in range(100):
             writer.write("x" * 10_000)
