@@ -176,7 +176,7 @@ FORMS: dict[str, Callable[[Any, float], bool]] = {
     "!web !dns !mail": lambda one, now: not any(word in one.name for word in ("web", "dns", "mail")),
     "dns!dns-1": lambda one, now: one.name == "dns-2",
     "status:error": lambda one, now: one.vm_state == "error",
-    "status=error name!=x": lambda one, now: False,
+    "status=error name!=x": lambda one, now: one.vm_state == "error",
     "!status:active": lambda one, now: one.vm_state not in ("active",),
     "status=active !task:image": lambda one, now: one.vm_state == "active" and not one.task_state,
     "locked:yes": lambda one, now: one.locked,

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from standin import BER, DAY, DFW, NOW, PLACES, WAW, ago, flavors, images, key, server, servers
 
-from console.core.filters import parse
+from console.core.filters import doubts, parse
 from console.model.place import Key
 from console.model.server import Fault, FlavorReference, Reference, Server
 from console.tui.columns import EDGE, place_columns
@@ -225,6 +225,8 @@ def test_an_image_on_its_way_shows_its_progress() -> None:
         ("!place:dfw name:db", set()),
         ("10.20.4.7[12]", {"web-6", "web-7"}),
         ("[", set()),
+        ("status=error", {"db-1", "batch-17"}),
+        ("place:ber status!=active !name!=ci-9", {"ci-9"}),
     ],
 )
 def test_the_filters_language(text: str, names: set[str]) -> None:
@@ -237,6 +239,22 @@ def test_the_filters_language(text: str, names: set[str]) -> None:
         assert found >= {name for name in names if name.startswith("web")}
     else:
         assert found == names
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("web !test status:ERR age<2h name!=x", []),
+        ("fe80::1 fa:16:3e:00:00:01", []),
+        ("nosuch:1", ["There is no field nosuch; there are name, "]),
+        ("age<2x size", ["2x is no number to compare with: 30, 2h, 5d."]),
+        ("age>", ["Nothing is no number to compare with"]),
+        ("[ name:(", ["[ is no regular expression", "( is no regular expression"]),
+    ],
+)
+def test_a_filter_says_what_is_hardly_meant(text: str, said: list[str]) -> None:
+    found = doubts(text, SERVERS.fields)
+    assert len(found) == len(said) and all(one.startswith(two) for one, two in zip(found, said, strict=True)), found
 
 
 def test_a_flavor_and_an_image_have_the_name_that_their_own_cloud_gives_them() -> None:
@@ -378,6 +396,9 @@ def test_shapes_of_terminals() -> None:
     assert (normal.beside, normal.lane_lines) == (False, 2)
     assert (small.lane_lines, small.titled, small.padded, small.header) == (1, False, False, 1)
     assert not tiny.enough
+    huge, vast = shape_of(200, 60), shape_of(400, 90)
+    assert (wide.side, huge.side, vast.side) == (38, 51, 54), "names of images and flavors get what room there is"
+    assert huge.main + huge.side == 200 - 6 - 2
 
 
 @dataclasses.dataclass(frozen=True)

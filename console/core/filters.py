@@ -2,7 +2,7 @@
 
 Terms stand between spaces and all must hold. A bare term is a regular expression over the row's words; `!term` must not
 match; `field:value` looks into one field; `age<2h` and `ram>=4096` compare. A term that is no valid expression is
-looked for as it stands: a filter never fails while it is typed.
+looked for as it stands: a filter never fails while it is typed. `doubts` tells what of it is hardly what was meant.
 """
 
 import operator
@@ -11,7 +11,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-_TERM = re.compile(r"(?P<no>!?)(?:(?P<field>[a-z_]+)(?P<op><=|>=|<|>|:|=))?(?P<value>.*)", re.S)
+_TERM = re.compile(r"(?P<no>!?)(?:(?P<field>[a-z_]+)(?P<op><=|>=|!=|<|>|:|=))?(?P<value>.*)", re.S)
+_ADDRESS = re.compile(r"[0-9a-f:.]+")  # of IPv6 or a card: what stands before its colons is no field
 _AMOUNT = re.compile(r"(?P<number>\d+(?:\.\d+)?)(?P<unit>[a-zA-Z]*)")
 _DURATIONS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0, "y": 31536000.0}
 _SIZES = {"": 1.0, "k": 1e3, "kb": 1e3, "m": 1e6, "mb": 1e6, "g": 1e9, "gb": 1e9}
@@ -49,9 +50,37 @@ def parse(text: str, fields: Mapping[str, Field]) -> Filter | None:
     return Filter(text, tests, not all(_names_field(word, fields) for word in words)) if tests else None
 
 
+def doubts(text: str, fields: Mapping[str, Field]) -> list[str]:
+    """What of a filter is hardly what was meant, and what to write instead; a sentence for each such term."""
+    words = [word for part in text.split() for word in _split_inverse(part)]
+    return [doubt for word in words if (doubt := _doubt(word, fields))]
+
+
+def _doubt(word: str, fields: Mapping[str, Field]) -> str:
+    match = _TERM.fullmatch(word)
+    if match is None or match["field"] is None:
+        return _no_expression(word.removeprefix("!"))
+    name, sign, value = match["field"], match["op"], match["value"]
+    if _ADDRESS.fullmatch(word):
+        return ""
+    if name not in fields:
+        return f"There is no field {name}; there are {', '.join(fields)}."
+    if sign in _COMPARE and amount(value, _SIZES if name == "size" else _DURATIONS) is None:
+        return f"{value or 'Nothing'} is no number to compare with: 30, {'2gb' if name == 'size' else '2h, 5d'}."
+    return _no_expression(value) if sign == ":" else ""
+
+
+def _no_expression(text: str) -> str:
+    try:
+        re.compile(text)
+    except re.error:
+        return f"{text} is no regular expression, so it is looked for as it stands."
+    return ""
+
+
 def _split_inverse(word: str) -> list[str]:
-    """`web!test` is `web !test`; a leading mark stays with its word."""
-    first, *others = re.split(r"(?<=.)(?=!)", word)
+    """`web!test` is `web !test`; a leading mark stays with its word, and `!=` with its field."""
+    first, *others = re.split(r"(?<=.)(?=!(?!=))", word)
     return [first, *others]
 
 
@@ -67,7 +96,7 @@ def _test(word: str, fields: Mapping[str, Field]) -> Test:
         inverse = word.startswith("!")
         return _inverted(_searching(word[1:] if inverse else word), inverse)
     inner = _in_field(fields[name], name, match["op"], match["value"])
-    return _inverted(inner, bool(match["no"]))
+    return _inverted(inner, bool(match["no"]) is not (match["op"] == "!="))
 
 
 def _inverted(test: Test, inverse: bool) -> Test:
@@ -96,7 +125,7 @@ def _in_field(read: Field, name: str, sign: str, value: str) -> Test:
     if sign in _COMPARE:
         compare, bound = _COMPARE[sign], amount(value, _SIZES if name == "size" else _DURATIONS)
         return lambda row, scene, haystack: _holds(compare, read(row, scene), bound)
-    if sign == "=":
+    if sign in ("=", "!="):
         return lambda row, scene, haystack: _words(read(row, scene)).lower() == value.lower()
     search = expression(value).search
     return lambda row, scene, haystack: search(_words(read(row, scene))) is not None

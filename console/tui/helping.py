@@ -12,6 +12,7 @@ FILTERS = (
     ("web", "a regular expression over name, id, status, task, address, place, flavor and image"),
     ("!test", "what must not match; web!test is both"),
     ("task:image", f"one field: {' '.join(PANES['servers'].fields)}; in other panes their columns"),
+    ("status!=ACTIVE", "one field that is not this word; = is the word and no other"),
     ("age<2h", "ages and numbers: < > <= >= with s m h d w y"),
 )
 

@@ -11,13 +11,14 @@ from typing import Any
 from textual.app import ComposeResult
 from textual.containers import Vertical
 
-from console.core.filters import parse
+from console.core.filters import doubts, parse
 from console.model.place import Key
 from console.tui.columns import EDGE, NARROW_EDGE
 from console.tui.edit import Edit
 from console.tui.index import Pair, Sorting
 from console.tui.neighbours import sharing
-from console.tui.paint import Line, Span, cut_end, spans, spread
+from console.tui.paint import Line, Span, cut_end, fit, flowed, spans, spread
+from console.tui.paint import width as cells
 from console.tui.shape import Shape
 from console.tui.sheet import Sheet
 from console.tui.spec import Group, PaneSpec, Scene
@@ -166,7 +167,8 @@ class ResourcePane(Vertical):
         """Draw title and heads, and what stands where no rows do."""
         width = self.table.size.width or self.size.width
         self.head.show([self._title(width), self._heads(width)])
-        empty = self._empty()
+        room = width - self.table.edge
+        empty = tuple(fit(line, room, self.scene.glyphs.cut) for line in self._empty(room))
         if empty != self.table.empty_lines:
             self.table.empty_lines = empty
             if not self.table.index.order:
@@ -183,14 +185,23 @@ class ResourcePane(Vertical):
         needy = index.counts.get(Group.NEEDS_YOU, 0)
         if needy and not index.titled and index.sorting is None:
             line = spans(line, Span(f" · {needy} need{'s' if needy == 1 else ''} you", "muted"))
-        return spread(spans(line, *self._marked(), *self._conditions()), (), width)  # what marks hit is never cut off
+        line = spans(line, *self._marked())  # what marks hit is never cut off
+        return spread(spans(line, *self._conditions(width - cells(line))), (), width)
 
-    def _conditions(self) -> list[Line]:
-        index, found = self.table.index, []
+    def _conditions(self, room: int) -> list[Line]:
+        """What is shown of the rows, and in which order; of what is being typed, what the cursor stands in."""
+        index, found = self.table.index, self._order()
         if self.filtering is not None:
-            found.append(spans(Span("   /", "accent", True), self.filtering.spans()))
+            room -= sum(map(cells, found)) + 6
+            line = self.filtering.spans()
+            line = self.filtering.spans(room=max(8, room)) if cells(line) > room else line
+            found.insert(0, spans(Span("   /", "accent", True), line))
         elif index.filter is not None:
-            found.append(spans(Span("   /", "accent", True), Span(index.filter.text, "strong")))
+            found.insert(0, spans(Span("   /", "accent", True), Span(index.filter.text, "strong")))
+        return found
+
+    def _order(self) -> list[Line]:
+        index, found = self.table.index, []
         if index.problems:
             found.append(spans(Span("   z", "accent", True), Span(" only problems", "text")))
         if index.sorting is not None:
@@ -222,12 +233,13 @@ class ResourcePane(Vertical):
             found.append(Span(text + " " * gap, "text" if sorted_by else "faint"))
         return tuple(found)
 
-    def _empty(self) -> tuple[Line, ...]:
+    def _empty(self, room: int) -> tuple[Line, ...]:
         index = self.table.index
         if index.rows and not index.order:
             what = f"match {index.filter.text}" if index.filter else "need you or are in motion"
-            way = spans(Span("esc", "accent", True), Span(" clear"))
-            return (Span(f"None of {index.known:,} {what}.", "muted"),), way
+            told = [f"None of {index.known:,} {what}.", *doubts(self.filter_text, self.spec.fields)]
+            lines = [part for words in told for part in flowed((Span(words, "muted"),), max(20, room - 2))]
+            return *lines, spans(Span("esc", "accent", True), Span(" clear"))
         if not self.loaded:
             asked = ", ".join(self.asking)
             return ((Span(f"asking {asked} …" if asked else "opening …", "muted"),),)
