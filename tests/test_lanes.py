@@ -1,15 +1,21 @@
 """The header's lanes where there is little room: what is needed most stays longest, and nothing is cut in vain."""
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
 import pytest
 from standin import DFW, StandIn
-from still_screen import running
+from still_screen import running, screen_text
 
 from console.core.health import Health
 from console.model.place import Place
+from console.tui.app import NovadeckApp
 from console.tui.lanes import Header, Lane, story
 from console.tui.paint import Span, plain, width
 from console.tui.shape import shape_of
-from console.tui.theme import UNICODE
+from console.tui.theme import UNICODE, load_theme
 
 TIME = (Span("14:02:11 UTC", "text"),)
 
@@ -84,3 +90,18 @@ async def test_a_place_without_servers_counts_none_and_one_that_is_asked_counts_
         while app.main.deck is None:
             await pilot.pause(0.02)
         assert [(lane.name, lane.count) for lane in app.main.deck.lanes()] == [("prod/dfw", 0), ("lab/ber", None)]
+
+
+@asynccontextmanager
+async def silence() -> AsyncIterator[Any]:
+    """A console that is never open."""
+    await asyncio.Event().wait()
+    yield None
+
+
+async def test_servers_are_not_counted_before_a_place_has_told_any() -> None:
+    app = NovadeckApp(silence, load_theme("nocturne"), opening=["nimbus"])
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.pause()
+        assert "asking" in screen_text(app) and "0 servers" not in screen_text(app)
+        app.leave()

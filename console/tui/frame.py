@@ -29,7 +29,7 @@ from console.tui.operations import Operations
 from console.tui.paint import Line, Span, fit, spans
 from console.tui.pane import BESIDE, ResourcePane
 from console.tui.panes import PANES
-from console.tui.shape import ASIDE, GAP, LEAST, MARGIN, SIDE, shape_of
+from console.tui.shape import ASIDE, GAP, LEAST, MARGIN, shape_of
 from console.tui.sheet import Sheet
 from console.tui.spec import Scene
 from console.tui.table import Table
@@ -146,8 +146,8 @@ class Frame(Screen[None]):
         beside, aside = shape.beside, shape.beside and self.aside
         if aside and self.active in BESIDE:
             self.active = self.main
-        taken = ASIDE if aside else SIDE
-        self.query_one("#mainside").styles.width = shape.main - (taken - SIDE if aside else 0)
+        taken = ASIDE if aside else shape.side
+        self.query_one("#mainside").styles.width = shape.main - (taken - shape.side if aside else 0)
         side = beside or self.active in BESIDE
         self.query_one("#side").display = side
         self.query_one("#side").styles.width = taken if beside else shape.width - MARGIN
@@ -242,7 +242,7 @@ class Frame(Screen[None]):
             lanes,
             shape,
             self.glyphs,
-            under=f"{count:,} server{'' if count == 1 else 's'}",
+            under=f"{count:,} server{'' if count == 1 else 's'}" if self.panes["servers"].loaded else "",
             time=self._time(),
             corner=self._corner(),
             mono=self.ink.theme.kind == "mono",

@@ -181,7 +181,7 @@ SERVERS = PaneSpec(
         Column("status", 15, grows=18, narrow=(79, 14)),
         Column("task", 22, grows=36, late=True, narrow=(79, 21)),
         Column("address", 17, cut="never", gives=12, least=78),
-        Column("flavor", 11, cut="head", grows=24, gives=8, least=114),
+        Column("flavor", 11, cut="head", grows=26, gives=8, least=114),
         Column("image", 16, cut="head", grows=32, gives=10, least=114),
         Column("place", 10, cut="middle", grows=24, gives=6, least=98, places=True),
         Column("age", 5, align="right"),

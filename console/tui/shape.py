@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 LEAST = (60, 16)
-SIDE = 38  # images above flavors, beside the servers
+SIDE, MOST_SIDE = 38, 54  # images above flavors, beside the servers: at least so wide, and at most
 ASIDE = 66  # one row, beside the servers in their stead
 WIDE, TALL = 160, 30  # from there on something fits beside the servers
 GAP = 6
@@ -29,9 +29,14 @@ class Shape:
         return self.lane_lines + (2 if self.padded else 0)
 
     @property
+    def side(self) -> int:
+        """How many cells images and flavors have beside the servers: a third of what is more than enough for those."""
+        return min(MOST_SIDE, SIDE + max(0, self.width - WIDE) // 3)
+
+    @property
     def main(self) -> int:
         """How many cells wide the pane at the left is."""
-        return self.width - SIDE - GAP - MARGIN if self.beside else self.width - MARGIN
+        return self.width - self.side - GAP - MARGIN if self.beside else self.width - MARGIN
 
 
 def shape_of(width: int, height: int) -> Shape:
