@@ -3,6 +3,7 @@
 import asyncio
 import datetime as dt
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,6 +17,8 @@ from console.core.timeline import Change
 from console.model.place import Key, Place
 from console.model.server import Fault, Server
 from console.sim.estate import Estate
+from console.tui.findings import told_by
+from console.tui.paint import plain
 
 T0 = dt.datetime(2026, 1, 1, 12, tzinfo=dt.UTC)
 KEY = Key("e", "r", "server", "id")
@@ -160,3 +163,12 @@ def test_what_was_first_seen_in_a_state_is_in_it_for_longer() -> None:
     assert dict(found.facts)["since"] == "5.0 h ago"
     broke = [Change(T0 + dt.timedelta(hours=4), KEY, "web-1", "lab", "changed", {"status": ("ACTIVE", "ERROR")})]
     assert dict(explanation(row, [], broke, T0 + dt.timedelta(hours=5)).facts)["since"] == "1.0 h ago"
+
+
+def test_a_ladder_tells_how_it_is_climbed_here() -> None:
+    found = explanation(server("VERIFY_RESIZE"), [], [], T0)
+    assert any("(novadeck server resize confirm)" in line for line in found.lines())
+    outcome = SimpleNamespace(action="server.explain", result=found)
+    keys = {"server.check": "t", "server.confirm": "C", "server.revert": "V"}
+    told = " ".join(plain(line) for line in told_by(outcome, keys.__getitem__))
+    assert "(t)" in told and "(C)" in told and "novadeck server" not in told

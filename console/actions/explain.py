@@ -53,20 +53,23 @@ class Explanation:
             "to_provider": self.to_provider or None,
         }
 
-    def cells(self) -> list[list[Any]]:
-        """As rows of a table, under `columns`."""
-        steps = [[f"step {n}", _with_command(rung)] for n, rung in enumerate(self.ladder, 1)]
+    def cells(self, way: Callable[[str], str] | None = None) -> list[list[Any]]:
+        """As rows of a table, under `columns`; `way` tells how an action is done here, else it is a command."""
+        steps = [[f"step {n}", _with_way(rung, way or _command)] for n, rung in enumerate(self.ladder, 1)]
         send = [["to send", self.to_provider]] if self.to_provider else []
         return [["state", self.headline], *([fact.label, fact.text] for fact in self.facts), *steps, *send]
 
-    def lines(self) -> list[str]:
+    def lines(self, way: Callable[[str], str] | None = None) -> list[str]:
         """As lines to read."""
-        return [": ".join(map(str, cells)) for cells in self.cells()]
+        return [": ".join(map(str, cells)) for cells in self.cells(way)]
 
 
-def _with_command(rung: Rung) -> str:
-    known = ACTIONS.get(rung.action)
-    return f"{rung.text} (novadeck {' '.join(known.command)})" if known else rung.text
+def _command(name: str) -> str:
+    return f"novadeck {' '.join(ACTIONS[name].command)}"
+
+
+def _with_way(rung: Rung, way: Callable[[str], str]) -> str:
+    return f"{rung.text} ({way(rung.action)})" if rung.action in ACTIONS else rung.text
 
 
 @action("server.explain", title="explain", command="server explain", key="x", needs="server.get", reads=True)

@@ -259,11 +259,17 @@ class Acting:
 
     def _show_found(self, action: Any, outcomes: Sequence[Any]) -> None:
         """What an action has found out, as a page."""
-        lines = findings.page(outcomes)
+        lines = findings.page(outcomes, self._way)
         if lines:
             name = outcomes[0].name if len(outcomes) == 1 else counted(len(outcomes), outcomes[0].key.kind)
             topic = Topic(f"{action.title[:1].upper()}{action.title[1:]} {name}")
             self.screen.app.push_screen(Pages(self.screen.ink, self.screen.glyphs, topic, lines))
+
+    def _way(self, name: str) -> str:
+        """How an action is begun on this screen: by its key, else by its title in the palette."""
+        keymap, deck = self.screen.keymap, self.screen.deck
+        assert deck is not None
+        return keymap.key(name) or f"{keymap.key('palette')} {deck.actions()[name].title}"
 
     def _end(self, operation: Operation, error: ConsoleError) -> None:
         operation.hidden = False

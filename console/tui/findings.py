@@ -4,7 +4,7 @@ A command's output, a server's past, the keys that it showed: whatever an action
 drawn elsewhere (a check's rungs, a run's journal) is none of it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from rich.cells import cell_len
@@ -13,13 +13,18 @@ from console.text import clean_lines
 from console.tui.paint import EMPTY, Line, Span, pad, spans
 
 
-def told_by(outcome: Any) -> list[Line]:
-    """What there is to read of one outcome; nothing where it found out nothing."""
+def told_by(outcome: Any, way: Callable[[str], str] | None = None) -> list[Line]:
+    """What there is to read of one outcome; nothing where it found out nothing.
+
+    `way` tells how an action is done on this screen.
+    """
     from console.runbooks import RUNBOOKS
 
     result = outcome.result
     if outcome.action == "server.shell" or result is None:
         return []
+    if hasattr(result, "ladder"):
+        return _labelled(result.lines(way))
     if hasattr(result, "lines"):
         return _labelled(result.lines())
     if hasattr(result, "output"):
@@ -31,11 +36,11 @@ def told_by(outcome: Any) -> list[Line]:
     return []
 
 
-def page(outcomes: Sequence[Any]) -> list[Line]:
+def page(outcomes: Sequence[Any], way: Callable[[str], str] | None = None) -> list[Line]:
     """All that was found out, under the name of each row where there are several."""
     found: list[Line] = []
     for outcome in outcomes:
-        if lines := told_by(outcome):
+        if lines := told_by(outcome, way):
             head = [spans(Span(outcome.name, "strong", True))] if len(outcomes) > 1 else []
             found += [*([EMPTY] if found else []), *head, *lines]
     return found
