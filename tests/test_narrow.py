@@ -6,9 +6,11 @@ from still_screen import running, screen_text
 
 from console.tui.app import NovadeckApp
 from console.tui.asking import counted
+from console.tui.dialogs import Confirm
 from console.tui.first import FirstRun
 from console.tui.operations import Operation, operation_lines
-from console.tui.paint import Span, flowed, plain, spans, width
+from console.tui.paint import Span, fit, flowed, plain, spans, width
+from console.tui.pickers import Pick
 from console.tui.shape import shape_of
 from console.tui.theme import UNICODE
 
@@ -53,6 +55,52 @@ async def test_who_is_left_out_and_why_is_read_to_its_end() -> None:
         await pilot.press("/", *"name:^web-[13]$", "enter", "*", "D")
         await pilot.pause(0.1)
         assert f"web-3 {LONG}" in words(app, "▌") and "2 marked; web-3 left out" in words(app, "▌")
+
+
+async def test_a_filter_that_finds_nothing_says_why_and_shows_where_one_types() -> None:
+    async with running(sample(), (80, 24)) as (app, pilot):
+        await pilot.press("/", *"nosuch:1 a filter much longer than the line that it is typed into, to its end")
+        await pilot.pause()
+        text = screen_text(app)
+        assert "to its end" in text.splitlines()[2], "the cursor is seen"
+        assert "longer than the line that it is typed into, to its end." in words(app)
+        assert "There is no field nosuch; there are name, " in words(app)
+        await pilot.press("enter")
+        await pilot.pause()
+        assert "to its end" not in screen_text(app).splitlines()[2] and "…" in screen_text(app).splitlines()[2]
+
+
+async def test_blanks_that_are_cut_are_no_loss() -> None:
+    async with running(sample(), (80, 24)) as (app, pilot):
+        await pilot.press("z", "down", "down", "n")
+        await pilot.pause(0.1)
+        assert isinstance(app.screen, Pick)
+        await pilot.resize_terminal(60, 16)
+        await pilot.pause()
+        head = next(line for line in screen_text(app).splitlines() if "▌" in line and "place" in line)
+        assert "…" not in head
+    assert plain(fit(spans("web-1   ", "    "), 6)) == "web-1 "
+    assert plain(fit(spans("web-1   ", "   x"), 6)) == "web-1…"
+
+
+async def test_a_question_that_cannot_be_read_is_not_answered() -> None:
+    row = server("web-1", "ACTIVE", DFW, 60, "m1.tiny", "debian-12")
+    console = StandIn([row, *flavors()], (DFW,))
+    async with running(console, (80, 24)) as (app, pilot):
+        await pilot.press("D")
+        await pilot.pause(0.1)
+        assert isinstance(app.screen, Confirm)
+        await pilot.resize_terminal(50, 12)
+        await pilot.pause()
+        assert "This question needs 60 by 16; this is 50 by 12." in words(app, "▌")
+        await pilot.press("enter", "enter", "enter")
+        assert isinstance(app.screen, Confirm) and not app.main.operations.all
+        await pilot.press("escape")
+        await pilot.pause()
+        assert not isinstance(app.screen, Confirm)
+        await pilot.press("?")
+        await pilot.pause()
+        assert "On a server" in words(app, "▌"), "what is only read is shown"
 
 
 @pytest.mark.parametrize("size", [10, 24, 73])

@@ -1,9 +1,13 @@
 """Lists to choose from: what cannot be done looks so, and what is said of a choice can be read in whole."""
 
+from types import SimpleNamespace
+
 import pytest
-from standin import DFW, StandIn, flavors, sample, server
+from msgspec.structs import replace
+from standin import DFW, StandIn, flavors, images, sample, server
 from still_screen import running, screen_text
 
+from console.tui.asking import choices_of
 from console.tui.paint import Span
 from console.tui.pickers import Palette, Pick, shorter
 from console.tui.theme import load_theme, theme_files
@@ -35,6 +39,18 @@ async def test_the_palette_tells_in_whole_what_its_line_cuts() -> None:
         text = screen_text(app)
         assert "Write what is known and was done into one file, without secrets." not in text.splitlines()
         assert "into one file, without secrets." in text and "esc close" in text
+
+
+async def test_the_palette_reads_words_of_what_is_said_and_not_letters_from_here_and_there() -> None:
+    async with running(sample(), (120, 40)) as (app, pilot):
+        await pilot.press(":", *"vol")
+        palette = app.screen
+        assert isinstance(palette, Palette)
+        titles = [entry[1] for entry in palette.found]
+        assert "new server" in titles, "it may boot from a volume"
+        assert not {"zoom", "its servers", "confirm resize"} & set(titles)
+        await pilot.press("ctrl+u", *"rbld")
+        assert palette.found[0][1] == "rebuild", "of a title a few letters will do"
 
 
 @pytest.mark.parametrize(
@@ -82,3 +98,10 @@ async def test_no_reason_of_a_resize_is_cut_in_a_word_at_80_columns() -> None:
         text = "\n".join(line for line in screen_text(app).splitlines() if "▌" in line)
         assert "disk too small" in text and "…" not in text
         assert "No disk shrinks: replace makes an image, and builds anew from it." in text
+
+
+def test_base_images_stand_in_the_order_that_people_look_for() -> None:
+    names = ("CentOS 10", "alpine", "CentOS 9", "debian-12")
+    found = [replace(images()[1], name=name) for name in names]
+    choices = choices_of(found, SimpleNamespace(kind="image"), lambda row: "")
+    assert [choice.value.name for choice in choices] == ["alpine", "CentOS 9", "CentOS 10", "debian-12"]

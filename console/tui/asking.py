@@ -15,6 +15,7 @@ from console.tui.operations import Operation
 from console.tui.paint import Line, Span, age, byte_size, cut_middle, pad, since, spans, word_lines
 from console.tui.pickers import Choice
 from console.tui.server_pane import flavor_name
+from console.tui.spec import natural
 
 MOST_HOSTS = 3  # whose servers are named
 NARROWEST = 68  # cells that a line of a dialog has at least
@@ -125,6 +126,11 @@ def detail_of(row: Row | None, given: Mapping[str, Any], deck: Deck) -> str:
     return str(given["name"]) if row is not None and "name" in given else ""
 
 
+def by_name(image: Any) -> str:
+    """What base images stand in the order of: letters, be they large or small, and numbers by their worth."""
+    return natural((image.name or image.id).casefold())
+
+
 def choices_of(
     rows: Sequence[Any], ask: Any, server_name: Callable[[Any], str], now: str | None = None
 ) -> list[Choice]:
@@ -132,7 +138,7 @@ def choices_of(
     if ask.kind != "image":
         return [Choice(row, (cut_middle(row.name or row.id, 38), "")) for row in rows]
     newest = sorted(rows, key=lambda image: image.created.timestamp() if image.created else 0.0, reverse=True)
-    usable = sorted(newest, key=lambda image: (image.kind != "base", "" if image.kind != "base" else image.name))
+    usable = sorted(newest, key=lambda image: (image.kind != "base", "" if image.kind != "base" else by_name(image)))
     return [
         Choice(
             image,

@@ -16,7 +16,8 @@ from textual.screen import ModalScreen
 from console.tui.edit import Edit
 from console.tui.keys import key_of
 from console.tui.lanes import badge
-from console.tui.paint import EMPTY, Line, Span, cut_middle, fit, folded, pad, spans, spread, width, wrapped
+from console.tui.paint import EMPTY, Line, Span, cut_middle, fit, folded, pad, spans, spread, width, word_lines, wrapped
+from console.tui.shape import LEAST
 from console.tui.sheet import Sheet
 from console.tui.theme import Glyphs, Ink
 
@@ -50,6 +51,7 @@ class Dialog(ModalScreen[T], Generic[T]):
 
     AUTO_FOCUS = ""
     BINDINGS = []
+    asks = True  # else there is only something to read
 
     def __init__(self, ink: Ink, glyphs: Glyphs, topic: Topic) -> None:
         super().__init__(classes="dialog-screen")
@@ -90,9 +92,22 @@ class Dialog(ModalScreen[T], Generic[T]):
         """How many lines there are for the dialog's middle."""
         return max(3, self.app.size.height - 8)
 
+    @property
+    def cramped(self) -> bool:
+        """Whether the terminal has no room for a question: what cannot be read is not answered."""
+        return self.asks and (self.app.size.width < LEAST[0] or self.app.size.height < LEAST[1])
+
+    def _all(self) -> list[Line]:
+        if not self.cramped:
+            return [self._head(), *self.middle(), EMPTY, self.answer()]
+        size = self.app.size
+        words = f"This question needs {LEAST[0]} by {LEAST[1]}; this is {size.width} by {size.height}."
+        told = [spans(Span(line, "text")) for line in word_lines(words, self.room)]
+        return [self._head(), *told, EMPTY, spans(Span("esc", "accent", True), " leave it")]
+
     def draw(self) -> None:
         """Draw all lines; only those that differ are painted."""
-        lines = [self._head(), *self.middle(), EMPTY, self.answer()]
+        lines = self._all()
         edge = Span(self.glyphs.edge, self.topic.edge)
         framed = [spans(edge, "   ", line) for line in [EMPTY, *(fit(line, self.room) for line in lines), EMPTY]]
         self.sheet.styles.width, self.sheet.styles.height = self.total, min(len(framed), self.app.size.height - 2)
@@ -123,7 +138,7 @@ class Dialog(ModalScreen[T], Generic[T]):
             return
         if event.key in ("escape", "ctrl+c"):
             self.dismiss(None)
-        else:
+        elif not self.cramped:
             self.press(key_of(event), event)
             if self.is_attached:
                 self.draw()

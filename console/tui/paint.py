@@ -90,14 +90,16 @@ def cut_tail(text: str, most: int, mark: str = "…") -> str:
 
 
 def fit(line: Sequence[Span], most: int, mark: str = "…") -> Line:
-    """The line in at most so many cells; the span that crosses the end is cut there."""
+    """The line in at most so many cells; the span that crosses the end is cut there. Blanks alone are no loss."""
     found: list[Span] = []
     left = most
     for span in line:
         taken = cell_len(span.text)
         if taken > left:
+            blank = cell_len(span.text.rstrip()) <= left and not plain(line[len(found) + 1 :]).strip()
             if left > 0:
-                found.append(span._replace(text=cut_end(span.text, left, mark)))
+                text = set_cell_size(span.text, left) if blank else cut_end(span.text, left, mark)
+                found.append(span._replace(text=text))
             break
         found.append(span)
         left -= taken

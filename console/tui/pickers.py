@@ -214,6 +214,8 @@ class Pick(Dialog[Any]):
 class Pages(Dialog[None]):
     """Lines to read, that scroll."""
 
+    asks = False
+
     def __init__(self, ink: Ink, glyphs: Glyphs, topic: Topic, lines: Sequence[Line]) -> None:
         super().__init__(ink, glyphs, topic)
         self._lines = list(lines)
@@ -262,9 +264,15 @@ class Palette(Dialog[str]):
         """The entries that fit what was typed, the best first."""
         if not self.edit.text.strip():
             return self._entries
-        matcher = Matcher(self.edit.text.strip())
-        scored = [(max(matcher.match(e[1]), matcher.match(e[3]) * 0.5), e) for e in self._entries]
-        return [entry for score, entry in sorted(scored, key=lambda pair: -pair[0]) if score > 0]
+        text = self.edit.text.strip()
+        matcher, words = Matcher(text), text.casefold().split()
+
+        def score(entry: tuple[str, str, str, str]) -> float:
+            said = all(word in entry[3].casefold() for word in words)  # letters from here and there say nothing
+            return max(matcher.match(entry[1]), matcher.match(entry[3]) * 0.5 if said else 0.0)
+
+        scored = [(score(entry), entry) for entry in self._entries]
+        return [entry for found, entry in sorted(scored, key=lambda pair: -pair[0]) if found > 0]
 
     def middle(self) -> list[Line]:
         """The line to type into, and what fits it."""
