@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -60,6 +61,14 @@ async def test_what_is_left_is_shown_and_nothing_left_means_waiting_for_the_rese
     assert pace.wait == 4
     await pace.ready(5)
     assert hand.slept == [4]
+
+
+@pytest.mark.parametrize("unit", [1, 1000])
+async def test_a_reset_may_be_a_date_in_seconds_or_in_milliseconds(unit: int) -> None:
+    pace, _ = paced()
+    until = str(round((time.time() + 20) * unit))
+    pace.learn(Reply(200, {"x-ratelimit-remaining": "0", "x-ratelimit-reset": until}, (b"",)))
+    assert 0 < pace.wait <= 21
 
 
 @pytest.mark.parametrize("text", ["nan", "inf", "-inf", "1e999", "soon"])

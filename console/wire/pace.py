@@ -19,6 +19,7 @@ _LEFT = ("x-ratelimit-remaining", "ratelimit-remaining", "x-rate-limit-remaining
 _MOST = ("x-ratelimit-limit", "ratelimit-limit", "x-rate-limit-limit")
 _RESET = ("x-ratelimit-reset", "ratelimit-reset", "x-rate-limit-reset")
 _EPOCH = 1_000_000_000  # a reset above this is a date, not a pause
+_EPOCH_MS = 100 * _EPOCH  # and one above this a date in milliseconds, as some gateways write it
 
 
 class Figure(NamedTuple):
@@ -120,4 +121,5 @@ def _number(headers: Mapping[str, str], names: tuple[str, ...]) -> float | None:
 def _pause_of(reset: float | None) -> float | None:
     if reset is None:
         return None
+    reset = reset / 1000 if reset > _EPOCH_MS else reset
     return min(max(0.0, reset - time.time() if reset > _EPOCH else reset), LONGEST_WAIT)
