@@ -9,6 +9,7 @@ import asyncssh
 import pytest
 
 from console.guests.hostkeys import Evidence, KnownHosts, Theirs, fingerprint, printed, theirs
+from console.guests.hostkeys import fingerprints as fingerprints_of
 
 KEY = asyncssh.generate_private_key("ssh-ed25519", comment="root@guest")
 OTHER = asyncssh.generate_private_key("ecdsa-sha2-nistp256", comment="root@guest")
@@ -183,6 +184,21 @@ def test_what_is_exported_is_trusted_for_its_own_hosts_alone(tmp_path: Path) -> 
     (line,) = own.export({"id": names})
     assert line.split()[0] == "10.0.0.4,2001:db8::4,web-1.example.org"
     assert own.export({"id": ["*"]}) == []
+
+
+def test_what_only_a_console_has_told_of_before_our_rebuild_is_outdated_too(tmp_path: Path) -> None:
+    own, md5 = KnownHosts(tmp_path / "known_hosts"), "MD5:" + ":".join(["0a"] * 16)
+    own.note("id", *LINE.split()[:2], "first-use")
+    own.expect_another("id", {SHOWN, md5})
+    own.expect_another("id", {SHOWN, md5})
+    own.expect_another("other", {md5})
+    assert KnownHosts(own.path).shown("id") == {*fingerprints_of(LINE.split()[1]), md5}
+    assert own.shown("other") == {md5} and own.another_expected("other")
+    assert len(own.path.read_text().splitlines()) == 4
+    assert own.export({"id": ["web"], "other": ["db"]}) == []
+    assert Evidence("other", "", own, renewed=True).judge(KEY, NOBODY).grade == "first-use"
+    own.note("other", *LINE.split()[:2], "first-use")
+    assert not own.another_expected("other") and len(own.find("other")) == 1
 
 
 def test_after_our_rebuild_another_key_is_expected_once(tmp_path: Path) -> None:

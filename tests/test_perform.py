@@ -605,6 +605,27 @@ async def test_a_later_check_expects_the_new_key_of_our_own_rebuild_and_no_other
         assert (await checked(guest, until_ready=True)).host_key.grade == "changed"
 
 
+async def test_a_key_of_before_our_rebuild_that_we_never_met_is_told_from_the_new_one(
+    estate: Estate, ground: SmallGround, tmp_path: Path
+) -> None:
+    key = tmp_path / "key"
+    estate.key.write_private_key(key)
+    key.chmod(0o600)
+    way = {"identity": str(key)}
+    guest: Server | None = None
+    async with asyncio.timeout(90):
+        while guest is None:
+            for row in [one for one in ground.store.rows(Server).values() if one.status == "ACTIVE"]:
+                report = (await perform(ground, "server.check", row, **way, deadline=5)).result
+                guest = row if report.ready and report.host_key.grade == "console" else guest
+        (tmp_path / "state" / "known_hosts").unlink()
+        estate.guests.guests[guest.id].server.metadata["lab_console_delay"] = str(3 * SPEED)
+        image = await ground.dialect(guest.place).image(guest.image_id or "")
+        await perform(ground, "server.rebuild", guest, image=image, wait=True)
+        rebuilt = (await perform(ground, "server.check", guest, **way, until_ready=True, deadline=30)).result
+        assert rebuilt.ready and rebuilt.host_key.grade == "console", rebuilt
+
+
 def test_the_declarations_are_frozen() -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         ACTIONS["server.reboot"].title = "x"  # type: ignore[misc]

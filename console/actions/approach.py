@@ -27,6 +27,7 @@ if TYPE_CHECKING:  # asyncssh takes a tenth of a second to import: only when a c
     from console.guests.probe import Why
     from console.guests.route import Route
 
+CONSOLE_SECONDS = 5.0  # that an order may wait for a console
 _PUBLIC = re.compile(r"\S+ ([A-Za-z0-9+/]+={0,3})")
 
 
@@ -48,11 +49,29 @@ def known_hosts(ground: Ground) -> "KnownHosts":
     return KnownHosts(ground.paths.state / "known_hosts")
 
 
-async def expect_new_key(ground: Ground, place: Place, id: str) -> None:
-    """Have every later check, of whichever run, expect another host key: the disk is made anew by our own order."""
-    if (ground.paths.state / "known_hosts").exists():
+async def keys_on_console(ground: Ground, place: Place, id: str) -> frozenset[str]:
+    """The fingerprints on a console, before its disk is made anew; none where the cloud does not tell soon."""
+    text = ""
+    with suppress(CloudError, TimeoutError):  # the order is worth more
+        async with asyncio.timeout(CONSOLE_SECONDS):
+            text = await _console(ground.dialect(place), id)
+    return await asyncio.to_thread(_printed, text) if "SSH HOST KEY" in text else frozenset()
+
+
+def _printed(text: str) -> frozenset[str]:
+    from console.guests.hostkeys import printed
+
+    return frozenset[str]().union(*printed(text))
+
+
+async def expect_new_key(ground: Ground, place: Place, id: str, shown: frozenset[str]) -> None:
+    """Have every later check, of whichever run, expect another host key: the disk is made anew by our own order.
+
+    `shown` are the fingerprints on its console till now, of keys that we may never have met.
+    """
+    if shown or (ground.paths.state / "known_hosts").exists():
         with suppress(OSError):  # what cannot be noted is told as a changed key
-            await asyncio.to_thread(known_hosts(ground).expect_another, own_name(place, id))
+            await asyncio.to_thread(known_hosts(ground).expect_another, own_name(place, id), shown)
 
 
 async def approach(

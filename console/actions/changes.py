@@ -1,7 +1,7 @@
 """Orders that change what a server is: its disk, name, marks, password, record, and its end."""
 
 from console.actions import limits
-from console.actions.approach import expect_new_key
+from console.actions.approach import expect_new_key, keys_on_console
 from console.actions.building import check_tags, check_texts
 from console.actions.contents import image_warns
 from console.actions.declared import Ask, Ends, Order, action
@@ -32,8 +32,10 @@ from console.errors import ActionRefused
 async def rebuild(order: Order) -> Accepted:
     """Make the server's disk anew from an image; its id and addresses stay."""
     given = {"image_id": order.given["image"].id, "admin_pass": order.given.get("password")}
+    of = (order.ground, order.place, order.row.id)
+    shown = await keys_on_console(*of)
     accepted = await order.dialect.act("server.rebuild", order.row.id, **given)
-    await expect_new_key(order.ground, order.place, order.row.id)
+    await expect_new_key(*of, shown)
     return accepted
 
 

@@ -133,11 +133,10 @@ async def examine(
 
 def _forget(ground: Ground, name: str, before: Iterable[str]) -> "Statement":
     """Forget the keys that a guest has shown, but for what they tell of an old console. Raises OSError. Blocks."""
-    from console.guests.hostkeys import fingerprints
     from console.guests.statement import Statement
 
     own = known_hosts(ground)
-    met = frozenset[str]().union(*(fingerprints(kept.blob) for kept in own.find(name)))
+    met = own.shown(name)
     own.forget(name)
     return Statement(met.union(before))
 

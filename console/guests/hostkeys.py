@@ -16,7 +16,7 @@ import re
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -38,6 +38,7 @@ _PLAIN_HOST = re.compile(r"[A-Za-z0-9:][A-Za-z0-9:._-]*")
 _OUTDATED = "outdated"  # behind a key in our file that was there before a rebuild
 _WRITING = threading.Lock()  # our own threads stand in line: only another process can be too slow to be waited for
 HOLD_SECONDS = 1.0  # for whoever writes our file at the moment
+_FINGERPRINT_ALONE = "fingerprint"  # stands for the algorithm of a key that only a console has told of
 _LONGEST_BLOCK = 40  # lines; a block without an end is cut off there
 
 
@@ -147,11 +148,21 @@ class KnownHosts:
         mine = self.find(kept.name)
         return kept in mine or (kept.grade != "console" and kept._replace(outdated=True) in mine)
 
-    def expect_another(self, name: str) -> None:
-        """Another key than before is expected of this server from now on. Raises OSError."""
-        if self.find(name):
+    def expect_another(self, name: str, shown: Iterable[str] = ()) -> None:
+        """Another key than before is expected of this server from now on. Raises OSError.
+
+        `shown` are the fingerprints on its console until now: whose they are could not be told any more later.
+        """
+        old = [Kept(name, _FINGERPRINT_ALONE, one, "first-use", outdated=True) for one in sorted(shown)]
+        if old or self.find(name):
             with self._changing():
-                self._kept[name] = [kept._replace(outdated=True) for kept in self._kept.get(name, ())]
+                met = [kept._replace(outdated=True) for kept in self._kept.get(name, ())]
+                self._kept[name] = list(dict.fromkeys([*met, *old]))
+
+    def shown(self, name: str) -> frozenset[str]:
+        """The fingerprints of all that this server has shown, in all forms."""
+        found = [fingerprints(kept.blob) or {kept.blob} for kept in self.find(name)]
+        return frozenset[str]().union(*found)
 
     def another_expected(self, name: str) -> bool:
         """Whether another key is expected of this server than it has shown."""
