@@ -33,24 +33,26 @@ class AllSchedules:
         told = self._clouds()
         plans: dict[Key, Schedule] = {}
         coming: asyncio.Task[Batch[Schedule]] | None = None
+        look: asyncio.Task[object] | None = None  # which clouds that have much to tell must not put off
         try:
             yield msgspec.structs.replace(await self._look(plans), reset=True)
             while True:
                 coming = coming or asyncio.ensure_future(anext(told))
-                look = asyncio.ensure_future(self._clock.sleep(LOOK))
+                look = look or asyncio.ensure_future(self._clock.sleep(LOOK))
                 await asyncio.wait((coming, look), return_when=asyncio.FIRST_COMPLETED)
                 if coming.done():
                     batch, coming = coming.result(), None
                     yield Batch(kind=Schedule, changed=batch.changed, gone=batch.gone)
                 if look.done():
+                    look = None
                     batch = await self._look(plans)
                     if batch.changed or batch.gone:
                         yield batch
-                look.cancel()
         finally:
-            if coming is not None:
-                coming.cancel()
-                await asyncio.wait((coming,))
+            left = [task for task in (coming, look) if task is not None]
+            for task in left:
+                task.cancel()
+            await asyncio.gather(*left, return_exceptions=True)
             await told.aclose()
 
     async def _look(self, before: dict[Key, Schedule]) -> Batch[Schedule]:
