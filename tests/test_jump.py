@@ -293,6 +293,20 @@ async def test_a_refused_bastion(keys: Sshd) -> None:
     assert {failure(report).name for report in reports} == {"jump"}
 
 
+async def test_a_bastion_that_was_lost_is_connected_anew_by_all_who_need_it(keys: Sshd) -> None:
+    keys.start()
+    near = hop(keys, ADDRESS, keys.port)
+    async with jump.gateway((near, near)) as found:
+        first = await found.connection(None)
+        for one in found.chain:
+            one.abort()
+            await one.wait_closed()
+        anew = await asyncio.gather(*(found.connection(None) for _ in range(4)))
+        assert len({id(one) for one in anew}) == 1 and anew[0] is not first
+        assert len(found.chain) == 2 and not any(one.is_closed() for one in found.chain)
+    assert anew[0].is_closed()
+
+
 async def test_a_bastion_that_is_known_by_its_name(keys: Sshd, tmp_path: Path) -> None:
     keys.start()
     file = tmp_path / "theirs"

@@ -90,13 +90,14 @@ class Gateway:
         return failed or not self.chain or any(one.is_closed() for one in self.chain)
 
     async def _open(self, own: KnownHosts | None) -> asyncssh.SSHClientConnection:
+        chain = self.chain
         try:
             async with asyncio.timeout(JUMP_SECONDS * len(self.hops)):
                 for hop in self.hops:
-                    self.chain.append(await self._enter(hop, own))
+                    chain.append(await self._enter(hop, own))
         except TimeoutError:
             raise ProbeFailed(f"The jump host {clean(hop.name)} does not answer in time.", rung="jump") from None
-        return self.chain[-1]
+        return chain[-1]
 
     async def _enter(self, hop: Hop, own: KnownHosts | None) -> asyncssh.SSHClientConnection:
         try:
@@ -121,19 +122,20 @@ class Gateway:
         return await open_socket(hop.address, hop.port, JUMP_SECONDS)
 
     async def close(self) -> None:
-        """End the chain, the last connection first."""
+        """End the chain, the last connection first; whoever needs one meanwhile begins a new one."""
         opening, self.opening = self.opening, None
+        chain, self.chain = self.chain, []
+        proxy, self.proxy = self.proxy, None
         if opening is not None:
             opening.cancel()
             await asyncio.wait([opening])
             if not opening.cancelled():
                 opening.exception()  # it was told to those who waited for it
-        while self.chain:
-            connection = self.chain.pop()
+        while chain:
+            connection = chain.pop()
             connection.abort()
             await connection.wait_closed()
-        if self.proxy is not None:
-            proxy, self.proxy = self.proxy, None
+        if proxy is not None:
             await proxy.close()
         await self._kept()
 
