@@ -14,6 +14,8 @@ import pytest
 import yaml
 
 from console.cli import demo
+from console.cli.screen import _write_settings
+from console.core.settings import Paths, load_settings
 from console.errors import ConsoleError
 
 ROOT = Path(__file__).parent.parent
@@ -89,3 +91,23 @@ def test_one_that_cannot_start_says_why(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.chdir(ROOT)
     with pytest.raises(ConsoleError, match=r"did not start: .*sevrers"), demo.beside({"sevrers": 1}):
         pytest.fail("it started")
+
+
+def test_a_demo_goes_by_what_the_users_settings_say_of_the_screen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "own"))
+    own = Paths().config
+    (own / "themes").mkdir(parents=True)
+    (own / "themes" / "mine.toml").write_text("# a theme of one's own")
+    (own / "config.toml").write_text(
+        'theme = "mine"\nmouse = false\nread_only = true\n[keys]\n"server.reboot" = "j"\n'
+        '[[columns.servers]]\nname = "role"\npath = "metadata.role"\n[clouds.prod]\nproduction = true\n'
+    )
+    paths = Paths(tmp_path / "config", tmp_path / "state", tmp_path / "runtime")
+    _write_settings(paths, ["nimbus"], tmp_path / "key", 2222)
+    found = load_settings(paths)
+    assert (found.theme, found.mouse, found.lean, found.keys) == ("mine", False, None, {"server.reboot": "j"})
+    assert [column.name for column in found.columns["servers"]] == ["role"]
+    assert list(found.clouds) == ["nimbus"] and not found.read_only, "but of clouds they say nothing here"
+    assert (paths.config / "themes" / "mine.toml").is_file()

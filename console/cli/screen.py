@@ -7,6 +7,7 @@ on the terminal, and remembers the answer. With no cloud at all the screen itsel
 import gc
 import logging
 import os
+import shutil
 import signal
 import sys
 import tempfile
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from console.clouds.accounts import Accounts
     from console.tui.app import ExitRequest
 
+OF_THE_SCREEN = ("theme", "ascii", "mouse", "lean", "differences", "columns", "notify", "keys")  # settings
 Opener = Callable[[], AbstractAsyncContextManager[Any]]
 
 
@@ -118,14 +120,17 @@ def _only(clouds_yaml: Path) -> Iterator[None]:
 
 
 def _write_settings(paths: Paths, names: Sequence[str], key: Path, port: int) -> None:
-    """Settings for the embedded clouds: the way into their guests, and the user's own theme."""
+    """Settings for the embedded clouds: the way into their guests, and what the user's own say of the screen."""
+    import msgspec
     import tomli_w
 
-    own = load_settings()
+    own, themes = msgspec.to_builtins(load_settings()), Paths().config / "themes"
     told: dict[str, Any] = {"clouds": {name: {"ssh": {"key": str(key), "port": port}} for name in names}}
-    told |= {"theme": own.theme} if own.theme else {}
+    told |= {name: own[name] for name in OF_THE_SCREEN if own[name] is not None}
     paths.config.mkdir(parents=True)
-    paths.config_file.write_text(tomli_w.dumps(told | {"ascii": own.ascii}))
+    paths.config_file.write_text(tomli_w.dumps(told))
+    if themes.is_dir():
+        shutil.copytree(themes, paths.config / "themes")
 
 
 def _found() -> "Accounts":
