@@ -14,6 +14,7 @@ from console.tui.columns import Column
 from console.tui.spec import Cell, Cells, PaneSpec, Scene
 
 LEAST = 98  # cells of pane from which on there is room beside the columns that never leave
+KEPT = 77  # cells that those take
 
 
 def with_columns(specs: Mapping[str, PaneSpec], own: Mapping[str, Sequence[OwnColumn]]) -> dict[str, PaneSpec]:
@@ -22,7 +23,7 @@ def with_columns(specs: Mapping[str, PaneSpec], own: Mapping[str, Sequence[OwnCo
 
 
 def _extended(spec: PaneSpec, own: Sequence[OwnColumn]) -> PaneSpec:
-    """A pane with more columns, before the age; those that leave on narrow screens leave a little earlier."""
+    """A pane with more columns, before the age; those that leave on narrow screens leave a little earlier for it."""
     at = next((n for n, column in enumerate(spec.columns) if column.name == "age"), len(spec.columns))
     total = sum(one.width for one in own)
     columns = [replace(column, least=column.least + total if column.least >= LEAST else 0) for column in spec.columns]
@@ -42,7 +43,7 @@ def _extended(spec: PaneSpec, own: Sequence[OwnColumn]) -> PaneSpec:
 
 
 def _column(own: OwnColumn, before: int) -> Column:
-    return Column(own.name, own.width, align=own.align, gives=4, least=LEAST + before, wide=own.wide)
+    return Column(own.name, own.width, align=own.align, gives=4, least=max(LEAST, KEPT + before), wide=own.wide)
 
 
 def _reading(path: str) -> Callable[[Any, Scene], str | float | None]:
