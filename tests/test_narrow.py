@@ -70,6 +70,20 @@ async def test_a_filter_that_finds_nothing_says_why_and_shows_where_one_types() 
         assert "to its end" not in screen_text(app).splitlines()[2] and "…" in screen_text(app).splitlines()[2]
 
 
+async def test_wide_says_what_has_no_room() -> None:
+    async with running(sample(), (80, 24)) as (app, pilot):
+        await pilot.press("w")
+        await pilot.pause()
+        assert "No room for zone, power, key, project: enter shows all of a row." in words(app)
+        await pilot.press("w")
+        await pilot.pause()
+        assert not app.main.pane.left_out
+    async with running(sample(), (260, 30)) as (app, pilot):
+        await pilot.press("Z", "w")
+        await pilot.pause()
+        assert "No room" not in words(app)
+
+
 async def test_blanks_that_are_cut_are_no_loss() -> None:
     async with running(sample(), (80, 24)) as (app, pilot):
         await pilot.press("z", "down", "down", "n")

@@ -115,6 +115,8 @@ class Commands:
             self.screen.refuse(f"{key(name)}: {self.screen.pane.spec.title} have no columns that need more room.")
         else:
             getattr(self.screen.pane, method)()
+            if name == "wide" and (left := self.screen.pane.left_out):
+                self.screen.say(f"No room for {', '.join(left)}: {key('open')} shows all of a row.")
 
     def _not_in_a_row(self, name: str) -> None:
         keymap = self.screen.keymap

@@ -93,6 +93,13 @@ class ResourcePane(Vertical):
         self.table.restyle()
         self.show_head()
 
+    @property
+    def left_out(self) -> list[str]:
+        """The columns that were asked for by `w` and find no room."""
+        shown = {placed.column.name for placed in self.table.columns}
+        wide = [column.name for column in self.spec.columns if column.wide] if self.scene.wide else []
+        return [name for name in wide if name not in shown]
+
     def look(self, filter: str, sorting: Sorting | None, problems: bool, wide: bool) -> None:
         """Look at the rows in another way, all at once."""
         index = self.table.index
