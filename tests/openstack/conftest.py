@@ -43,3 +43,8 @@ async def cloud(
         if real:
             for witness in eyes.values():
                 await witness.clean(prefix)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The long ones first."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import asyncssh
 import yaml
 from ground import Cloud
-from witness import PATIENCE, Json, Witness
+from witness import LOOK, PATIENCE, Json, Witness
 
 import console
 from console.core.clock import Clock, Timer
@@ -93,7 +93,7 @@ async def guest_up(cloud: Cloud, server: str) -> None:
     async with asyncio.timeout(PATIENCE):
         # Read anew for each try: where the embedded cloud had to put a guest is told once it listens.
         while not await listens(*ssh_address(await cloud.witness.until(server, "ACTIVE"))):  # noqa: ASYNC110
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(LOOK)
 
 
 async def soon(there: Callable[[], Any], what: str, seen: Callable[[], Any] = str) -> Any:

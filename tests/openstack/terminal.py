@@ -67,7 +67,7 @@ class Terminal:
                     text = await self.text()
                     if holds(text):
                         return text
-                    await asyncio.sleep(0.1)
+                    await asyncio.sleep(0.2)
         except TimeoutError:
             raise AssertionError(f"never on the screen: {what or there}\n{text}") from None
 

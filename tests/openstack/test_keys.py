@@ -3,11 +3,12 @@
 import asyncio
 import re
 
+import pytest
 from doings import audit_lines, audited
 from ground import Cloud
 from terminal import Terminal, terminal
 from test_screen import WIDE, row_says
-from witness import PATIENCE
+from witness import LOOK, PATIENCE
 
 ENDED = ["asked", "accepted", "ended"]
 
@@ -45,6 +46,7 @@ async def new_server(screen: Terminal, cloud: Cloud, name: str) -> str:
     return str(made)
 
 
+@pytest.mark.long
 async def test_new_edit_explain_rebuild_many_and_delete(cloud: Cloud) -> None:
     one, two = cloud.name("one"), cloud.name("two")
     async with terminal(*WIDE) as screen:
@@ -100,7 +102,7 @@ async def described(cloud: Cloud, server: str, text: str) -> None:
     """Wait until the cloud has this description of the server."""
     async with asyncio.timeout(PATIENCE):
         while ((await cloud.witness.server(server) or {})["description"] or "") != text:  # noqa: ASYNC110
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(LOOK)
 
 
 async def many(screen: Terminal, cloud: Cloud) -> None:

@@ -156,6 +156,7 @@ LAUNCHED = "OS-SRV-USG:launched_at"
 STILL = ("server.set", "server.metadata", "server.tags", "server.history")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", (*SAMPLE, *HELD))
 async def test_a_state_reached_anew_is_answered_as_kept(cloud: Cloud, name: str) -> None:
     if name in HELD and not cloud.real:

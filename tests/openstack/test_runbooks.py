@@ -63,6 +63,7 @@ async def test_a_guarded_resize_is_confirmed_when_the_guest_proves_itself(cloud:
         assert sorted(words) == ["confirmResize", "create", "resize"]
 
 
+@pytest.mark.long
 async def test_a_guarded_resize_is_taken_back_when_the_users_check_fails(cloud: Cloud, pair: KeyPair) -> None:
     async with console.open([cloud.member], regions=cloud.regions[:1]) as ops:
         server = await build(ops, cloud, pair, "back")
@@ -107,6 +108,7 @@ async def test_several_are_built_at_once_and_are_ready(cloud: Cloud, pair: KeyPa
         assert [mark_of(server) for server in servers] == ["", ""]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("becomes", ["keep", "delete", "rebuild"])
 async def test_a_guest_that_is_not_ready_becomes_what_was_said(cloud: Cloud, pair: KeyPair, becomes: str) -> None:
     async with console.open([cloud.member], regions=cloud.regions[:1]) as ops:

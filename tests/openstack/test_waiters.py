@@ -41,6 +41,7 @@ def last_event(id: str) -> tuple[str, bool]:
     return line["event"], line.get("ok", True)
 
 
+@pytest.mark.long
 async def test_one_that_never_leaves_build_ends_at_the_deadline(cloud: Cloud) -> None:
     slow = ("--metadata", f"lab_build_seconds={LONG[cloud.real]}")
     said = await run(*order(cloud, "slow", cloud.tiny), *slow, "--timeout", "4", *words_of(cloud))
@@ -54,6 +55,7 @@ async def test_one_that_goes_to_error_ends_with_the_clouds_reason(cloud: Cloud) 
     assert last_event(await appeared(cloud, "big")) == ("ended", False)
 
 
+@pytest.mark.long
 async def test_one_that_somebody_else_deletes_ends_at_once(cloud: Cloud) -> None:
     slow = ("--metadata", f"lab_build_seconds={LONG[cloud.real]}")
     words = (*order(cloud, "lost", cloud.tiny), *slow, "--timeout", "300", *words_of(cloud))

@@ -71,6 +71,7 @@ def rows_of(text: str, name: str) -> list[str]:
     return [line for line in text.splitlines() if re.match(rf"..?.?[•◐◆✕○◌] {re.escape(name)} ", line)]
 
 
+@pytest.mark.long
 async def test_what_others_do(cloud: Cloud) -> None:
     """One server comes, one is restarted, one is stopped, one goes."""
     came, restarted, stopped, gone = names = [cloud.name(letter) for letter in "crsg"]

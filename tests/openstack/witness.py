@@ -11,6 +11,7 @@ import aiohttp
 
 Json = dict[str, Any]
 PATIENCE = 120.0  # seconds until a wait is given up; never what a test measures
+LOOK = 0.3  # seconds between two looks: one costs a real cloud a tenth of a second of work
 
 
 class Answer(NamedTuple):
@@ -133,7 +134,7 @@ class Witness:
                 assert record is not None, f"{server} is gone"
                 if record["status"] in statuses and record["OS-EXT-STS:task_state"] is None:
                     return record
-                await asyncio.sleep(0.1)
+                await asyncio.sleep(LOOK)
 
     async def host_keys(self, server: str) -> list[str]:
         """The public host keys that the guest has printed on its console, once it has."""
@@ -145,7 +146,7 @@ class Witness:
                 keys, end, _ = keys.partition("-----END SSH HOST KEY KEYS-----")
                 if begin and end:
                     return keys.split("\n")[1:-1]
-                await asyncio.sleep(0.1)
+                await asyncio.sleep(LOOK)
 
     async def delete(self, server: str) -> None:
         """Delete a server, if there is one, and wait until it is gone; one that could be had back, for good."""
@@ -157,7 +158,7 @@ class Witness:
                     return
                 if record["status"] == "SOFT_DELETED" and record["OS-EXT-STS:task_state"] is None:
                     await self.act(server, {"forceDelete": None})
-                await asyncio.sleep(0.1)
+                await asyncio.sleep(LOOK)
 
     async def delete_image(self, image: str) -> None:
         """Delete an image and wait until it is gone."""
@@ -167,7 +168,7 @@ class Witness:
             while True:
                 if (await self.call("GET", "image", f"/v2/images/{image}")).status == 404:
                     return
-                await asyncio.sleep(0.1)
+                await asyncio.sleep(LOOK)
 
     # ------------------------------------------------------------ cleaning up
 
