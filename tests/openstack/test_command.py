@@ -154,7 +154,7 @@ async def ends(cloud: Cloud, here: tuple[str, ...], web: str, big: str) -> None:
         run("server", "reboot", name, "--dry-run", *here),
         run("server", "resize", "confirm", name, *here),
         run("server", "reboot", *here),
-        run("wait", "server", name, "--for", "status=SHUTOFF", "--timeout", "1", *here),
+        run("wait", "server", name, "--for", "status=SHUTOFF", "--timeout", "5", *here),
         run("server", "show", name, cloud.name("nosuch"), "-f", "json", *here),
         run("wait", "server", name, big, "--for", "status=ACTIVE,ERROR", "--timeout", "60", "-f", "json", *here),
         run("server", "delete", name, *here),
@@ -162,7 +162,7 @@ async def ends(cloud: Cloud, here: tuple[str, ...], web: str, big: str) -> None:
     assert (plan.code, plan.out) == (0, f"would do: reboot {name} ({web}) at {cloud.member}/{cloud.regions[0]}\n")
     assert (refused.code, "There is no resize to confirm" in refused.err) == (1, True)
     assert (wrong.code, wrong.err) == (2, "novadeck: server reboot needs NAME.\n")
-    assert (late.code, "is ACTIVE after 1 s" in late.err) == (3, True)
+    assert (late.code, "is ACTIVE after 5 s" in late.err) == (3, True)
     assert (some.code, [row["name"] for row in some.json]) == (4, [name])
     assert {row["id"]: row["status"] for row in waited.json} == {web: "ACTIVE", big: "ERROR"}
     assert (unsure.code, unsure.err) == (2, "novadeck: server delete needs --yes where nobody can be asked.\n")

@@ -75,7 +75,7 @@ async def test_new_edit_explain_rebuild_many_and_delete(cloud: Cloud) -> None:
     done = audited(audit_lines(), first)
     assert done["server.rebuild"] == done["server.reboot"] == done["server.delete"] == ENDED
     assert audited(audit_lines(), second)["server.delete"] == ENDED
-    assert await cloud.witness.server(first) is None and await cloud.witness.server(second) is None
+    assert await cloud.witness.gone(first) and await cloud.witness.gone(second)
 
 
 async def edited(screen: Terminal, cloud: Cloud, server: str) -> None:

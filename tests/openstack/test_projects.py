@@ -114,7 +114,7 @@ async def in_the_bin(teller: Teller, witness: Witness) -> None:
     assert (both.code, "2 deleted servers are called" in both.err) == (1, True), both
     for id in (second, teller.id):
         await ok("server", "delete", "--force", id, "--yes", *WAIT, *here)
-        assert await witness.server(id) is None
+        assert await witness.gone(id)
     gone = await run("server", "restore", teller.id, *here)
     assert (gone.code, f"there is no server {teller.id}" in gone.err) == (1, True), gone
 

@@ -122,6 +122,11 @@ class Witness:
         answer = await self.call("GET", "compute", f"/servers/{server}")
         return answer.body["server"] if answer.status == 200 else None
 
+    async def gone(self, server: str) -> bool:
+        """Whether it is deleted; for a moment Nova may still tell of such a one, and then it says so."""
+        record = await self.server(server)
+        return record is None or record["status"] == "DELETED"
+
     async def act(self, server: str, action: Json) -> int:
         """Ask for an action such as {"reboot": {"type": "SOFT"}}; the status code of the answer."""
         return (await self.call("POST", "compute", f"/servers/{server}/action", action)).status
