@@ -71,7 +71,6 @@ async def resized(cloud: Cloud, here: tuple[str, ...], then: str, flavor: str) -
     return server
 
 
-@pytest.mark.long
 async def test_every_verb_ends_where_it_should(cloud: Cloud, here: tuple[str, ...], tmp_path: Path) -> None:
     async with asyncio.TaskGroup() as group:
         tasks = [

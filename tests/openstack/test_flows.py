@@ -100,7 +100,6 @@ async def impossible(ops: Console, cloud: Cloud) -> None:
     assert audited(ops.audit.lines(), server.id) == {"server.create": FOLLOWED}
 
 
-@pytest.mark.long
 async def test_every_verb_ends_where_it_should(cloud: Cloud, tmp_path: Path) -> None:
     async with opened(cloud) as ops:
         await ops.fleet.ready(ops.places[0])

@@ -3,7 +3,6 @@
 import asyncio
 import re
 
-import pytest
 from doings import audit_lines, audited
 from ground import Cloud
 from terminal import Terminal, terminal
@@ -46,7 +45,6 @@ async def new_server(screen: Terminal, cloud: Cloud, name: str) -> str:
     return str(made)
 
 
-@pytest.mark.long
 async def test_new_edit_explain_rebuild_many_and_delete(cloud: Cloud) -> None:
     one, two = cloud.name("one"), cloud.name("two")
     async with terminal(*WIDE) as screen:

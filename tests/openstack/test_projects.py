@@ -65,7 +65,6 @@ async def refused_to_the_member(cloud: Cloud, here: tuple[str, ...], theirs: str
         assert (await admin.server(theirs) or {})["status"] == "ACTIVE"
 
 
-@pytest.mark.long
 async def test_off_the_shelf_and_out_of_the_bin(cloud: Cloud, tmp_path: Path) -> None:
     """Where a cloud keeps shelved servers on their host, and deleted ones for a while, both verbs have an end."""
     teller = Teller(cloud, cloud.name("back"), tmp_path, region=1)
@@ -119,7 +118,6 @@ async def in_the_bin(teller: Teller, witness: Witness) -> None:
     assert (gone.code, f"there is no server {teller.id}" in gone.err) == (1, True), gone
 
 
-@pytest.mark.long
 async def test_off_the_shelf_and_gone_at_once(cloud: Cloud, tmp_path: Path) -> None:
     """With Nova's defaults no shelved server stays on its host, and no deleted one comes back."""
     teller = Teller(cloud, cloud.name("gone"), tmp_path)

@@ -78,7 +78,6 @@ def in_guest(cloud: Cloud) -> dict[str, Any]:
     return {"freeze": [DISK], "hook": HOOK} if cloud.real else {"freeze": ["/data"], "hold": 600}
 
 
-@pytest.mark.long
 async def test_the_guest_stands_still_no_longer_than_the_copy(cloud: Cloud, pair: KeyPair) -> None:
     async with console.open([cloud.member], regions=cloud.regions[:1]) as ops:
         server = await build(ops, cloud, pair, "quiet")
@@ -108,7 +107,6 @@ async def test_the_guest_stands_still_no_longer_than_the_copy(cloud: Cloud, pair
         assert thaw < uploaded[-1]
 
 
-@pytest.mark.long
 async def test_by_command_a_hook_that_fails_makes_no_image_unless_it_may(cloud: Cloud, pair: KeyPair) -> None:
     async with console.open([cloud.member], regions=cloud.regions[:1]) as ops:
         server = await build(ops, cloud, pair, "hook")

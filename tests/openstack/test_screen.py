@@ -4,7 +4,6 @@ import asyncio
 import re
 from pathlib import Path
 
-import pytest
 from doings import actions_of, guest_up, new_key_pair, settings_folder
 from ground import Cloud
 from terminal import Terminal, terminal
@@ -55,7 +54,6 @@ async def flavor_of(cloud: Cloud, server: str) -> str:
     return str((await cloud.witness.until(server, "ACTIVE"))["flavor"]["original_name"])
 
 
-@pytest.mark.long
 async def test_seven_keys(cloud: Cloud, tmp_path: Path) -> None:
     pair = await new_key_pair(cloud, tmp_path)
     name = cloud.name("w")

@@ -200,7 +200,6 @@ class Teller:
         assert events == (FOLLOWED if said.status else FOLLOWED[:2]), lines
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("story", STORIES)
 async def test_a_story(cloud: Cloud, story: str, tmp_path: Path) -> None:
     teller = Teller(cloud, cloud.name(story), tmp_path)
@@ -235,7 +234,6 @@ async def same_as_the_first(cloud: Cloud, teller: Teller) -> None:
     assert said.json["ok"] is True
 
 
-@pytest.mark.long
 async def test_create_with_everything_and_every_end(cloud: Cloud, tmp_path: Path) -> None:
     here = Teller(cloud, "", tmp_path).here()
     motd, data, secret = tmp_path / "motd", tmp_path / "data", tmp_path / "secret"
