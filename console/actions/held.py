@@ -39,6 +39,7 @@ class Sought:
         self._ground, self._place, self._name = ground, place, own_name(place, id)
         self._by_us = False  # cloud-init writes them, as our order told it
         self._since: float | None = None
+        self._looked_for: Promise | None = None
 
     def files(self) -> "tuple[InGuest, ...]":
         """What to look for now: whoever writes the files decides what is promised of them.
@@ -48,6 +49,7 @@ class Sought:
         """
         from console.guests.own import InGuest
 
+        self._looked_for = None
         promise = self._ground.promised.get(self._name)
         if promise is None or promise.found:
             return ()
@@ -55,15 +57,16 @@ class Sought:
         self._by_us = "server.files" not in dialect.verbs
         if promise.anew and not self._by_us:
             return ()
+        self._looked_for = promise
         whose = ("440", "root:root") if self._by_us or dialect.origin.dialect == "firstgen" else ("", "")
         return tuple(
             InGuest(path, content, *whose, asked=False, late=not self._by_us) for path, content in promise.files.items()
         )
 
     def found(self) -> None:
-        """They are there: nobody need look again."""
-        if self._name in self._ground.promised:
-            self._ground.promised[self._name].found = True
+        """Those that were looked for are there, and nobody need look again; one promised meanwhile is still sought."""
+        if self._looked_for is not None:
+            self._looked_for.found = True
 
     def lost(self, report: "Report") -> bool:
         """Whether what this climb has missed will not come any more."""
@@ -102,6 +105,6 @@ def _hold_files(order: Order, of: str) -> None:
     if name in MAKES and order.given.get("file"):
         promised[of] = Promise(order.given["file"])
     elif name == "server.rebuild" and of in promised:
-        promised[of].anew, promised[of].found = True, False
+        promised[of] = Promise(promised[of].files, anew=True)
     elif name == "server.delete":
         promised.pop(of, None)
