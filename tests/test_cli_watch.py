@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from console.cli.choosing import rows_of
 from console.cli.output import to_json
 from console.cli.parse import Given, UsageError, parse
 from console.cli.watching import _until, goal, line, met
@@ -149,3 +150,19 @@ async def test_a_deletion_that_is_taken_back_is_believed_in_the_end() -> None:
 
     found = await Until(row, "status", "ACTIVE", interval=0.01).run(get, Clock())
     assert found.task_state is None and next(told, "read to the last") == "read to the last"
+
+
+@pytest.mark.parametrize("which", ["--all", "--where"])
+async def test_a_server_that_is_still_listed_as_deleted_is_not_meant(which: str) -> None:
+    place = Place("lab", "one")
+    rows = [Server(id=word, name=f"web-{word}", place=place, word=word) for word in ("ACTIVE", "DELETED")]
+
+    async def everything() -> Any:
+        return SimpleNamespace(rows=rows, troubles={})
+
+    store = SimpleNamespace(rows=lambda kind: {})
+    given = parse(["server", "delete", which, *(["name:^web"] if which == "--where" else [])])
+    assert isinstance(given, Given)
+    ops: Any = SimpleNamespace(store=store, clock=Clock())
+    collection: Any = SimpleNamespace(list=everything)
+    assert [row.id for row in await rows_of(ops, collection, given)] == ["ACTIVE"]

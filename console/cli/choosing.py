@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from console.session import Collection, Console
 
 _FIELD = re.compile(r"!?([a-z_]+)(?:<=|>=|<|>|:|=)")
+GONE = "DELETED"
 PLAN = ("name", "id", "status", "task_state", "flavor", "address", "place")
 
 
@@ -47,7 +48,8 @@ async def rows_of(ops: "Console", collection: "Collection[Any]", given: Given) -
     if found is not None and any(_wants_flavors(word) for word in found.text.split()):
         await ops.of(Flavor).list()
     scene = Scene(ops.clock.now(), {row.id: row.name for row in ops.store.rows(Flavor).values()})
-    rows = [row for row in answer.rows if found is None or found.lets(row, scene, haystack(row))]
+    there = [row for row in answer.rows if getattr(row, "word", "") != GONE]  # Nova lists them for a moment yet
+    rows = [row for row in there if found is None or found.lets(row, scene, haystack(row))]
     return sorted(rows, key=lambda row: (str(row.place), row.name))
 
 

@@ -66,10 +66,16 @@ async def run(
         text = f"{clean(command)!r} did not end within {seconds:.3g} s; it may still be running there."
         raise ProbeFailed(text, rung="command") from None
     except (asyncssh.Error, OSError) as error:
-        why = clean(getattr(error, "reason", "") or str(error)).rstrip(".")
-        raise ProbeFailed(f"{clean(command)!r} could not be run: {why}.", rung="command") from error
+        raise ProbeFailed(f"{clean(command)!r} could not be run: {_why(error)}.", rung="command") from error
     ended = code if code is not None and code >= 0 else None
     return Ran(ended, clean_lines("".join(said)), cut, time.monotonic() - began)
+
+
+def _why(error: asyncssh.Error | OSError) -> str:
+    """The reason in words; a connection that was reset is lost, as one that just ended."""
+    if isinstance(error, ConnectionError):
+        return "Connection lost"
+    return clean(getattr(error, "reason", "") or str(error)).rstrip(".")
 
 
 class _Answer(asyncssh.SSHClientSession[str]):
@@ -101,8 +107,7 @@ async def ask(
     except asyncssh.ChannelOpenError as error:
         raise NoCommands(f"No command can be run: {clean(error.reason)}.", rung=rung) from error
     except (asyncssh.Error, OSError) as error:
-        why = clean(getattr(error, "reason", "") or str(error)).rstrip(".")
-        raise ProbeFailed(f"{clean(command)!r} could not be run: {why}.", rung=rung) from error
+        raise ProbeFailed(f"{clean(command)!r} could not be run: {_why(error)}.", rung=rung) from error
     finally:
         doubt.cancel()
     code = channel.get_exit_status()

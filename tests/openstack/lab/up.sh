@@ -127,6 +127,7 @@ render() {
 write_configuration() {
     (
         umask 077
+        mkdir -p "$conf/policy.d" && echo '{}' >"$conf/policy.yaml"
         render keystone.conf keystone >"$conf/keystone.conf"
         { render glance-api.conf glance; render common.conf glance; } >"$conf/glance-api.conf"
         { render neutron.conf neutron; render common.conf neutron; } >"$conf/neutron.conf"
