@@ -26,7 +26,7 @@ errorlog = f"{_state}/log/{_name}.out"
 
 
 def post_worker_init(_worker: Any) -> None:
-    """What was imported stays: a collector that walks it again and again would take a tenth of two cores."""
+    """What was imported stays: the collector need not walk it again and again."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(10_000, 20, 20)
