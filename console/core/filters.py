@@ -7,7 +7,7 @@ looked for as it stands: a filter never fails while it is typed. `doubts` tells 
 
 import operator
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,6 +41,15 @@ class Filter:
             if not test(row, scene, haystack):
                 return False
         return True
+
+    def among(self, rows: Sequence[Any], scene: Any, words: Callable[[Any], str] | None) -> Sequence[Any]:
+        """Those of the rows that pass; `words` tells the haystack of one, where any is looked into."""
+        for test in self.tests:
+            if words is None:
+                rows = [row for row in rows if test(row, scene, "")]
+            else:
+                rows = [row for row in rows if test(row, scene, words(row))]
+        return rows
 
 
 def parse(text: str, fields: Mapping[str, Field]) -> Filter | None:
@@ -128,7 +137,12 @@ def _in_field(read: Field, name: str, sign: str, value: str) -> Test:
     if sign in ("=", "!="):
         return lambda row, scene, haystack: _words(read(row, scene)).lower() == value.lower()
     search = expression(value).search
-    return lambda row, scene, haystack: search(_words(read(row, scene))) is not None
+
+    def found(row: Any, scene: Any, haystack: str) -> bool:
+        told = read(row, scene)
+        return search(told if told.__class__ is str else _words(told)) is not None
+
+    return found
 
 
 def _holds(compare: Callable[[Any, Any], bool], value: Any, bound: float | None) -> bool:

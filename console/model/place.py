@@ -22,7 +22,7 @@ class Place(msgspec.Struct, frozen=True, order=True, gc=False):
         return f"{self.cloud}/{self.region}" if self.region else self.cloud
 
 
-class Key(msgspec.Struct, frozen=True, order=True, gc=False):
+class Key(msgspec.Struct, frozen=True, order=True, gc=False, cache_hash=True):
     """What a thing is, however many ways lead to it: canonical endpoint, region, kind and id."""
 
     endpoint: str

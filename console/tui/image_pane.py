@@ -62,7 +62,7 @@ def _image_group(image: Image, scene: Scene) -> Group:
 
 
 def _newest_first(image: Image, scene: Scene) -> tuple[Any, ...]:
-    return (-image.created.timestamp() if image.created else 0.0, image.name, image.id)
+    return (-image.created.timestamp() if image.created else 0.0,)
 
 
 def _public_fold(image: Image) -> tuple[Any, ...] | None:

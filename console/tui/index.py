@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 
 from console.core.filters import Filter
 from console.model.place import Key, Row
-from console.tui.spec import Group, PaneSpec, Scene, natural
+from console.tui.ordering import Head, SortKey, head_of, in_order, name_and_id
+from console.tui.spec import Group, PaneSpec, Scene
 
-SortKey = tuple[Any, ...]
 Pair = tuple[Row | None, Row]  # what a row was, and what it is
 
 
@@ -54,6 +54,7 @@ class Index:
         self._late: dict[Key, SortKey | None] = {}  # where rows belong that stand elsewhere; None is nowhere
         self._words: dict[Key, str] = {}
         self._orders: dict[Key, SortKey] = {}  # each row's own sort key, until it changes
+        self._heads: dict[Head, Head] = {}  # the one of each kind, shared by all rows that have it
         self._folds: dict[Any, dict[Key, None]] = {}  # rows that are shown as one, the first of them
 
     # what stands where ---------------------------------------------------------------------------------------
@@ -148,6 +149,7 @@ class Index:
         self.rows = {row.key: row for row in rows}
         self._words.clear()
         self._orders.clear()
+        self._heads.clear()
         self._folds.clear()
         for row in self.rows.values():
             self._fold(row)
@@ -156,16 +158,13 @@ class Index:
     def rebuild(self) -> None:
         """Look at every row again: after another filter, sorting or scene."""
         self._late.clear()
-        self._placed = {}
-        for key, row in self.rows.items():
-            belongs = self._belongs(row)
-            if belongs is not None:
-                self._placed[key] = belongs
+        self._placed = self._places()
         self._arrange()
 
     def rescan(self) -> None:
         """Look at every row again after the scene changed, but move none before `settle`."""
         self._orders.clear()
+        self._heads.clear()
         for key, row in self.rows.items():
             belongs = self._belongs(row)
             if key not in self._placed:
@@ -227,19 +226,48 @@ class Index:
         """The sort key of a row; None where filter, `z` or a fold hide it."""
         if self._folds and self._folded(row):
             return None
-        order = self._orders.get(row.key)
-        if order is None:
-            group = self.spec.group(row, self.scene) if self.spec.grouped else 0
-            order = self._orders[row.key] = (group, *self.spec.order(row, self.scene))
-        if self.problems and self.spec.grouped and order[0] > Group.IN_MOTION:
+        order = self._order(row)
+        if self.problems and self.spec.grouped and order[0][0] > Group.IN_MOTION:
             return None
         if self.filter is not None:
             words = self.words(row) if self.filter.bare else ""  # put together only where they are looked at
             if not self.filter.lets(row, self.scene, words):
                 return None
-        if self.sorting is not None:
-            return _sortable(self.spec.fields[self.sorting.field](row, self.scene)), natural(row.name), row.id
+        return order if self.sorting is None else (self._head(row), order[1])
+
+    def _order(self, row: Row) -> SortKey:
+        """A row's own sort key, whatever the rows are sorted by."""
+        order = self._orders.get(row.key)
+        if order is None:
+            group = int(self.spec.group(row, self.scene)) if self.spec.grouped else 0
+            head = (group, *self.spec.order(row, self.scene))
+            order = self._orders[row.key] = self._heads.setdefault(head, head), name_and_id(row)
         return order
+
+    def _head(self, row: Row) -> Head:
+        """What the rows are sorted by; names stand in the tail already."""
+        assert self.sorting is not None
+        field = self.sorting.field
+        return () if field == "name" else head_of(self.spec.fields[field](row, self.scene))
+
+    def _places(self) -> dict[Key, SortKey]:
+        """What `_belongs` says of every row: question by question, since of fifty thousand each call counts."""
+        shown: Sequence[Row] = list(self.rows.values())
+        if self._folds:
+            shown = [row for row in shown if not self._folded(row)]
+        if self.filter is not None:
+            words = self.words if self.filter.bare else None
+            shown = self.filter.among(shown, self.scene, words)
+        known, order = self._orders.get, self._order
+        placed = {row.key: known(row.key) or order(row) for row in shown}
+        if self.problems and self.spec.grouped:
+            placed = {key: order for key, order in placed.items() if order[0][0] <= Group.IN_MOTION}
+        if self.sorting is None:
+            return placed
+        if self.sorting.field == "name":
+            return {key: ((), order[1]) for key, order in placed.items()}
+        rows, scene, read = self.rows, self.scene, self.spec.fields[self.sorting.field]
+        return {key: (head_of(read(rows[key], scene)), order[1]) for key, order in placed.items()}
 
     def _folded(self, row: Row) -> bool:
         """Whether another row stands for it."""
@@ -261,7 +289,7 @@ class Index:
 
     def _arrange(self) -> None:
         reverse = self.sorting is not None and self.sorting.reverse
-        self.order = sorted(self._placed, key=self._placed.__getitem__, reverse=reverse)
+        self.order = in_order(self._placed, reverse=reverse)
         self.position = dict(zip(self.order, range(len(self.order)), strict=True))
         self._block()
 
@@ -298,15 +326,8 @@ def count_groups(keys: Iterable[SortKey]) -> dict[Group, int]:
     """How many of the sort keys stand in each group, in the groups' order."""
     numbers = [0] * len(Group)
     for key in keys:
-        numbers[key[0]] += 1
+        numbers[key[0][0]] += 1
     return {group: numbers[group] for group in Group if numbers[group]}
-
-
-def _sortable(value: Any) -> tuple[int, Any]:
-    """A key under which nothing, numbers and words can stand in one list."""
-    if value is None or value == "":
-        return 2, ""
-    return (0, value) if isinstance(value, int | float) else (1, natural(str(value)))
 
 
 def nearest(order: Sequence[Key], wanted: int) -> Key | None:

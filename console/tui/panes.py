@@ -48,7 +48,7 @@ FLAVORS = PaneSpec(
     ),
     cells=_flavor_cells,
     group=lambda flavor, scene: Group.CALM,
-    order=lambda flavor, scene: (flavor.ram or 0, flavor.vcpus or 0, flavor.disk or 0, flavor.name, flavor.id),
+    order=lambda flavor, scene: (flavor.ram or 0, flavor.vcpus or 0, flavor.disk or 0),
     mood=lambda flavor, scene: (" ", "muted"),
     needs=lambda flavor, scene: (("name", cells(flavor.name)), ("id", len(flavor.id))),
     fold=lambda flavor: (flavor.name, flavor.vcpus, flavor.ram, flavor.disk),

@@ -71,7 +71,7 @@ def _limit_group(allowance: Allowance, scene: Scene) -> Group:
 def _limit_order(allowance: Allowance, scene: Scene) -> tuple[Any, ...]:
     rank = _ORDER.index(allowance.name) if allowance.name in _ORDER else len(_ORDER)
     counted = allowance.share is None
-    return scene.rank(allowance.place), str(allowance.place), counted, rank, allowance.name, allowance.id
+    return scene.rank(allowance.place), str(allowance.place), counted, rank
 
 
 def _limit_mood(allowance: Allowance, scene: Scene) -> tuple[str, str]:
@@ -148,7 +148,7 @@ ZONES = PaneSpec(
     ),
     cells=_zone_cells,
     group=_zone_group,
-    order=lambda zone, scene: (scene.rank(zone.place), str(zone.place), zone.name),
+    order=lambda zone, scene: (scene.rank(zone.place), str(zone.place)),
     mood=_zone_mood,
     while_shown=True,
     fields={

@@ -12,7 +12,7 @@ from console.model.schedule import Schedule
 from console.text import cells
 from console.tui.columns import Column
 from console.tui.paint import clock
-from console.tui.spec import Cell, Cells, Group, PaneSpec, Scene, natural
+from console.tui.spec import Cell, Cells, Group, PaneSpec, Scene
 
 # shared IP groups ------------------------------------------------------------------------------------------------
 
@@ -55,7 +55,7 @@ IPGROUPS = PaneSpec(
     ),
     cells=_group_cells,
     group=lambda group, scene: Group.LAST_KNOWN if scene.is_stale(group) else Group.CALM,
-    order=lambda group, scene: (scene.rank(group.place), str(group.place), natural(group.name), group.id),
+    order=lambda group, scene: (scene.rank(group.place), str(group.place)),
     mood=lambda group, scene: (" ", "muted"),
     needs=lambda group, scene: (("name", cells(group.name)), ("shares", cells(_shared(group, scene)))),
     grouped=False,
@@ -113,7 +113,7 @@ def _schedule_group(row: Schedule, scene: Scene) -> Group:
 
 def _soonest(row: Schedule, scene: Scene) -> tuple[Any, ...]:
     due = row.next_run(scene.now)
-    return (due is None, due.timestamp() if due else 0.0, natural(row.name), row.id)
+    return (due is None, due.timestamp() if due else 0.0)
 
 
 SCHEDULES = PaneSpec(

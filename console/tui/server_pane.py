@@ -12,7 +12,7 @@ from console.text import cells
 from console.tui import readiness
 from console.tui.columns import Column
 from console.tui.paint import age, clock, since, ticking
-from console.tui.spec import Cell, Cells, Group, PaneSpec, Scene, natural
+from console.tui.spec import Cell, Cells, Group, PaneSpec, Scene
 
 # Faults of Nova in the few words that fit beside an ERROR.
 _FAULTS = (
@@ -152,8 +152,8 @@ def server_cells(server: Server, scene: Scene) -> Cells:
 def _server_order(server: Server, scene: Scene) -> tuple[Any, ...]:
     mood = readiness.mood(server, scene)
     calm = mood in (Mood.WELL, Mood.RESTS)
-    urgency = -1 if scene.resize_left(server) is not None else Mood.WELL if calm else mood
-    return (urgency, scene.rank(server.place), str(server.place), natural(server.name), server.id)
+    urgency = -1 if scene.resize_left(server) is not None else int(Mood.WELL if calm else mood)
+    return (urgency, scene.rank(server.place), str(server.place))
 
 
 def _server_needs(server: Server, scene: Scene) -> tuple[tuple[str, int], ...]:

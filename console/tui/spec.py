@@ -95,7 +95,7 @@ class PaneSpec:
     columns: tuple[Column, ...]
     cells: Callable[[Any, Scene], Cells]
     group: Callable[[Any, Scene], Group]
-    order: Callable[[Any, Scene], tuple[Any, ...]]
+    order: Callable[[Any, Scene], tuple[Any, ...]]  # what comes before name and id
     mood: Callable[[Any, Scene], tuple[str, str]]  # glyph and role
     grouped: bool = True
     fields: Mapping[str, Callable[[Any, Scene], Any]] = field(default_factory=dict)
@@ -116,7 +116,7 @@ class PaneSpec:
 _DIGITS = re.compile(r"\d+")
 
 
-@lru_cache(50_000)
+@lru_cache(10_000)
 def natural(name: str) -> str:
     """A sort key under which web-2 stands before web-10."""
     return _DIGITS.sub(lambda match: match.group().zfill(9), name)
