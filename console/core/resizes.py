@@ -13,7 +13,7 @@ from typing import NamedTuple
 from console.core.clock import Clock
 from console.core.settings import Settings
 from console.core.timeline import Change
-from console.core.watch import Watch
+from console.core.watch import Batch
 from console.model.place import Key, Place
 from console.model.server import Server
 from console.model.status import Mood, known, mood
@@ -67,21 +67,19 @@ class Resizes:
             return None
         return _Began(now - (self._there(server.place) - server.updated), True)
 
-    async def follow(self, watch: Watch[Server]) -> None:
-        """Note when resizes come to rest, for as long as the watch lasts."""
-        async for batch in watch:
-            for key in batch.gone:
+    async def saw(self, batch: Batch[Server]) -> None:
+        """Note which resizes have come to rest."""
+        if self._began:
+            for key in (*batch.gone, *(row.key for row in batch.changed if row.status != VERIFY)):
                 self._began.pop(key, None)
-            for row in batch.changed:
-                if row.status != VERIFY:
-                    if self._began:
-                        self._began.pop(row.key, None)
-                    continue
-                before = batch.before.get(row.key)
-                if row.key in self._began and _another(before, row):  # than the one that was seen, whose end nobody saw
-                    self._began[row.key] = self._told(row, self._clock.now()) or _Began(self._clock.now(), False)
-                elif row.key not in self._began and self.window(row):
-                    self._began[row.key] = await self._first_seen(row, before)
+        for row in batch.changed:
+            if row.status != VERIFY:
+                continue
+            before = batch.before.get(row.key)
+            if row.key in self._began and _another(before, row):  # than the one that was seen, whose end nobody saw
+                self._began[row.key] = self._told(row, self._clock.now()) or _Began(self._clock.now(), False)
+            elif row.key not in self._began and self.window(row):
+                self._began[row.key] = await self._first_seen(row, before)
 
     async def _first_seen(self, row: Server, before: Server | None) -> _Began:
         now = self._clock.now()

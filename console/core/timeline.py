@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
-from operator import attrgetter
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -78,16 +77,27 @@ def fields_of(row: Row) -> dict[str, Any]:
     return {"name": row.name}
 
 
-_PLAIN = attrgetter(
-    "name", "word", "task_state", "power_state", "flavor", "image", "host", "host_id", "locked", "fault"
-)
-
-
 def _worth_a_look(before: Row | None, now: Row) -> bool:
     """Whether something that is remembered may have changed since this run last wrote the row: cheaper than to see."""
     if not isinstance(before, Server) or not isinstance(now, Server):
         return True
-    return bool(_PLAIN(before) != _PLAIN(now)) or not now.same_addresses(before)
+    return not (_same(before, now) and now.same_addresses(before))
+
+
+def _same(one: Server, two: Server) -> bool:
+    """Whether nothing else of two servers differs that is remembered."""
+    return (
+        one.word == two.word
+        and one.task_state == two.task_state
+        and one.power_state == two.power_state
+        and one.name == two.name
+        and (one.flavor is two.flavor or one.flavor == two.flavor)
+        and (one.image is two.image or one.image == two.image)
+        and one.host == two.host
+        and one.host_id == two.host_id
+        and one.locked == two.locked
+        and one.fault == two.fault
+    )
 
 
 class Timeline:

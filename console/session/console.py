@@ -96,10 +96,8 @@ class Console:
         self.passwords: dict[str, Secret] = {}
         self.promised: dict[str, Promise] = {}
         self.resizes = Resizes(clock, settings, self.history, self._time_at)
-        self._resizing = store.watch(Server)
         self.stops = Stops(fleet.dialect)
-        self._stopping = store.watch(Server)
-        self._remembered: list[Watch[Any]] = [store.watch(Server), store.watch(Image)]
+        self._moving: tuple[Watch[Server], Watch[Image]] = store.watch(Server), store.watch(Image)
         self._tasks: list[asyncio.Task[None]] = []
         self._errands: set[asyncio.Task[Any]] = set()
         self._group: asyncio.TaskGroup | None = None
@@ -275,10 +273,9 @@ class Console:
         """Begin everything that runs by itself, as tasks of this group."""
         self._group = group
         self.fleet.start(group)
-        for watch in self._remembered:
-            self._tasks.append(group.create_task(self._remember(watch), name="timeline"))
-        self._tasks.append(group.create_task(self._follow_resizes(), name="resizes"))
-        self._tasks.append(group.create_task(self._follow_stops(), name="stops"))
+        servers, images = self._moving
+        self._tasks.append(group.create_task(self._follow_servers(servers), name="servers"))
+        self._tasks.append(group.create_task(self._follow_images(images), name="images"))
 
     def spawn(self, work: Coroutine[Any, Any, T], name: str) -> "asyncio.Task[T]":
         """Do this beside all else, as a task of the open console, which ends with it."""
@@ -297,7 +294,7 @@ class Console:
         for errand in self._errands:
             errand.cancel()
         self.fleet.stop()
-        for watch in (*self._remembered, self._resizing, self._stopping):
+        for watch in self._moving:
             watch.close()
         for task in self._tasks:
             if not self.fleet.watched.is_set():
@@ -315,18 +312,17 @@ class Console:
         except ConsoleError:
             return self.clock.now()
 
-    async def _follow_resizes(self) -> None:
-        """Note when resizes begin to wait for an answer, from the moment at which anybody watches."""
+    async def _follow_servers(self, watch: Watch[Server]) -> None:
+        """Remember what changes, and ask why servers went off, from the moment at which anybody watches."""
         await self.fleet.watched.wait()
-        await self.resizes.follow(self._resizing)
+        async for batch in watch:
+            await self.resizes.saw(batch)
+            if stopped := self.stops.saw(batch):
+                self.spawn(self.stops.ask(stopped), "stops")
+            await self.timeline.write(batch)
 
-    async def _follow_stops(self) -> None:
-        """Ask why servers went off, from the moment at which anybody watches."""
-        await self.fleet.watched.wait()
-        await self.stops.follow(self._stopping)
-
-    async def _remember(self, watch: Watch[Any]) -> None:
-        """Put what changes into the timeline, from the moment at which anybody watches."""
+    async def _follow_images(self, watch: Watch[Image]) -> None:
+        """Remember what changes."""
         await self.fleet.watched.wait()
         async for batch in watch:
             await self.timeline.write(batch)

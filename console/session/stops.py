@@ -5,10 +5,10 @@ already when we first looked is not asked about here: `server explain` tells of 
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from console.clouds.dialect import Dialect
-from console.core.watch import Watch
+from console.core.watch import Batch
 from console.errors import ConsoleError
 from console.model.place import Key, Place
 from console.model.server import Server
@@ -28,15 +28,17 @@ class Stops:
         """Whether it is off, and is known to have been powered off from inside."""
         return server.status == OFF and not server.task_state and server.key in self._inside
 
-    async def follow(self, watch: Watch[Server]) -> None:
-        """Ask about each server that stops, for as long as the watch lasts."""
-        async for batch in watch:
-            if self._inside:
-                self._inside.difference_update(batch.gone)
-                self._inside.difference_update(row.key for row in batch.changed if row.status != OFF)
-            stopped = [row for row in batch.changed if _stopped(row, batch.before.get(row.key))]
-            if len(stopped) <= TOGETHER:
-                await asyncio.gather(*map(self._ask, stopped))
+    def saw(self, batch: Batch[Server]) -> Sequence[Server]:
+        """Those that have stopped, to be asked about; where many stop at one moment, none of them."""
+        if self._inside:
+            self._inside.difference_update(batch.gone)
+            self._inside.difference_update(row.key for row in batch.changed if row.status != OFF)
+        stopped = [row for row in batch.changed if row.status == OFF and _stopped(row, batch.before.get(row.key))]
+        return stopped if len(stopped) <= TOGETHER else ()
+
+    async def ask(self, stopped: Sequence[Server]) -> None:
+        """Ask their clouds who stopped them."""
+        await asyncio.gather(*map(self._ask, stopped))
 
     async def _ask(self, row: Server) -> None:
         from console.actions.explain import from_inside
@@ -52,5 +54,5 @@ class Stops:
 
 
 def _stopped(row: Server, before: Server | None) -> bool:
-    """Whether it is off, and was not when it was last told of."""
-    return row.status == OFF and not row.task_state and before is not None and before.status != OFF
+    """Whether one that is off was not when it was last told of."""
+    return not row.task_state and before is not None and before.status != OFF

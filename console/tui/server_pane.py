@@ -1,7 +1,6 @@
 """The servers' pane, declared: columns, groups by attention, and the words for what a server does or suffers."""
 
 import re
-from operator import attrgetter
 from typing import Any
 
 from console.model.operation import mark_of
@@ -216,6 +215,6 @@ SERVERS = PaneSpec(
         "age": lambda row, scene: since(row.created, scene.now),
     },
     needs=_server_needs,
-    decides=attrgetter("word", "task_state", "name", "place", "flavor"),
+    decides=lambda row: (row.word, row.task_state, row.name, row.place, row.flavor),
     new="server.create",
 )

@@ -42,7 +42,8 @@ class Table(Walked):
         self._fresh: dict[Key, float] = {}
         self._unmeasured: set[Key] = set()  # rows that have changed since their texts were measured
         self._looked: dict[Key, tuple[float, float]] = {}  # when a row is looked at again for the time alone
-        self._seen: tuple[int, int, Sequence[Block]] = (0, 0, ())  # where rows were looked for last
+        self._seen_top = 0  # where rows were looked for last
+        self._seen_blocks: Sequence[Block] = ()
         self._due = 0.0
 
     @property
@@ -90,10 +91,10 @@ class Table(Walked):
                 self._unmeasured.discard(key)
                 self.drop(key)
             repaint, shifted = self.index.apply(changed, gone, moved)
-        self._measure(changed, moved)
+        more = self._measure(changed, moved)
         if shifted:
             self.rearranged(anchor)
-        elif changed:
+        elif more:
             self.lay_out()
         self._repaint_those(repaint)
         if shifted or self.cursor in repaint:
@@ -108,12 +109,18 @@ class Table(Walked):
             if before is not None and self.spec.mood(before, self.scene) != self.spec.mood(row, self.scene):
                 self._fresh[row.key] = now + FRESH
 
-    def _measure(self, changed: Iterable[Row], moved: Iterable[Pair]) -> None:
-        """See how much room new rows and those on the screen take; the others are measured when they are drawn."""
-        rows, new = {row.key: row for row in changed}, {row.key for before, row in moved if before is None}
-        for key in new | (rows.keys() & self._painted.keys()):
-            self._need(rows[key])
-        self._unmeasured |= rows.keys() - self._painted.keys() - new
+    def _measure(self, changed: Sequence[Row], moved: Iterable[Pair]) -> bool:
+        """See how much room new rows and those on the screen take; the others are measured when they are drawn.
+
+        Whether any takes more than there was.
+        """
+        painted = self._painted
+        drawn = [row for row in changed if row.key in painted]
+        new = [row for before, row in moved if before is None]
+        self._unmeasured.update([row.key for row in changed])
+        self._unmeasured.difference_update([row.key for row in (*drawn, *new)])
+        more = [self._need(row) for row in (*drawn, *new)]
+        return any(more)
 
     def _need(self, row: Row) -> bool:
         """See how much room the row's texts take; whether it is more than any has taken so far."""
@@ -140,8 +147,7 @@ class Table(Walked):
 
     def _look_again(self, now: float) -> None:
         """Draw the rows whose time has come; the next look is when the first of them is due, or other rows are seen."""
-        seen = (self.top, self.size.height, self.index.blocks)
-        if seen == self._seen and seen[2] is self._seen[2] and now + QUICK / 2 < self._due:
+        if now + QUICK / 2 < self._due and self.top == self._seen_top and self.index.blocks is self._seen_blocks:
             return
         looked = {}
         for key in self.visible_keys():
@@ -150,7 +156,7 @@ class Table(Walked):
                 pause = QUICK if self.repaint(key) else min(SLOW, 2 * pause)
                 due = now + pause
             looked[key] = due, pause
-        self._looked, self._seen = looked, seen
+        self._looked, self._seen_top, self._seen_blocks = looked, self.top, self.index.blocks
         self._due = min((due for due, _ in looked.values()), default=now + SLOW)
 
     def repaint(self, key: Key) -> bool:
@@ -162,8 +168,11 @@ class Table(Walked):
 
     def _repaint_those(self, keys: Iterable[Key]) -> None:
         """The same for several rows."""
+        drawn = [key for key in keys if key in self._painted]
+        if not drawn:
+            return
         size = self.size
-        regions = [region for key in keys if key in self._painted for region in self._differing(key, size) or ()]
+        regions = [region for key in drawn for region in self._differing(key, size) or ()]
         if regions:
             self.paint(*regions)
 
@@ -225,7 +234,8 @@ class Table(Walked):
     # drawing -------------------------------------------------------------------------------------------------
 
     def on_resize(self, event: events.Resize) -> None:
-        """Columns come and go with the width."""
+        """Columns come and go with the width, rows with the height."""
+        self._due = 0.0
         self.clamp()
         self.lay_out()
 
