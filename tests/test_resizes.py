@@ -63,7 +63,12 @@ async def followed(*rows: list[Server], history: list[Change] | None = None, **s
     known = Settings(clouds={"old": CloudSettings(**settings)})
     resizes = Resizes(clock, known, told)
     watch = store.watch(Server)
-    task = asyncio.create_task(resizes.follow(watch))
+
+    async def follow() -> None:
+        async for batch in watch:
+            await resizes.saw(batch)
+
+    task = asyncio.create_task(follow())
     for listing in rows:
         store.apply(Listing(OLD, Server, listing, clock.monotonic(), True))
         for _ in range(5):
