@@ -57,8 +57,12 @@ class Lines(Widget):
         what = self.chance.choice(("line", "lines", "scroll", "back", "all"))
         if what == "line":
             at = self.chance.randrange(height)
-            self.lines[at] = self.line()
-            self.again(Region(self.chance.randrange(10), at, self.chance.randrange(5, 40), 1))
+            begin, size = self.chance.randrange(10), self.chance.randrange(5, 40)
+            before, new = self.lines[at], self.line()
+            # Nothing else of it is another: whatever paints the whole line meanwhile paints the same.
+            parts = before.crop(0, begin), new.crop(begin, begin + size), before.crop(begin + size)
+            self.lines[at] = Strip.join(parts)
+            self.again(Region(begin, at, size, 1))
             return
         if what == "lines":
             for _ in range(3):
