@@ -114,7 +114,7 @@ def explanation(server: Server, asked: Sequence[Happening], changes: Sequence[An
     facts = [
         *_own_facts(server),
         *_facts_of(last),
-        *([Fact("since", f"{_long(waited)} ago")] if waited is not None and waited >= 0 else []),
+        *([Fact("since", f"{_ago(waited)} ago")] if waited is not None and waited >= 0 else []),
         *([Fact("usual", f"{last.what} took {_long(usual)} before")] if last and usual is not None else []),
     ]
     stuck = waited is not None and waited > max(LONG * usual if usual else 0.0, 60.0 if usual else STUCK)
@@ -198,6 +198,14 @@ def _long(seconds: float | None) -> str:
     for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
         if seconds >= size:
             return f"{seconds / size:.1f} {unit}"
+    return f"{seconds:.0f} s"
+
+
+def _ago(seconds: float) -> str:
+    """In whole units that have passed, as the table tells it."""
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds // size:.0f} {unit}"
     return f"{seconds:.0f} s"
 
 

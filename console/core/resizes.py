@@ -69,6 +69,8 @@ class Resizes:
 
     async def saw(self, batch: Batch[Server]) -> None:
         """Note which resizes have come to rest."""
+        if not self._began and VERIFY not in {known(word) for word in {row.word for row in batch.changed}}:
+            return
         if self._began:
             for key in (*batch.gone, *(row.key for row in batch.changed if row.status != VERIFY)):
                 self._began.pop(key, None)

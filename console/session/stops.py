@@ -12,6 +12,7 @@ from console.core.watch import Batch
 from console.errors import ConsoleError
 from console.model.place import Key, Place
 from console.model.server import Server
+from console.model.status import known
 
 TOGETHER = 20  # servers that stop at one moment; where more do, it was no guest's own doing
 OFF = "SHUTOFF"
@@ -33,6 +34,8 @@ class Stops:
         if self._inside:
             self._inside.difference_update(batch.gone)
             self._inside.difference_update(row.key for row in batch.changed if row.status != OFF)
+        if OFF not in {known(word) for word in {row.word for row in batch.changed}}:
+            return ()
         stopped = [row for row in batch.changed if row.status == OFF and _stopped(row, batch.before.get(row.key))]
         return stopped if len(stopped) <= TOGETHER else ()
 

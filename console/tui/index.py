@@ -92,12 +92,13 @@ class Index:
 
         The very row that is known is one of them: it is told again because the scene has changed.
         """
-        pairs = [(self.rows.get(row.key), row) for row in changed]
-        decides = self.spec.decides
+        known, decides = self.rows.get, self.spec.decides
         if decides is None:
-            return pairs
+            return [(known(row.key), row) for row in changed]
         return [
-            (before, row) for before, row in pairs if before is None or before is row or decides(before) != decides(row)
+            (before, row)
+            for row in changed
+            if (before := known(row.key)) is None or before is row or decides(before) != decides(row)
         ]
 
     def apply(

@@ -188,8 +188,9 @@ class Table(Walked):
             return []
         self.drop(key)
         self._painted[key] = now
-        self._looked.pop(key, None)  # what has begun to move has a time that runs
-        self._due = 0.0
+        if before.mood != now.mood:  # what has begun to move has a time that runs
+            self._looked.pop(key, None)
+            self._due = 0.0
         if before[1:] != now[1:]:
             return [Region(0, y, size.width, 1)]
         return [
