@@ -188,7 +188,10 @@ class Table(Walked):
             return []
         self.drop(key)
         self._painted[key] = now
-        if before.mood != now.mood:  # what has begun to move has a time that runs
+        # What has begun to move, or tells anything beside its words, may have a time that runs.
+        if before.mood != now.mood or any(
+            cell.right and cell != old for cell, old in zip(now.cells, before.cells, strict=False)
+        ):
             self._looked.pop(key, None)
             self._due = 0.0
         if before[1:] != now[1:]:
