@@ -42,6 +42,7 @@ test-clients: .venv/.installed-test .venv-clients/.installed
 clients: .venv-clients/.installed
 
 bench: .venv/.installed-test .venv-clients/.installed
+	$(bin)/python tests/bench/figures.py .bench begin
 	$(bin)/python tests/bench/command.py 10000 $(RUNS) .bench
 	$(bin)/python tests/bench/listing.py 10000 5 .bench
 	$(bin)/python tests/bench/screen.py .bench $(RUNS)

@@ -3,7 +3,6 @@
 With `speed=0` nothing happens by itself: the cloud's clock and the console's own are moved together while one waits.
 """
 
-import asyncio
 import datetime as dt
 import os
 import time
@@ -260,7 +259,6 @@ async def deck(
                 await found.until(lambda: app.main.panes["flavors"].table.index.order, "flavors")
                 yield found
                 app.leave()
-            await asyncio.sleep(0)
             if app.failure is not None:
                 raise app.failure
         finally:

@@ -140,7 +140,7 @@ class SmallDialect:
     async def flavor(self, id: str) -> Flavor:
         return await self._one(id, Flavor)  # type: ignore[no-any-return]
 
-    async def close(self) -> None:
+    async def close(self, *, for_good: bool = False) -> None:
         self.cloud.closed += 1
 
 

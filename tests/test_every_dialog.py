@@ -16,6 +16,10 @@ from textual.screen import ModalScreen
 
 import console.tui
 from console.core.settings import Paths
+from console.core.store import Listing
+from console.model.flavor import Flavor
+from console.model.image import Image
+from console.model.place import Row
 from console.tui.app import NovadeckApp
 from console.tui.dialogs import AskText, Confirm, Dialog
 from console.tui.failures import Summary
@@ -206,3 +210,27 @@ async def test_the_first_run_gives_what_was_chosen(
         found = app.return_value
     assert (found and (found.what, found.value)) == answer
     assert app._exit and app.failure is None
+
+
+def unknown(found: Deck, kind: type[Row]) -> None:
+    """Let the console not know any of a kind."""
+    for place in found.console.health:
+        found.console.store.apply(Listing(place, kind, (), found.console.clock.monotonic(), complete=True))
+
+
+@pytest.mark.parametrize(("kind", "key"), [(Flavor, "f"), (Image, "B")])
+async def test_what_is_not_known_yet_is_read_before_it_is_asked(tmp_path: Path, kind: type[Row], key: str) -> None:
+    async with deck(tmp_path, **PLAIN) as found:
+        unknown(found, kind)
+        dialog = await opened(found, "web-1", key, Pick)
+        assert len(dialog.choices) > 3 and not found.refused
+
+
+async def test_where_nothing_can_be_read_it_is_said_why_and_nothing_is_asked(tmp_path: Path) -> None:
+    async with deck(tmp_path, **PLAIN) as found:
+        unknown(found, Flavor)
+        found.estate.control.status(503, service="compute", method="GET", path="/flavors")
+        await found.on("web-1")
+        await found.keys("f")
+        await found.until(lambda: "503" in found.refused, "why there are no flavors")
+        assert found.app.screen is found.app.main

@@ -107,6 +107,17 @@ def test_the_columns_that_were_asked_for_are_on_the_screen(name: str, total: int
         assert {one.column for one in placed} == set(columns)
 
 
+@pytest.mark.parametrize(("total", "shown"), [(98, "power"), (118, "power"), (126, "key"), (150, "project")])
+def test_of_what_was_asked_for_as_much_is_shown_as_can_be_read(total: int, shown: str) -> None:
+    needs = {"name": 14, "status": 13, "address": 11, "host": 1, "zone": 4, "power": 8, "key": 4, "project": 32}
+    placed = {
+        one.column.name: one.size for one in place_columns(SERVERS.columns, total, places=False, wide=True, needs=needs)
+    }
+    assert list(placed)[-1] == shown
+    assert all(placed[name] > needs[name] for name in ("name", "status", "host", "zone", "power"))
+    assert total < 118 or placed["task"] >= 20  # what is wrong goes before keys and projects
+
+
 def test_the_pane_of_a_wide_terminal_is_filled_as_drawn() -> None:
     placed = {p.column.name: p.size for p in place_columns(SERVERS.columns, 114, places=True, wide=False)}
     assert placed == {
@@ -365,14 +376,14 @@ def test_what_a_row_asks_for_stands_first() -> None:
 def test_a_lane_tells_its_budget_and_how_long_it_is_held_back() -> None:
     lane = Lane("cloud/region", "c", "well", 3, age=2.0, left=31, most=100, window=60.0)
     assert "".join(span.text for span in story(lane)) == "2s old · 31/100 a minute left"
-    held = dataclasses.replace(lane, state="throttled", again=12.2, left=0)
+    held = msgspec.structs.replace(lane, state="throttled", again=12.2, left=0)
     assert "".join(span.text for span in story(held)) == "2s old · throttled 12 s · 0/100 a minute left"
     assert "".join(span.text for span in brief(held, UNICODE, short=True, mono=False)).endswith("c throttled 12 s")
 
 
 def test_lanes_keep_their_order_and_trouble_stays_where_not_all_fit() -> None:
     lanes = [Lane(f"cloud-{n}/region", f"c{n}", "well", n, age=2.0) for n in range(30)]
-    lanes[9] = dataclasses.replace(lanes[9], state="down", reason="refused", again=26.0)
+    lanes[9] = msgspec.structs.replace(lanes[9], state="down", reason="refused", again=26.0)
     for size in ((160, 55), (120, 40), (80, 24), (60, 16)):
         header = Header().lines(lanes, shape_of(*size), UNICODE, time=(Span("14:02:11", "text"),))
         text = "\n".join(plain(line) for line in header)

@@ -32,6 +32,13 @@ def broken():
     raise ZeroDivisionError('a bug of ours')
 run(broken)
 """
+LATE = """
+from console.tui.feed import Fed
+def broken(screen):
+    raise ZeroDivisionError('a bug that takes a second')
+Fed.draw_time = broken
+run(lambda: opened(sample()))
+"""
 
 
 class Terminal:
@@ -166,6 +173,13 @@ def test_ctrl_c_leaves_too() -> None:
 def test_a_bug_restores_the_terminal_and_shows_where_it_is() -> None:
     with terminal(BREAK) as one:
         one.until("ZeroDivisionError: a bug of ours")
+        assert one.ended() == 1
+        assert b"\x1b[?1049l" in one.raw
+
+
+def test_a_bug_of_the_clock_ends_it_as_any_other() -> None:
+    with terminal(LATE) as one:
+        one.until("ZeroDivisionError: a bug that takes a second")
         assert one.ended() == 1
         assert b"\x1b[?1049l" in one.raw
 

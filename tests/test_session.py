@@ -4,12 +4,13 @@ import asyncio
 import os
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from msgspec.structs import replace
 from small_cloud import SmallAccount, SmallCloud, connect
 
 import console
@@ -320,6 +321,67 @@ async def test_what_was_watched_is_remembered(estate: Estate, paths: Paths) -> N
         key = ops.servers.rows()[0].key
     async with console.open(["lab"], paths=paths) as ops:
         assert [change.what for change in await ops.history(key)] == ["seen"]
+
+
+async def test_what_is_being_gathered_when_the_console_is_left_is_remembered(estate: Estate, paths: Paths) -> None:
+    async with console.open(["lab"], paths=paths) as ops:
+        watch = ops.servers.watch()
+        await until(watch, ops.servers.rows)
+        ops.store.gather = 3600.0
+        first, key = (row.key for row in ops.servers.rows()[:2])
+        ops.store.remove(first)
+        ops.store.remove(key)
+        await asyncio.sleep(0.2)
+        assert [change.what for change in await ops.history(key)] == ["seen"]
+    async with console.open(["lab"], paths=paths) as ops:
+        assert [change.what for change in await ops.history(key)] == ["seen", "gone"]
+
+
+async def test_no_cloud_is_asked_any_more_while_the_console_is_left(
+    estate: Estate, paths: Paths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Server] = []
+
+    async def ask(stopped: Sequence[Server]) -> None:
+        asked.extend(stopped)
+
+    async def leave_with_one_stopped(*, in_time: bool) -> None:
+        async with console.open(["lab"], paths=paths) as ops:
+            watch = ops.servers.watch()
+            await until(watch, lambda: any(row.status == "ACTIVE" for row in ops.servers.rows()))
+            monkeypatch.setattr(ops.stops, "ask", ask)
+            await asyncio.sleep(0.1)
+            ops.store.gather = 0.0 if in_time else 3600.0
+            row, other = [row for row in ops.servers.rows() if row.status == "ACTIVE" and not row.task_state][:2]
+            ops.store.remove(other.key)  # told at once; what comes after it is gathered
+            off = replace(row, word="SHUTOFF", record=b"off")
+            ops.store.learn(Server, off, off.place, ops.clock.monotonic())
+            await asyncio.sleep(0.1)
+
+    await leave_with_one_stopped(in_time=True)
+    assert len(asked) == 1
+    await leave_with_one_stopped(in_time=False)
+    assert len(asked) == 1
+
+
+async def test_a_console_whose_holder_is_cancelled_lets_go_of_its_file(estate: Estate, paths: Paths) -> None:
+    held = asyncio.Event()
+    opened: list[console.Console] = []
+
+    async def hold() -> None:
+        async with console.open(["lab"], paths=paths) as ops:
+            await until(ops.servers.watch(), ops.servers.rows)
+            assert await ops.history(ops.servers.rows()[0].key)
+            opened.append(ops)
+            held.set()
+            await asyncio.sleep(60)
+
+    holder = asyncio.create_task(hold())
+    await held.wait()
+    holder.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await holder
+    assert opened[0].timeline._file is None
 
 
 async def test_what_nobody_watched_leaves_no_trace(estate: Estate, paths: Paths) -> None:

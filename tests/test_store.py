@@ -174,6 +174,71 @@ def test_a_touched_row_is_not_taken_away_by_what_was_asked_before(store: Store) 
     assert set(shown(store)) == {"a"}
 
 
+def test_a_way_that_was_asked_first_and_answers_last_leads_there_all_the_same(store: Store) -> None:
+    store.admit(ADMIN, Standing(2))
+    tell(store, server("a", "NEWER", ADMIN), at=2, complete=False)
+    tell(store, server("a", "OLDER"), server("b"), at=1)
+    assert store.ways(server("a").key) == (ADMIN, MEMBER)
+    told = store.told(server("a"), MEMBER)
+    assert told is not None and (told.word, told.place) == ("NEWER", MEMBER)
+    tell(store, server("a", "OLDER"), server("b"), at=3)
+    told = store.told(server("a"), MEMBER)
+    assert told is not None and told.word == "OLDER"
+
+
+async def test_gathered_changes_are_told_together_when_their_time_has_come() -> None:
+    pace = MovedClock()
+    store = Store(MovedClock(), pace)
+    store.gather = 1.0
+    watch, other = store.watch(Server), store.watch(Server)
+    assert (await next_of(watch)).reset and (await next_of(other)).reset
+    tell(store, server("a"))
+    assert [row.id for row in (await next_of(watch)).changed] == ["a"]  # after a rest nothing is kept back
+    assert (await next_of(other)).changed
+    await pace.advance(0.5)
+    tell(store, server("a", "REBOOT"), at=2.0)
+    tell(store, server("a", "ERROR"), at=3.0)
+    assert store.rows(Server)[server("a").key].word == "ERROR"  # to readers at once
+    assert quiet(watch) and quiet(other)
+    await pace.advance(0.4)
+    assert quiet(watch)
+    await pace.advance(0.1)
+    for one in (watch, other):
+        batch = await next_of(one)
+        assert [(row.id, row.word) for row in batch.changed] == [("a", "ERROR")]
+        assert batch.before[server("a").key].word == "ACTIVE"
+
+
+async def test_a_change_shortly_before_its_time_is_told_with_all_that_was_gathered() -> None:
+    pace = MovedClock()
+    store = Store(MovedClock(), pace)
+    store.gather = 1.0
+    watch = store.watch(Server)
+    await next_of(watch)
+    tell(store, server("a"))
+    await next_of(watch)
+    await pace.advance(0.3)
+    tell(store, server("b"), complete=False, at=2.0)
+    await pace.advance(0.6)
+    assert quiet(watch)
+    tell(store, server("c"), complete=False, at=3.0)
+    assert [row.id for row in (await next_of(watch)).changed] == ["b", "c"]
+    assert pace.sleepers == 0
+
+
+async def test_what_is_gathered_can_be_told_at_once() -> None:
+    store = Store(MovedClock(), MovedClock())
+    store.gather = 1.0
+    watch = store.watch(Server)
+    await next_of(watch)
+    tell(store, server("a"))
+    await next_of(watch)
+    store.remove(server("a").key)
+    assert quiet(watch)
+    store.tell()
+    assert (await next_of(watch)).gone == (server("a").key,)
+
+
 def test_the_same_objects_are_looked_at_again_after_a_touch_was_in_their_way(store: Store) -> None:
     rows = (server("a", "NEW"),)
     tell(store, server("a", "OLD"), at=1)

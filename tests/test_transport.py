@@ -142,6 +142,20 @@ async def test_silence_ends_at_the_deadline() -> None:
     assert "gave no answer within 0.2 s" in error.message
 
 
+async def test_one_that_is_closed_opens_no_connection_anew() -> None:
+    async def answer(request: web.Request) -> web.Response:
+        return web.Response()
+
+    async with serving(answer) as url, transport() as sender:
+        assert (await sender.send(Request("GET", url), deadline=5)).status == 200
+        await sender.close()
+        assert (await sender.send(Request("GET", url), deadline=5)).status == 200, "a login may be made again"
+        await sender.close(for_good=True)
+        with pytest.raises(Unreachable, match="was left") as caught:
+            await sender.send(Request("GET", url), deadline=5)
+        assert caught.value.fault == "closed" and not sender._clients
+
+
 async def test_a_closed_port_and_an_unknown_name_are_told_apart() -> None:
     with socket.create_server(("127.0.0.1", 0)) as gone:
         port = gone.getsockname()[1]

@@ -32,7 +32,7 @@ def pressed(one: Program, keys: str, size: tuple[int, int] | None = None) -> Non
     one.until("picture 0")
     for key in keys:
         one.type(key)
-        if key in "nu":
+        if key in "nuc":
             number += 1
             one.until(picture(number))
         elif key == "s":
@@ -58,7 +58,7 @@ def pressed(one: Program, keys: str, size: tuple[int, int] | None = None) -> Non
 )
 def test_the_picture_is_the_same_with_and_without(environment: dict[str, str], size: tuple[int, int] | None) -> None:
     print(f"NOVADECK_SEED={SEED}")
-    keys = "".join(random.Random(SEED).choices(["n", "n", "n", "po", "puo", "s"], k=8))
+    keys = "".join(random.Random(SEED).choices(["n", "n", "n", "c", "po", "puo", "s"], k=8)) + "c"
     pictures, sizes = [], []
     for how in ("", "plain"):
         with program([*APP, str(SEED)], **environment, NOVADECK_WRITER=how) as one:

@@ -1,8 +1,8 @@
 """An app of random coloured lines, run by the tests of the terminal writer in a terminal of its own.
 
-`python writer_app.py SEED`: n draws another picture, p pushes a dialog over it, u draws another one under the dialog,
-o takes it away, s lends the terminal to a shell command, z stops the process as ctrl+z does, f floods it with pictures
-until the next key, a sends all anew, q leaves.
+`python writer_app.py SEED`: n draws another picture, c draws other parts of some lines, p pushes a dialog over it, u
+draws another one under the dialog, o takes it away, s lends the terminal to a shell command, z stops the process as
+ctrl+z does, f floods it with pictures until the next key, a sends all anew, q leaves.
 """
 
 import os
@@ -52,17 +52,10 @@ class Lines(Widget):
     def next(self) -> None:
         """Another picture: a few cells, a few lines, or all moved."""
         self.number += 1
-        height = max(2, self.size.height)
-        self.lines += [self.line() for _ in range(height - len(self.lines))]
+        height = self.fill()
         what = self.chance.choice(("line", "lines", "scroll", "back", "all"))
         if what == "line":
-            at = self.chance.randrange(height)
-            begin, size = self.chance.randrange(10), self.chance.randrange(5, 40)
-            before, new = self.lines[at], self.line()
-            # Nothing else of it is another: whatever paints the whole line meanwhile paints the same.
-            parts = before.crop(0, begin), new.crop(begin, begin + size), before.crop(begin + size)
-            self.lines[at] = Strip.join(parts)
-            self.again(Region(begin, at, size, 1))
+            self.again(self.part())
             return
         if what == "lines":
             for _ in range(3):
@@ -74,6 +67,23 @@ class Lines(Widget):
         else:
             self.lines = [self.line() for _ in range(height)]
         self.again()
+
+    def fill(self) -> int:
+        """Have as many lines as there is room for; how many that is."""
+        height = max(2, self.size.height)
+        self.lines += [self.line() for _ in range(height - len(self.lines))]
+        return height
+
+    def part(self) -> Region:
+        """Another part of a line, and nothing else of it: whatever paints the whole line paints the same."""
+        at, begin, size = (
+            self.chance.randrange(self.size.height),
+            self.chance.randrange(10),
+            self.chance.randrange(5, 40),
+        )
+        before, new = self.lines[at], self.line()
+        self.lines[at] = Strip.join([before.crop(0, begin), new.crop(begin, begin + size), before.crop(begin + size)])
+        return Region(begin, at, size, 1)
 
     def again(self, *regions: Region) -> None:
         """Have these parts painted, or all."""
@@ -90,6 +100,15 @@ class Direct(lines.Lines, Lines):
     def again(self, *regions: Region) -> None:
         """Have these parts painted, or all, one way or the other."""
         (self.paint if self.chance.random() < 0.7 else self.refresh)(*regions)
+
+    def pieces(self) -> None:
+        """Other parts of some lines, each painted for itself."""
+        self.number += 1
+        if len(self.lines) < self.fill():
+            self.refresh()
+        for _ in range(6):
+            x, y, size, _ = self.part()
+            self.paint_part(x, y, self.render_line(y).crop(x, x + size))
 
 
 class Over(ModalScreen[None]):
@@ -120,6 +139,7 @@ class Pictures(SparingApp[None]):
     ENABLE_COMMAND_PALETTE = False
     BINDINGS = [
         Binding("n", "go('next')"),
+        Binding("c", "go('pieces')"),
         Binding("p", "go('over')"),
         Binding("o", "go('out')"),
         Binding("s", "go('shell')"),
@@ -145,6 +165,9 @@ class Pictures(SparingApp[None]):
         self.flood = False
         if what in ("next", "under"):
             self.lines.next()
+            self.tell()
+        elif what == "pieces":
+            self.lines.pieces()
             self.tell()
         elif what == "over":
             self.push_screen(Over())

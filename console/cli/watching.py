@@ -151,12 +151,17 @@ async def _wait(given: Given) -> int:
     return reach.verdict(len(errors), len(ends) - len(errors), errors)
 
 
+def state_of(row: Server) -> str:
+    """What a server is, and what is being done to it."""
+    return " ".join(filter(None, [row.status, row.task_state]))
+
+
 async def _until(
     ops: "Console", row: Server, field: str, values: frozenset[str], given: Given
 ) -> Server | WaitTimeout | NotFound:
     """The server as it is when it is there, or why it is not."""
     began = ops.clock.monotonic()
-    last, timeout, interval = "", given.get("timeout"), given.get("interval")
+    last, seen, timeout, interval = "", state_of(row), given.get("timeout"), given.get("interval")
     passing = Passing()
     while True:
         now: Server | None = None
@@ -164,11 +169,11 @@ async def _until(
         try:
             async with asyncio.timeout(within(timeout, ops.clock.monotonic() - began)):
                 now = await ops.servers.get(row)
-            state = " ".join(filter(None, [now.status, now.task_state]))
+            seen = state = state_of(now)
         except NotFound as error:
             if field != "gone":
                 return error
-            state = "gone"
+            seen = state = "gone"
         except AWAY as error:  # a cloud that is away for a while ends no wait
             answered, state = False, f"out of sight: {str(error).rstrip('.')}"
         except TimeoutError:
@@ -183,6 +188,7 @@ async def _until(
             return now or row
         passed = ops.clock.monotonic() - began
         if timeout is not None and passed >= timeout:
-            return WaitTimeout(f"{row.name or row.id} is {state} after {timeout:g} s.", last=state)
+            told = f"{seen} after {timeout:g} s" + ("" if answered else f" as last seen; now {state}")
+            return WaitTimeout(f"{row.name or row.id} is {told}.", last=seen)
         pause = max(0.05, interval) if interval is not None else 1.0 if passed < 30 else 2.0
         await ops.clock.sleep(pause if timeout is None else max(0.05, min(pause, timeout - passed)))

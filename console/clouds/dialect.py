@@ -171,5 +171,5 @@ class Dialect(Protocol):
     async def schedule(self, server_id: str) -> Schedule:
         """The schedule of one server; one that has none is not enabled."""
 
-    async def close(self) -> None:
-        """Give back the connections."""
+    async def close(self, *, for_good: bool = False) -> None:
+        """Give back the connections; for good, nothing can be sent any more."""

@@ -148,22 +148,32 @@ class Lane:
 
     async def run(self) -> None:
         """Log in, serve while that holds, and again; for ever."""
-        while True:
-            if self.account.missing and self._ask is not None:
-                await self._ask(self)
-            try:
-                dialect = await self._connect(self.account)
-            except CloudError as error:
-                await self._rest(error)
-                continue
-            try:
-                self._opened(dialect)
-                await self._serve(dialect)
-            finally:
-                self.dialect = None
-                self.pollers = {}
-                await dialect.close()
-            await self._until_retried()
+        dialects: list[Dialect] = []  # an order that waits goes on by the one that it was sent by, whatever came since
+        try:
+            while True:
+                await self._turn(dialects)
+        finally:
+            for dialect in dialects:
+                await dialect.close(for_good=True)
+
+    async def _turn(self, dialects: list[Dialect]) -> None:
+        """One login, and what comes of it."""
+        if self.account.missing and self._ask is not None:
+            await self._ask(self)
+        try:
+            dialect = await self._connect(self.account)
+        except CloudError as error:
+            await self._rest(error)
+            return
+        dialects.append(dialect)
+        try:
+            self._opened(dialect)
+            await self._serve(dialect)
+        finally:
+            self.dialect = None
+            self.pollers = {}
+        await dialect.close()
+        await self._until_retried()
 
     async def _rest(self, error: CloudError) -> None:
         """After a login that failed: a while, or until somebody says again where it was refused."""

@@ -1,11 +1,13 @@
 """What is known of every cloud now: one row for each thing, however many ways lead to it.
 
 Listings come in from pollers and actions, each with the moment at which it was asked; what differs is noted in the
-mailboxes of those who watch, and nobody hears of the rest. The store asks no cloud, sleeps never and writes no file.
+mailboxes of those who watch, and nobody hears of the rest. The store asks no cloud and writes no file.
 
 * A row that was touched (an action was sent, or it was read by itself) after a listing was asked is not overwritten
   by that listing.
 * Only a complete listing takes rows away, and where a cell of the cloud may be down it only names those it missed.
+* A screen has changes gathered (`gather`), and then all who watch hear of them together: waking up costs more than
+  what is done once awake.
 * Of several ways to a thing the best is shown and acted by: one that answers, writable before read-only, then the
   most privileged, then the first in the settings.
 """
@@ -17,13 +19,17 @@ from operator import is_
 from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 
-from console.core.clock import Clock
+from msgspec.structs import replace
+
+from console.core.clock import Clock, Timer
 from console.core.health import Health
 from console.core.watch import HealthWatch, Watch
 from console.model.place import Key, Place, Row
 
 R = TypeVar("R", bound=Row)
 
+# A change that comes this share of `gather` before its time is told at once: the one who brought it is awake already.
+_EARLY = 0.2
 # No request takes longer, so that a touch older than this can be forgotten.
 _LONGEST_REQUEST = 600.0
 
@@ -71,6 +77,8 @@ class _Table(Generic[R]):
         self.holders: dict[Key, tuple[Place, ...]] = {}
         self.watches: list[weakref.ref[Watch[R]]] = []  # one that nobody holds any more drops out by itself
         self.moved: dict[Key, R | None] = {}  # what moved since they were told, as it was before
+        self.told_at = float("-inf")
+        self.timer: Timer | None = None  # when they will be told
 
     def way(self, place: Place) -> _Way:
         if place not in self.ways:
@@ -91,10 +99,11 @@ class _Table(Generic[R]):
         if before is not None:
             self.moved.setdefault(key, before)
 
-    def tell(self) -> None:
+    def tell(self, now: float) -> None:
         """Tell those who watch what has moved, all of it at once."""
-        if not self.moved:
-            return
+        if self.timer is not None:
+            self.timer.cancel()
+        self.timer, self.told_at = None, now
         moved, self.moved = self.moved, {}
         for reference in tuple(self.watches):  # one that is collected meanwhile drops out of it
             watch = reference()
@@ -117,8 +126,10 @@ def kind_name(kind: type[Row]) -> str:
 class Store:
     """All rows and the health of all places; for one event loop."""
 
-    def __init__(self, clock: Clock | None = None) -> None:
+    def __init__(self, clock: Clock | None = None, pace: Clock | None = None) -> None:
         self._clock = clock or Clock()
+        self._pace = pace or Clock()  # what is gathered goes by real time, also where a recording's time stands still
+        self.gather = 0.0  # seconds between two times of telling those who watch; 0 tells each change at once
         self._tables: dict[str, _Table[Any]] = {}
         self._touched: dict[Key, float] = {}
         self._touches_kept = 1000
@@ -202,7 +213,7 @@ class Store:
             if way.same(listing.rows):
                 return ()
         missed = self._merge_in(table, way, listing)
-        table.tell()
+        self._tell(table)
         return missed
 
     def _merge_in(self, table: _Table[Any], way: _Way, listing: Listing) -> tuple[Row, ...]:
@@ -235,7 +246,7 @@ class Store:
         table = self._tables.get(key.kind)
         if table is not None and key in table.rows:
             self._drop(table, key, moment)
-            table.tell()
+            self._tell(table)
 
     def forget(self, place: Place) -> None:
         """Drop a place: its health, and all rows to which only it leads."""
@@ -243,7 +254,7 @@ class Store:
             way = table.ways.pop(place, None)
             for row in way.rows.values() if way else ():
                 self._leave(table, row.key, place)
-            table.tell()
+            self._tell(table)
         self._standing.pop(place, None)
         if self._health.pop(place, None) is not None:
             self._tell_health(place)
@@ -258,7 +269,27 @@ class Store:
         if health.tells(before):
             self._tell_health(place)
 
+    def tell(self) -> None:
+        """Tell now what is being gathered."""
+        for table in self._tables.values():
+            if table.moved:
+                table.tell(self._pace.monotonic())
+
     # How
+
+    def _tell(self, table: _Table[Any]) -> None:
+        """Tell those who watch what has moved, or have them told when it is time."""
+        if not table.moved:
+            return
+        if not self.gather:
+            table.tell(0.0)
+            return
+        now = self._pace.monotonic()
+        left = table.told_at + self.gather - now
+        if left <= _EARLY * self.gather:
+            table.tell(now)
+        elif table.timer is None:
+            table.timer = self._pace.call_later(left, lambda: table.tell(self._pace.monotonic()))
 
     def _table(self, kind: type[R]) -> _Table[R]:
         name = kind_name(kind)
@@ -277,7 +308,10 @@ class Store:
         for row in fresh:
             if touched and touched.get(row.key, asked_at) > asked_at:
                 whole = False
-                continue
+                newer = table.rows.get(row.key)
+                if row.id in known or newer is None:
+                    continue
+                row = replace(newer, place=listing.place)  # what it says is old, but it does lead there
             known[row.id] = row
             self._merge(table, way, row, listing.place)
         if not listing.complete:
@@ -329,7 +363,7 @@ class Store:
             for row in list(way.rows.values()) if way else ():
                 if len(table.holders.get(row.key, ())) > 1:
                     self._show_best(table, row.key)
-            table.tell()
+            self._tell(table)
 
     def _forget_touches(self, at: float) -> None:
         if len(self._touched) > self._touches_kept:

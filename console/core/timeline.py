@@ -116,8 +116,11 @@ class Timeline:
 
     async def write(self, batch: Batch[Any]) -> None:
         """Remember a batch: of a thing's first sight in this run only what differs from the last run's end."""
+        before = batch.before.get
+        changed = [row for row in batch.changed if _worth_a_look(before(row.key), row)]
+        if not changed and not batch.gone:
+            return
         at = self._clock.now().isoformat(timespec="milliseconds")
-        changed = [row for row in batch.changed if _worth_a_look(batch.before.get(row.key), row)]
         for start in range(0, len(changed), AT_ONCE):
             rows = changed[start : start + AT_ONCE]
             await self._off_loop(partial(self._write, at=at, changed=rows))

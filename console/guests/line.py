@@ -6,10 +6,12 @@ small, and a system call costs as much as the work on several of them.
 
 import asyncio
 import socket
+import time
 from collections.abc import Callable
 from typing import Any
 
 from console.errors import ProbeFailed
+from console.guests.bare import heard
 from console.text import clean
 
 LONGEST = 8192  # bytes before a banner
@@ -19,56 +21,39 @@ NOT_SSH = (b"HTTP/", b"RFB ", b"220 ")
 class Line(asyncio.Protocol):
     """A connected socket, from its first byte to its end."""
 
-    def __init__(self) -> None:
+    def __init__(self, sock: socket.socket) -> None:
+        sock.setblocking(False)
+        self._sock = sock
         self._transport: asyncio.Transport | None = None
         self._session: Any = None  # asyncssh's connection, once it is spoken to
         self._heard = bytearray()
-        self._news = asyncio.Event()
         self._over = asyncio.Event()
         self._error: Exception | None = None
-
-    @classmethod
-    async def on(cls, sock: socket.socket) -> "Line":
-        """Take over this socket."""
-        try:
-            _, line = await asyncio.get_running_loop().create_connection(cls, sock=sock)
-        except BaseException:
-            sock.close()
-            raise
-        return line
-
-    # What asyncio tells
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-
-    def data_received(self, data: bytes) -> None:
-        if self._session is not None:
-            return self._session.data_received(data)  # type: ignore[no-any-return]
-        self._heard += data
-        self._news.set()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._error = exc
-        self._over.set()
-        self._news.set()
-        if self._session is not None:
-            self._session.connection_lost(exc)
 
     # The banner
 
     async def banner(self, port: int, seconds: float) -> str:
         """The line that names the SSH server, still to be read by asyncssh; raises `ProbeFailed` in words."""
+        until = time.monotonic() + seconds
         try:
-            async with asyncio.timeout(seconds):
-                while (found := self._banner(port)) is None:
-                    self._news.clear()
-                    await self._news.wait()
+            while (found := self._banner(port)) is None:
+                await self._hear(until - time.monotonic())
         except TimeoutError:
             silent = f"port {port} takes the connection and says nothing for {round(seconds, 1):g} s"
             raise ProbeFailed(f"The banner never came: {silent}.", rung="banner") from None
         return found
+
+    async def _hear(self, seconds: float) -> None:
+        """Read from the bare socket: most lines end after their banner, and the rest of what SSH needs costs more."""
+        try:
+            data = await heard(self._sock, LONGEST, seconds)
+        except OSError as error:
+            if isinstance(error, TimeoutError) and not error.errno:  # our own patience, not the system's
+                raise
+            self._error, data = error, b""
+        self._heard += data
+        if not data:
+            self._over.set()
 
     def _banner(self, port: int) -> str | None:
         lines = bytes(self._heard).split(b"\n")
@@ -90,28 +75,48 @@ class Line(asyncio.Protocol):
 
     async def create_connection(self, factory: Callable[[], Any], _host: str, _port: int) -> tuple[Any, Any]:
         """Hand over to asyncssh, with all that was heard. Raises OSError where the other side has gone meanwhile."""
-        assert self._transport is not None
-        if self._over.is_set():
+        if self._over.is_set() or self._gone():
             raise self._error or ConnectionResetError("it was closed")
         self._session = factory()
-        self._session.connection_made(Gathering(self._transport))
-        if self._heard:
-            self._session.data_received(bytes(self._heard))
+        await asyncio.get_running_loop().create_connection(lambda: self, sock=self._sock)
         return None, self._session
 
-    @property
-    def over(self) -> bool:
-        """Whether nothing comes any more."""
-        return self._over.is_set()
+    def _gone(self) -> bool:
+        """Whether the other side has closed the line, and nothing of what it said is left to be read."""
+        try:
+            return not self._sock.recv(1, socket.MSG_PEEK)
+        except BlockingIOError:
+            return False
+
+    # What asyncio tells, once it is spoken to
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        self._session.connection_made(Gathering(transport))
+        if self._heard:
+            self._session.data_received(bytes(self._heard))
+
+    def data_received(self, data: bytes) -> None:
+        self._session.data_received(data)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._over.set()
+        self._session.connection_lost(exc)
+
+    # The end
 
     def close(self) -> None:
         """End it now."""
         if self._transport is not None:
             self._transport.abort()
+        else:
+            self._sock.close()
 
     async def wait_closed(self) -> None:
         """Wait until nothing of it is left."""
-        await self._over.wait()
+        if self._transport is not None:
+            await self._over.wait()
 
 
 class Gathering(asyncio.Transport):

@@ -172,7 +172,7 @@ class _Ladder:
     async def _arrive(self) -> Line:
         self.address, sock = await self._first_socket()
         self._held("port", f"{self.address} port {self.port}")
-        self.line = await Line.on(sock)
+        self.line = Line(sock)
         return self.line
 
     async def _arrive_windows(self) -> None:
@@ -242,7 +242,7 @@ class _Ladder:
 
     async def _try(self, user: str, keys: list[Offer], said: Theirs) -> bool:
         """Log in as this user; False when the guest says no. Raises `ProbeFailed` for all else."""
-        line = self.line or await Line.on(await self._open(self.address, self.port, self._seconds(PORT_SECONDS)))
+        line = self.line or Line(await self._open(self.address, self.port, self._seconds(PORT_SECONDS)))
         self.line = line
         seconds = self._seconds()
         try:

@@ -7,13 +7,14 @@ import functools
 import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import asyncssh
 
 from console.errors import ProbeFailed
+from console.guests.bare import connected
 from console.guests.route import MOST_KEYS, Identity
 from console.text import clean
 
@@ -125,25 +126,22 @@ def _is(key: Any, public: str) -> bool:
 
 async def open_socket(address: str, port: int, seconds: float) -> socket.socket:
     """A connected socket; raises `ProbeFailed` of the rung "port" in words."""
-    loop = asyncio.get_running_loop()
-    sock: socket.socket | None = None
+    began = time.monotonic()
     try:
-        async with asyncio.timeout(seconds):
-            family, where = _numeric(address, port) or await _by_name(address, port)
-            sock = socket.socket(family, socket.SOCK_STREAM)
-            sock.setblocking(False)
-            await loop.sock_connect(sock, where)
-            return sock
-    except BaseException as error:
-        if sock is not None:
-            sock.close()
-        if isinstance(error, OSError | TimeoutError):
-            raise _no_port(error, address, port, seconds) from error
-        raise
+        where = _numeric(address, port)
+        if where is None:
+            async with asyncio.timeout(seconds):
+                where = await _by_name(address, port)
+        return await connected(*where, seconds - (time.monotonic() - began))
+    except OSError as error:
+        raise _no_port(error, address, port, seconds) from error
 
 
 def _numeric(address: str, port: int) -> tuple[int, Any] | None:
     """The socket address of what is no name, without the thread that asking for a name takes."""
+    with suppress(OSError):
+        socket.inet_pton(socket.AF_INET, address)
+        return socket.AF_INET, (address, port)
     try:
         found = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
     except socket.gaierror:

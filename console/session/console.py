@@ -100,6 +100,7 @@ class Console:
         self._moving: tuple[Watch[Server], Watch[Image]] = store.watch(Server), store.watch(Image)
         self._tasks: list[asyncio.Task[None]] = []
         self._errands: set[asyncio.Task[Any]] = set()
+        self._stopping = False
         self._group: asyncio.TaskGroup | None = None
         self._following: asyncio.Task[None] | None = None
 
@@ -289,11 +290,13 @@ class Console:
 
     def stop(self) -> None:
         """End it, after what is left was written."""
+        self._stopping = True
         if self._following is not None:
             self._following.cancel()
         for errand in self._errands:
             errand.cancel()
         self.fleet.stop()
+        self.store.tell()
         for watch in self._moving:
             watch.close()
         for task in self._tasks:
@@ -317,7 +320,8 @@ class Console:
         await self.fleet.watched.wait()
         async for batch in watch:
             await self.resizes.saw(batch)
-            if stopped := self.stops.saw(batch):
+            stopped = self.stops.saw(batch)
+            if stopped and not self._stopping:
                 self.spawn(self.stops.ask(stopped), "stops")
             await self.timeline.write(batch)
 

@@ -71,17 +71,19 @@ async def open(
     fleet = Fleet(accounts.accounts, store, clock, settings, all_projects=all_projects, ask=ask, **fleet_parts)
     console = Console(accounts, settings, paths, clock, store, fleet, checks)
     failure: Exception | None = None
-    async with asyncio.TaskGroup() as group:
-        console.start(group)
-        OPENED.append(console)
-        try:
-            yield console
-        except Exception as error:  # carried past the group, which would wrap it
-            failure = error
-        finally:
-            OPENED.remove(console)
-            console.stop()
-    await console.close()
+    try:
+        async with asyncio.TaskGroup() as group:
+            console.start(group)
+            OPENED.append(console)
+            try:
+                yield console
+            except Exception as error:  # carried past the group, which would wrap it
+                failure = error
+            finally:
+                OPENED.remove(console)
+                console.stop()
+    finally:
+        await console.close()
     if failure is not None:
         raise failure
 

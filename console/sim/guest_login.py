@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 from dataclasses import dataclass, field
 
 import asyncssh
@@ -43,6 +44,12 @@ class Guest:
             transport.abort() if isinstance(transport, asyncio.Transport) else transport.close()
 
 
+@functools.lru_cache(256)
+def _public(key_data: str) -> bytes:
+    """What a line of authorized_keys lets in; a login asks for it twice."""
+    return asyncssh.import_public_key(key_data).public_data
+
+
 def new_keys(hostname: str) -> list[asyncssh.SSHKey]:
     """Host keys as a new disk makes them at its first boot."""
     return [
@@ -76,7 +83,7 @@ class Login(asyncssh.SSHServer):
     def validate_public_key(self, username: str, key: asyncssh.SSHKey) -> bool:
         if username not in LOGINS or not self.guest.server.key_data:
             return False
-        return asyncssh.import_public_key(self.guest.server.key_data).public_data == key.public_data
+        return _public(self.guest.server.key_data) == key.public_data
 
     def password_auth_supported(self) -> bool:
         return True

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from console.tui.commands import Commands
 
 TURN = 0.001  # seconds that the thread which hears a key or sends a frame waits for its turn at most
+CLOSING = 3.0  # seconds for the console to be closed behind the screen
 KEEP = 30.0  # seconds between two looks whether the session differs from what is kept of it
 
 OpenConsole = Callable[..., AbstractAsyncContextManager[Any]]
@@ -80,6 +81,8 @@ class NovadeckApp(SparingApp[ExitRequest | None]):
         self._record = record
         self._opening = tuple(opening)
         self._leaving = asyncio.Event()
+        self._living: asyncio.Task[None] | None = None
+        self._console_open = False
         self._asking = asyncio.Lock()
         self.main = MainScreen(self.ink, glyphs, self._run, self._keys, columns)
         self.main.opening = self._opening
@@ -142,14 +145,27 @@ class NovadeckApp(SparingApp[ExitRequest | None]):
         if self._driver is not None:  # private: whose thread reads them
             self._driver.disable_input()
 
+    async def on_unmount(self) -> None:
+        """However the screen has ended: close what is open behind it; what takes long is cut short."""
+        self._leaving.set()
+        living = self._living
+        if living is None or living.done():
+            return
+        if self._console_open:
+            await asyncio.wait((living,), timeout=CLOSING)
+        living.cancel()
+        await asyncio.wait((living,), timeout=CLOSING)
+
     def _begin(self) -> None:
-        self.run_worker(self._live(), name="console", exit_on_error=False)
+        # No worker: those are cancelled when the screen is left, and what has just changed would be forgotten.
+        self._living = asyncio.create_task(self._live(), name="console")
 
     async def _live(self) -> None:
         """Hold the console open for as long as the screen lives."""
         await asyncio.sleep(0)
         try:
             async with self._opened() as console:
+                self._console_open = True
                 await self._show(console)
                 await self._leaving.wait()
         except ConfigError as error:

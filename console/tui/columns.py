@@ -43,6 +43,7 @@ LEAVES_EARLY = 90  # cells of pane from which on a column is shown that leaves f
 ROOMY = 130  # cells of pane from which on what grows late does so
 STAYS = 2  # columns that leave for no other: a name, a status
 SMALL = 9  # cells of a column that leaves for no other
+NAME = 20  # cells of a name that is not cut for columns that were asked for
 
 
 def place_columns(
@@ -84,7 +85,8 @@ def _size(column: Column, total: int) -> int:
 def _fitting(shown: Shown, total: int, room: int, needs: Mapping[str, int]) -> Shown:
     """Wide columns are asked for, so that others make room for them: those that leave first anyway, then the widest.
 
-    The last of the wide ones leaves before an address does; what comes first of both kinds (name, status, id) stays.
+    The last two of the wide ones leave before an address or a task does; what comes first of both kinds (name, status,
+    id) stays. What finds room in the end comes back.
     """
     kept = [column for _, column in shown]
     ours, theirs = ([column for column in kept if column.wide is wide] for wide in (False, True))
@@ -92,10 +94,17 @@ def _fitting(shown: Shown, total: int, room: int, needs: Mapping[str, int]) -> S
     early, late = ([one for one in ours if (one.least > LEAVES_EARLY) is first] for first in (True, False))
     others = theirs[:0:-1]
     sizes = {column: _least(column, total, needs, column is kept[0]) for column in kept}
-    for leaving in (*early, *others[:1], *[one for one in late if one.least or one.size > SMALL], *others[1:]):
-        if sum(sizes[column] for column in kept) <= room:
+    spare, left = room - sum(sizes.values()), list[Column]()
+    for leaving in (*early, *others[:2], *[one for one in late if one.least or one.size > SMALL], *others[2:]):
+        if spare >= 0:
             break
         kept.remove(leaving)
+        left.append(leaving)
+        spare += sizes[leaving]
+    for column in reversed(left):
+        if sizes[column] <= spare:
+            kept.append(column)
+            spare -= sizes[column]
     return [(number, column) for number, column in shown if column in kept]
 
 
@@ -107,8 +116,17 @@ def _least(column: Column, total: int, needs: Mapping[str, int], first: bool) ->
     if column.cut == "never" and need is not None:
         return max(column.gives, need + 1)
     if first or column.name == "id":
-        return max(column.gives, min(size, size if need is None else need + 1))
-    return column.gives or size
+        most = NAME if first and need is not None else size
+        return max(column.gives, min(most, size if need is None else need + 1))
+    return _worth(column, needs) or size
+
+
+def _worth(column: Column, needs: Mapping[str, int]) -> int:
+    """The width down to which a column gives; one that was asked for keeps to less where its texts need less."""
+    need = needs.get(column.name)
+    if not column.wide or need is None:
+        return column.gives
+    return min(column.gives, max(len(column.name), need) + 1)
 
 
 def _give(sizes: dict[str, int], shown: Shown, needs: Mapping[str, int]) -> None:
@@ -116,7 +134,7 @@ def _give(sizes: dict[str, int], shown: Shown, needs: Mapping[str, int]) -> None
     for _, column in shown:
         need = needs.get(column.name)
         if column.gives and need is not None:
-            sizes[column.name] = min(sizes[column.name], max(column.gives, need + 1))
+            sizes[column.name] = min(sizes[column.name], max(_worth(column, needs), need + 1))
 
 
 def _address(sizes: dict[str, int], shown: Shown, needs: Mapping[str, int]) -> None:
@@ -157,6 +175,6 @@ def _spend(sizes: dict[str, int], shown: Shown, needs: Mapping[str, int], room: 
             spare -= given
     for _, column in sorted(shown, key=lambda pair: (pair[1].places, -pair[0])):
         if spare < 0 and column.gives:
-            taken = min(-spare, max(0, sizes[column.name] - column.gives))
+            taken = min(-spare, max(0, sizes[column.name] - _worth(column, needs)))
             sizes[column.name] -= taken
             spare += taken

@@ -71,6 +71,8 @@ class Deck:
         self.used: dict[str, int] = {}
         self.stale: dict[Place, float | None] = {}
         self.labels: dict[Place, str] = {}
+        self._short: dict[Place, str] = {}
+        self._named: tuple[Place, ...] | None = None
         self.replay = console if isinstance(console, Replay) else None
         self.update_places()
 
@@ -153,8 +155,7 @@ class Deck:
 
     def update_places(self) -> bool:
         """Read the health again; whether another place has fallen silent or come back."""
-        self.labels.clear()
-        self.labels.update(labels(self.places))
+        self._name_places()
         health, moment = self.console.health, self.console.clock.monotonic()
         stale = {
             place: None if one.rows_at is None else moment - one.rows_at
@@ -166,14 +167,23 @@ class Deck:
         self.stale.update(stale)
         return moved
 
+    def _name_places(self) -> None:
+        """Tell places apart in few cells; there are others only when a console is opened anew."""
+        places = tuple(self.places)
+        if places == self._named:
+            return
+        self._named = places
+        self.labels.clear()
+        self.labels.update(labels(places))
+        self._short = {place: _region(place, places) or self.labels[place] for place in places}
+
     def lanes(self) -> list[Lane]:
         """A lane for each place, in the settings' order."""
         health, moment = self.console.health, self.console.clock.monotonic()
         return [self._lane(place, health.get(place), moment) for place in self.places]
 
     def _lane(self, place: Place, health: Any, moment: float) -> Lane:
-        name, short = str(place), self.labels.get(place, str(place))
-        short = place.region if place.region and _unique_region(place, self.places) else short
+        name, short = str(place), self._short.get(place, str(place))
         if health is None:
             return Lane(name, short, production=self.production(place))
         count = health.counts.get("server", health.counts.get("servers", None if health.rows_at is None else 0))
@@ -271,12 +281,13 @@ def _footer_order(action: Any) -> tuple[int, str]:
     return (ORDER.index(action.name) if action.name in ORDER else len(ORDER), action.name)
 
 
-def _unique_region(place: Place, places: Sequence[Place]) -> bool:
-    return sum(other.region == place.region for other in places) == 1
+def _region(place: Place, places: Sequence[Place]) -> str:
+    """The region alone, where it tells the place apart from all others; else ""."""
+    return place.region if sum(other.region == place.region for other in places) == 1 else ""
 
 
 def labels(places: Sequence[Place], most: int = 16) -> dict[Place, str]:
     """Each place as short as it is still told apart: the whole of it where that is short enough."""
     if all(len(str(place)) <= most for place in places):
         return {place: str(place) for place in places}
-    return {place: place.region if place.region and _unique_region(place, places) else str(place) for place in places}
+    return {place: _region(place, places) or str(place) for place in places}

@@ -1,7 +1,7 @@
 """The screen, fed: changes of the clouds flow into its panes, and a clock ticks.
 
-Each noun is followed by a worker of its own, whose batches are gathered into one repaint. One tick a second repaints
-the cells that differ. What keys do is in `screen.py`.
+Each noun is followed by a worker of its own, and the store gathers changes, so that many are one repaint. One tick a
+second repaints the cells that differ. What keys do is in `screen.py`.
 """
 
 import asyncio
@@ -14,6 +14,7 @@ from textual.worker import Worker
 
 from console.core.settings import OwnColumn
 from console.model.place import Key, Row
+from console.tui.beat import Beat
 from console.tui.frame import Frame
 from console.tui.index import Pair
 from console.tui.keys import make_keymap
@@ -51,6 +52,7 @@ class Fed(Frame):
         self.teller: Teller | None = None
         self.last_key = 0.0
         self.each_second: list[Callable[[], None]] = []  # what else goes by the one clock
+        self._beat = Beat(self._each_second, self._failed)
         self._followed: dict[str, Worker[None]] = {}
         self._ticks = 0
         self._names_moved = False
@@ -58,14 +60,19 @@ class Fed(Frame):
 
     def on_mount(self) -> None:
         """The one clock of the screen."""
-        self.set_interval(1.0, self.tick)
+        self._beat.start()
         self.lay_out()
+
+    def on_unmount(self) -> None:
+        """It stands still."""
+        self._beat.stop()
 
     # the console ---------------------------------------------------------------------------------------------
 
     def connect(self, deck: "Deck") -> None:
         """A console is open: follow it from now on."""
         self.deck = deck
+        deck.console.store.gather = GATHER_LEAN if self.link.lean else GATHER
         self.keymap = make_keymap(list(deck.actions().values()), self.chosen_keys, list(PANES), deck.commands)
         for pane in self.panes.values():
             pane.table.index.scene = deck.scene()
@@ -115,7 +122,6 @@ class Fed(Frame):
     async def _follow_one(self, pane: ResourcePane, collection: Any) -> None:
         async for batch in collection.watch():
             self.take(pane, batch)
-            await asyncio.sleep(GATHER_LEAN if self.link.lean else GATHER)
 
     def take(self, pane: ResourcePane, batch: Any) -> None:
         """One batch of changes: into the pane, and into whatever else tells of that noun."""
@@ -200,6 +206,13 @@ class Fed(Frame):
 
     # the tick ------------------------------------------------------------------------------------------------
 
+    def _each_second(self) -> None:
+        if self.is_attached:
+            self.tick()
+
+    def _failed(self, error: Exception) -> None:
+        self.call_later(_fail, error)
+
     def tick(self) -> None:
         """Once a second, less often where the link is thin: what depends on the time, and what there is to tell."""
         if self.link.look():
@@ -217,6 +230,8 @@ class Fed(Frame):
         """Draw in the ways that the link asks for now."""
         for pane in self.panes.values():
             pane.table.quiet = self.link.lean
+        if self.deck is not None:
+            self.deck.console.store.gather = GATHER_LEAN if self.link.lean else GATHER
         self.lay_out()
         self.say(f"{'The link is slow' if self.link.lean else 'The link is quick'}: {self.link.told()}")
 
@@ -252,18 +267,24 @@ class Fed(Frame):
         if self._flavors_moved or self._names_moved:
             self._flavors_moved = False
             self._count_flavors()
-        ages = [age for age in self.deck.stale.values() if age is not None]
+        known = [age for age in self.deck.stale.values() if age is not None]
+        ages: dict[Group, float | None] = {Group.LAST_KNOWN: max(known)} if known else {}
         for pane in self.panes.values():
-            pane.scene.now = now
-            pane.table.ages = {Group.LAST_KNOWN: max(ages)} if ages else {}
-            if pane.display and pane.table.index.unsettled and moment - self.last_key > SETTLE:
-                pane.table.settle(hold_cursor=moment - self.last_key < 2 * SETTLE and self.last_key > 0)
-                pane.show_head()
+            table = pane.table
+            table.index.scene.now, table.ages = now, ages
             if self._names_moved:
-                pane.table.renamed()
-            if pane.display:
-                pane.table.tick(moment)
+                table.renamed()
+        for pane in self.shown:
+            self._tick_shown(pane, moment)
         self._names_moved = False
+
+    def _tick_shown(self, pane: ResourcePane, moment: float) -> None:
+        """Ages and running seconds of a pane; rows that belong elsewhere move there when nobody has typed for long."""
+        table = pane.table
+        if table.index.unsettled and moment - self.last_key > SETTLE:
+            table.settle(hold_cursor=moment - self.last_key < 2 * SETTLE and self.last_key > 0)
+            pane.show_head()
+        table.tick(moment)
 
     def _count_flavors(self) -> None:
         assert self.deck is not None
@@ -273,6 +294,11 @@ class Fed(Frame):
         for row in pane.table.index.rows.values():
             name = read(row, scene)
             self.deck.used[name] = self.deck.used.get(name, 0) + 1
+
+
+def _fail(error: Exception) -> None:
+    """Fail where Textual looks for failures: in a callback of the screen."""
+    raise error
 
 
 def _other_flavors(moved: Sequence[Pair]) -> bool:

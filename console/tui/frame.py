@@ -9,6 +9,7 @@ import datetime as dt
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from textual import events
@@ -59,6 +60,7 @@ class Frame(Screen[None]):
         self.layout_shape = shape_of(80, 24)
         self.header = Header()
         self.panes: dict[str, ResourcePane] = {}
+        self.shown: tuple[ResourcePane, ...] = ()  # those that stand on the screen
         self.active = "servers"
         self.main = "servers"
         self.opening: tuple[str, ...] = ()
@@ -72,15 +74,23 @@ class Frame(Screen[None]):
         """The pane that keys go to."""
         return self.panes[self.active]
 
-    @property
+    @cached_property
     def detail(self) -> Detail:
         """The view of one row."""
         return self.query_one("#detail", Detail)
 
-    @property
+    @cached_property
     def preview(self) -> Detail:
         """The same beside the table, of the row under the cursor."""
         return self.query_one("#aside", Detail)
+
+    @cached_property
+    def _head(self) -> Sheet:
+        return self.query_one("#header", Sheet)
+
+    @cached_property
+    def _strip(self) -> Sheet:
+        return self.query_one("#operations", Sheet)
 
     @property
     def follows_cursor(self) -> bool:
@@ -159,6 +169,7 @@ class Frame(Screen[None]):
             shown = (self.main,) if aside else (*BESIDE, self.main)
             pane.display = (beside and name in shown) or name == self.active
             pane.table.activate(name == self.active)
+        self.shown = tuple(pane for pane in self.panes.values() if pane.display)
         self.follow_cursor()
         self._side = (0, 0)
         self._divide_side()
@@ -247,14 +258,14 @@ class Frame(Screen[None]):
             corner=self._corner(),
             mono=self.ink.theme.kind == "mono",
         )
-        self.query_one("#header", Sheet).show(lines)
+        self._head.show(lines)
 
     def _time(self) -> Line:
         """The clock; for a recording, where it stands."""
         now = self.deck.now() if self.deck else dt.datetime.now(dt.UTC)
         brief = self.layout_shape.lane_lines == 1
         short = self.layout_shape.width < 100 or self.link.lean
-        text = f"{now:%H:%M}" if short else f"{now:%H:%M:%S}"
+        text = now.time().isoformat("minutes" if short else "seconds")
         if self.deck is not None and self.deck.replay is not None:
             pause = "" if self.deck.replay.playing or not brief else " paused"
             return spans(Span(f"replay {text}{pause}", "warn"))
@@ -272,8 +283,10 @@ class Frame(Screen[None]):
 
     def draw_operations(self) -> None:
         """What is under way, and what has just ended."""
-        strip, now = self.query_one("#operations", Sheet), time.monotonic()
+        strip, now = self._strip, time.monotonic()
         height = self.operations.height(self.layout_shape, now) if self.layout_shape.enough else 0
+        if not height and not strip.display:
+            return
         if strip.styles.height is None or strip.styles.height.value != height:
             strip.styles.height = height
         strip.display = height > 0

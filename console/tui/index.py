@@ -109,13 +109,13 @@ class Index:
         `moved` is what the method of that name has found; the other rows stand where they stood, unless a filter or a
         column that they are sorted by looks at more of them.
         """
-        gone = list(gone)
+        gone, keys = list(gone), [row.key for row in changed]
         anew = [row for _, row in (self.moved(changed) if moved is None else moved)]
         others = self._leave_folds(anew, gone)
         if self._words:
-            for row in changed:
-                self._words.pop(row.key, None)
-        self.rows.update((row.key, row) for row in changed)
+            for key in keys:
+                self._words.pop(key, None)
+        self.rows.update(zip(keys, changed, strict=True))
         shifted = False
         for row in anew:
             self._orders.pop(row.key, None)
@@ -130,7 +130,8 @@ class Index:
             shifted = self._placed.pop(key, None) is not None or shifted
         if shifted:
             self._arrange()
-        return [row.key for row in (*others, *changed) if row.key in self._placed], shifted
+        placed = self._placed
+        return [key for key in (*(row.key for row in others), *keys) if key in placed], shifted
 
     def _look(self, row: Row) -> bool:
         """Look where a row belongs; whether it is shown from now on."""

@@ -5,7 +5,9 @@ Lanes keep their order, so that the eye learns where each place stands; where no
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from console.tui.banners import tint
 from console.tui.paint import Line, Span, age, fit, spans, spread, width
@@ -29,8 +31,7 @@ _BRIEF = (
 LEAST_REASON = 20  # cells of a trouble's reason that are shown at least
 
 
-@dataclass(frozen=True)
-class Lane:
+class Lane(msgspec.Struct, frozen=True):
     """One place as the header tells it; ages and waits in seconds."""
 
     name: str
@@ -203,14 +204,14 @@ class Header:
 
     def _sizes(self, lanes: Sequence[Lane], texts: Sequence[tuple[Line, Line]], whole: bool) -> list[int]:
         """How wide each lane is, or has been."""
+        found = []
         for lane, (first, second) in zip(lanes, texts, strict=True):
-            widest, key = max(width(first), width(second)), (lane.name, whole)
+            key = lane.name, whole
+            widest = max(width(first), width(second), self._widths.get(key, 0))
             if lane.state not in ("down", "refused"):  # a long reason goes again
-                self._widths[key] = max(widest, self._widths.get(key, 0))
-        return [
-            max(self._widths.get((lane.name, whole), 0), width(one), width(two))
-            for lane, (one, two) in zip(lanes, texts, strict=True)
-        ]
+                self._widths[key] = widest
+            found.append(widest)
+        return found
 
     def _fitted(
         self, lanes: Sequence[Lane], room: int, glyphs: Glyphs, mono: bool

@@ -22,12 +22,23 @@ class Lines(Widget):
         if not (isinstance(app, SparingApp) and app.paint(self, regions)):
             self.refresh(*regions)
 
+    def paint_part(self, x: int, y: int, strip: Strip) -> None:
+        """Paint a part of one line anew: `strip`, which stands there in `render_line` as well."""
+        app = self.app
+        shown = self._filtered([strip])[0]
+        if not (isinstance(app, SparingApp) and app.paint_part(self, x, y, shown)):
+            self.refresh(Region(x, y, strip.cell_length, 1))
+
     def render_lines(self, crop: Region) -> list[Strip]:
         """The lines of this part, for Textual and for the picture alike."""
-        strips = [self.render_line(y) for y in crop.line_range]
-        filters, width = self.get_line_filters(), self.size.width
-        if filters:
+        strips = self._filtered([self.render_line(y) for y in crop.line_range])
+        whole = crop.column_span == (0, self.outer_size.width)
+        return strips if whole else [strip.crop(*crop.column_span) for strip in strips]
+
+    def _filtered(self, strips: list[Strip]) -> list[Strip]:
+        """The strips as Textual's filters leave them, such as one that takes the colours out."""
+        if filters := self.get_line_filters():
             ground = self.background_colors[1]
             for one in filters:
                 strips = [strip.apply_filter(one, ground) for strip in strips]
-        return strips if crop.column_span == (0, width) else [strip.crop(*crop.column_span) for strip in strips]
+        return strips

@@ -93,7 +93,8 @@ class Making:
         if ask.name == _VOLUME:
             return await self._volume(topic, help, ask, place)
         if ask.kind == "flavor":
-            return await self._flavor(topic, help, ask, self.questions.at(Flavor, place), place)
+            flavors = await self.questions.known(Flavor, place)
+            return await self._flavor(topic, help, ask, flavors, place) if flavors else None
         if ask.kind == "text" and ask.name != _ZONE:
             default = f"~/.ssh/{self.given.get('name', '')}" if ask.name == "private_key" else ""
             ink, glyphs = self.screen.ink, self.deck.glyphs
@@ -101,7 +102,9 @@ class Making:
                 AskText(ink, glyphs, topic, help, "go on", label=ask.title, default=default)
             )
         offered = await self._offered(ask, place)
-        return await self._pick(topic, help, offered, f"{ask.title}:") if offered else _NOTHING
+        if not offered:
+            return None if ask.kind == "image" else _NOTHING
+        return await self._pick(topic, help, offered, f"{ask.title}:")
 
     async def _volume(self, topic: Topic, help: list[Line], ask: Any, place: Place) -> Any:
         image, flavor = self.given["image"], self.given["flavor"]
@@ -136,7 +139,7 @@ class Making:
     async def _offered(self, ask: Any, place: Place) -> list[Choice]:
         """What there is to choose from; nothing where there is no choice."""
         if ask.kind == "image":
-            return choices_of(self.questions.at(Image, place), ask, self.deck.server_name)
+            return choices_of(await self.questions.known(Image, place), ask, self.deck.server_name)
         if ask.kind == "keypair":
             rows = self.screen.panes["keypairs"].table.index.rows.values()
             own = [Choice(row.name, (row.name, "")) for row in rows if row.place == place]

@@ -36,18 +36,19 @@ def spans(*parts: "Span | str | Line") -> Line:
     """A line from spans, other lines and plain strings (which are drawn as text)."""
     found: list[Span] = []
     for part in parts:
-        if isinstance(part, str):
-            found.append(Span(part))
-        elif isinstance(part, Span):
+        if isinstance(part, Span):
             found.append(part)
+        elif isinstance(part, str):
+            found.append(Span(part))
         else:
-            found.extend(part)
+            found += part
     return tuple(found)
 
 
-def width(line: Iterable[Span]) -> int:
+def width(line: Sequence[Span]) -> int:
     """How many cells the line takes."""
-    return sum(cell_len(span.text) for span in line)
+    text = plain(line)
+    return len(text) if text.isascii() and text.isprintable() else sum([cell_len(span.text) for span in line])
 
 
 def pad(text: str, size: int, *, right: bool = False) -> str:
@@ -91,6 +92,8 @@ def cut_tail(text: str, most: int, mark: str = "…") -> str:
 
 def fit(line: Sequence[Span], most: int, mark: str = "…") -> Line:
     """The line in at most so many cells; the span that crosses the end is cut there. Blanks alone are no loss."""
+    if width(line) <= most:
+        return tuple(line)
     found: list[Span] = []
     left = most
     for span in line:
@@ -191,7 +194,7 @@ def flowed(line: Line, size: int) -> list[Line]:
 
 def plain(line: Iterable[Span]) -> str:
     """The line's text alone."""
-    return "".join(span.text for span in line)
+    return "".join([span[0] for span in line])
 
 
 def age(seconds: float) -> str:

@@ -125,7 +125,7 @@ def _cell(text: str, pen: Pen) -> Cell:
 
 def _split(text: str, table: _Table, cells: list[Cell]) -> None:
     """Cells of a text in which not each character takes one; what takes none belongs to the one before it."""
-    if cell_len(text) == len(text) and "\u200d" not in text and "\ufe0f" not in text and all(map(cell_len, text)):
+    if _one_each(text):
         cells += map(table.__getitem__, text)
         return
     for start, end, size in split_graphemes(text)[0]:
@@ -138,6 +138,12 @@ def _split(text: str, table: _Table, cells: list[Cell]) -> None:
             cells += [table[""]] * (size - 1)
         elif cells:
             _join(cells, part)
+
+
+@lru_cache(5000)
+def _one_each(text: str) -> bool:
+    """Whether each character of a text takes one cell."""
+    return cell_len(text) == len(text) and "\u200d" not in text and "\ufe0f" not in text and all(map(cell_len, text))
 
 
 def _join(cells: list[Cell], mark: str) -> None:

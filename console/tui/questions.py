@@ -159,7 +159,9 @@ class Questions:
             offered = [Choice(word, (word, "")) for word in ask.choices]
             if ask.kind == "image":
                 now = able[0].image_id if len(able) == 1 and isinstance(able[0], Server) else None
-                offered = choices_of(self.at(Image, able[0].place), ask, deck.server_name, now)
+                offered = choices_of(await self.known(Image, able[0].place), ask, deck.server_name, now)
+                if not offered:
+                    return None
             verb = action.title if ask.kind == "image" else ask.title
             return await self.show(Pick(ink, glyphs, topic, [help], offered, NAMES, f"{verb}:"))
         dialog = AskText(
@@ -185,7 +187,9 @@ class Questions:
 
     async def _pick_flavor(self, action: Any, topic: Topic, servers: list[Server]) -> Flavor | None:
         deck = self.deck
-        flavors = self.at(Flavor, servers[0].place)
+        flavors = await self.known(Flavor, servers[0].place)
+        if not flavors:
+            return None
         held = held_by(servers[0], flavors)
         now = []
         if held is not None and len(servers) == 1:
@@ -227,8 +231,21 @@ class Questions:
 
         self.screen.run_worker(add(), name="read limits", group="limits")
 
-    def at(self, kind: type[Any], place: Place) -> list[Any]:
-        """The rows of a kind that can be used at a place."""
+    async def known(self, kind: type[Any], place: Place) -> list[Any]:
+        """The rows of a kind that can be used at a place, read first where none is known; says why there is none."""
+        if rows := self._at(kind, place):
+            return rows
+        nouns, where = f"{kind.__name__.lower()}s", self.deck.label(place)
+        self.screen.say(f"Reading the {nouns} of {where} ...")
+        troubles = (await getattr(self.deck.console, nouns).list(places=[place])).troubles
+        rows = self._at(kind, place)
+        if rows:
+            self.screen.refuse("")
+        else:
+            self.screen.refuse(str(troubles.get(place, f"{where} tells of no {nouns}.")))
+        return rows
+
+    def _at(self, kind: type[Any], place: Place) -> list[Any]:
         store = self.deck.console.store
         return [row for row in store.rows(kind).values() if row.place == place or place in store.ways(row.key)]
 

@@ -1,6 +1,7 @@
 """The servers' pane, declared: columns, groups by attention, and the words for what a server does or suffers."""
 
 import re
+from operator import attrgetter
 from typing import Any
 
 from console.model.operation import mark_of
@@ -185,10 +186,10 @@ SERVERS = PaneSpec(
         Column("place", 10, cut="middle", grows=24, gives=6, least=98, places=True),
         Column("age", 5, align="right"),
         Column("id", 37, wide=True),
-        Column("host", 16, wide=True, cut="middle", gives=5),
-        Column("zone", 10, wide=True, gives=5),
-        Column("power", 10, wide=True, gives=6),
-        Column("key", 14, wide=True, cut="middle", gives=4),
+        Column("host", 16, wide=True, cut="middle", gives=11),
+        Column("zone", 10, wide=True, gives=8),
+        Column("power", 10, wide=True, gives=9),
+        Column("key", 14, wide=True, cut="middle", gives=8),
         Column("project", 33, wide=True, cut="middle", gives=10),
     ),
     cells=server_cells,
@@ -215,6 +216,6 @@ SERVERS = PaneSpec(
         "age": lambda row, scene: since(row.created, scene.now),
     },
     needs=_server_needs,
-    decides=lambda row: (row.word, row.task_state, row.name, row.place, row.flavor),
+    decides=attrgetter("word", "task_state", "name", "place", "flavor"),
     new="server.create",
 )

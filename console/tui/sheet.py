@@ -6,7 +6,7 @@ from textual.geometry import Region
 from textual.strip import Strip
 
 from console.tui.lines import Lines
-from console.tui.paint import EMPTY, Line, to_strip
+from console.tui.paint import EMPTY, Line, to_strip, width
 from console.tui.theme import Ink
 
 
@@ -26,13 +26,23 @@ class Sheet(Lines):
         before, self.lines = self.lines, lines
         if lines == before:
             return
-        width, height = self.size
+        total, height = self.outer_size
         if not height or len(lines) != len(before):
             self.paint()
             return
-        differ = [y for y in range(height) if _at(before, y + self.top) != _at(lines, y + self.top)]
-        if differ:
-            self.paint(*(Region(0, y, width, 1) for y in differ))
+        for y in range(height):
+            old, new = _at(before, y + self.top), _at(lines, y + self.top)
+            if old != new:
+                self._paint_difference(y, old, new, total)
+
+    def _paint_difference(self, y: int, old: Line, new: Line, total: int) -> None:
+        """Paint the spans that differ; the whole line where others have moved for them."""
+        x, was, now = differing(old, new)
+        size = width(now)
+        if size != width(was) or x + size > total:
+            self.paint(Region(0, y, total, 1))
+        else:
+            self.paint_part(x, y, to_strip(now, self.ink, size, self.ground))
 
     def scroll_by(self, lines: int) -> None:
         """Move what is seen by so many lines."""
@@ -59,6 +69,16 @@ class Sheet(Lines):
                 self._strips.clear()
             strip = self._strips[line, width] = to_strip(line, self.ink, width, self.ground)
         return strip
+
+
+def differing(old: Line, new: Line) -> tuple[int, Line, Line]:
+    """The cell from which on two lines differ, and the spans of each up to where they are the same again."""
+    shorter, first, last = min(len(old), len(new)), 0, 0
+    while first < shorter and old[first] == new[first]:
+        first += 1
+    while last < shorter - first and old[-1 - last] == new[-1 - last]:
+        last += 1
+    return width(new[:first]), old[first : len(old) - last], new[first : len(new) - last]
 
 
 def _at(lines: Sequence[Line], number: int) -> Line:

@@ -20,7 +20,7 @@ from console.tui.spec import Group, PaneSpec, Scene
 from console.tui.theme import Ink
 from console.tui.walking import Walked
 
-QUICK, SLOW = 1.0, 8.0  # seconds between two looks at a row whose ages run, and at one where they stand
+QUICK, SLOW = 1.0, 16.0  # seconds between two looks at a row whose ages run, and at one where they stand
 FRESH = 3.0  # seconds for which a row that changed its status is bold
 
 

@@ -143,26 +143,46 @@ class Writer:
 
     def paint(self, widget: Widget, regions: Sequence[Region]) -> bool:
         """Paint these lines of a widget past Textual; False where that must paint them, since it may draw over them."""
-        app, screen = self._app, self._screen
-        if screen is None or self._cells is None or self._loop is None or app._batch_count:  # private: paints later
+        found = self._place(widget)
+        if found is None:
             return False
-        if not widget.is_attached or widget.screen is not app.screen or screen.size != tuple(app.size):
-            return False
-        try:
-            place = widget.screen.find_widget(widget)
-        except NoWidget:
-            return False
-        region, seen = place.region, place.visible_region
-        if seen.column_span != region.column_span:
-            return False
+        region, seen = found
         lines = {y for part in regions for y in part.line_range} if regions else range(region.height)
         for y in lines:
             if seen.y <= region.y + y < seen.bottom:
                 (strip,) = widget.render_lines(Region(0, y, region.width, 1))
-                screen.put(region.x, region.y + y, self._cells.of(strip))
+                self._put(region.x, region.y + y, strip)
+        return True
+
+    def paint_part(self, widget: Widget, x: int, y: int, strip: Strip) -> bool:
+        """Paint a part of one line of a widget in the same way, from the column `x` of the widget on."""
+        found = self._place(widget)
+        if found is None:
+            return False
+        region, seen = found
+        if seen.y <= region.y + y < seen.bottom and x + strip.cell_length <= region.width:
+            self._put(region.x + x, region.y + y, strip)
+        return True
+
+    def _place(self, widget: Widget) -> tuple[Region, Region] | None:
+        """Where a widget stands and which of its lines are seen; None where something may lie over it."""
+        app, screen = self._app, self._screen
+        if screen is None or self._cells is None or self._loop is None or app._batch_count:  # private: paints later
+            return None
+        if not widget.is_attached or widget.screen is not app.screen or screen.size != tuple(app.size):
+            return None
+        try:
+            place = widget.screen.find_widget(widget)
+        except NoWidget:
+            return None
+        region, seen = place.region, place.visible_region
+        return (region, seen) if seen.column_span == region.column_span else None
+
+    def _put(self, x: int, y: int, strip: Strip) -> None:
+        assert self._screen is not None and self._cells is not None and self._loop is not None
+        self._screen.put(x, y, self._cells.of(strip))
         if self._due is None:
             self._due = self._loop.call_later(GRACE, self._send_due)
-        return True
 
     def flush(self) -> None:
         """Send what waits for more to come: there is none."""
@@ -272,6 +292,10 @@ class SparingApp(App[Answer]):
     def paint(self, widget: Widget, regions: Sequence[Region]) -> bool:
         """Paint these lines of a widget at once, all where no region is given; whether that was possible."""
         return self.writer is not None and self._paintable() and self.writer.paint(widget, regions)
+
+    def paint_part(self, widget: Widget, x: int, y: int, strip: Strip) -> bool:
+        """Paint a part of one line of a widget at once; whether that was possible."""
+        return self.writer is not None and self._paintable() and self.writer.paint_part(widget, x, y, strip)
 
     def get_driver_class(self) -> type[Driver]:
         """Textual's own driver for this system, in words that the terminal knows, watched."""

@@ -85,6 +85,7 @@ class Transport:
         self._most_bytes = most_bytes
         self._context: ssl.SSLContext | None = None
         self._clients: dict[bool, aiohttp.ClientSession] = {}
+        self._closed = False
         self._proxies: dict[str, str | None] = {}
 
     def _session(self, *, once: bool) -> aiohttp.ClientSession:
@@ -93,6 +94,8 @@ class Transport:
         A service may close a connection that rests at the very moment at which we send through it. What can be sent
         again then is; of an order nobody could tell whether it arrived.
         """
+        if self._closed:
+            raise Unreachable("the console was left, and its connections are closed.", fault="closed")
         client = self._clients.get(once)
         if client is None or client.closed:
             keeps: dict[str, Any] = {"force_close": True} if once else {"keepalive_timeout": KEEP_ALIVE}
@@ -179,8 +182,9 @@ class Transport:
             self.trace(str(Exchange(request, failure=error.message)))
         return error
 
-    async def close(self) -> None:
-        """Give back all connections."""
+    async def close(self, *, for_good: bool = False) -> None:
+        """Give back all connections; for good, so that whoever still wants to send opens none anew and is told so."""
+        self._closed = for_good
         while self._clients:
             await self._clients.popitem()[1].close()
 

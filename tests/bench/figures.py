@@ -1,6 +1,7 @@
 """What was measured, beside its partner and its bound: as a table, as JSON, and as a section of the README.
 
-`python tests/bench/figures.py FOLDER` reads what the other scripts left there and writes the README's section.
+`python tests/bench/figures.py FOLDER begin` notes how busy the machine is with other work; without the last word it
+reads what the other scripts left there and writes the README's section.
 """
 
 import json
@@ -13,6 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 BEGIN, END = "<!-- bench -->", "<!-- /bench -->"
+LOAD = "load"  # the file that tells the machine's load before anything was measured
 README = Path(__file__).parents[2] / "README.md"
 
 
@@ -80,7 +82,13 @@ def keep(folder: Path, name: str, figures: Sequence[Figure]) -> None:
     (folder / f"{name}.json").write_text(json.dumps(told, indent=1))
 
 
-def machine() -> str:
+def begin(folder: Path) -> None:
+    """Note the machine's load; later on it is that of what is measured."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / LOAD).write_text(str(os.getloadavg()[1]))
+
+
+def machine(load: float) -> str:
     """The machine in plain words, without its name."""
     model = next(
         (
@@ -90,17 +98,16 @@ def machine() -> str:
         ),
         platform.machine(),
     )
-    load = os.getloadavg()[1]
     shared = ", shared with other work: trust ratios, CPU and bytes more than milliseconds" if load > 1 else ""
     return f"{os.cpu_count()} cores ({model}), Linux, Python {platform.python_version()} (load {load:.1f}{shared})"
 
 
-def section(figures: Sequence[Figure]) -> str:
+def section(figures: Sequence[Figure], load: float) -> str:
     """The README's section."""
     rows = [["What", "novadeck", "beside it, in the same run", "bound", "held"], ["---"] * 5]
     rows += [figure.cells() for figure in figures]
     lines = ["| " + " | ".join(row) + " |" for row in rows]
-    intro = f"`make bench` on {machine()}. Medians (lowest-highest) of runs in turn; everything on loopback."
+    intro = f"`make bench` on {machine(load)}. Medians (lowest-highest) of runs in turn; everything on loopback."
     return "\n".join([BEGIN, intro, "", *lines, END])
 
 
@@ -114,10 +121,11 @@ def write_readme(folder: Path) -> None:
     ]
     text = README.read_text()
     before, _, rest = text.partition(BEGIN)
-    README.write_text(before + section(figures) + rest.partition(END)[2])
+    load = float((folder / LOAD).read_text()) if (folder / LOAD).exists() else os.getloadavg()[1]
+    README.write_text(before + section(figures, load) + rest.partition(END)[2])
     bad = [figure.what for figure in figures if figure.good is False]
     print(f"{len(figures)} figures; bounds not held: {', '.join(bad) or 'none'}")
 
 
 if __name__ == "__main__":
-    write_readme(Path(sys.argv[1]))
+    (begin if sys.argv[2:] == ["begin"] else write_readme)(Path(sys.argv[1]))

@@ -6,13 +6,14 @@ each second in the screen's own loop.
 """
 
 import asyncio
+import collections
 import datetime as dt
 import itertools
 import json
 import random
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ import msgspec
 from console.model.place import Key, Place
 
 BATCH = 0.05  # seconds between two pourings
+AHEAD = 160  # pourings over all rows that are made before the first: making them is no work of the screen's
 PLACE = Place("bench", "one")
 
 
@@ -79,9 +81,8 @@ class Pouring:
     def store(self) -> Any:
         return self.app.main.deck.console.store
 
-    def change(self, keys: Iterable[Key]) -> None:
-        """Give each of these rows another address."""
-        from console.core.store import Listing
+    def made(self, keys: Iterable[Key]) -> list[Any]:
+        """These rows, each with another address."""
         from console.model.server import Server
 
         known, rows = self.store.rows(Server), []
@@ -89,11 +90,18 @@ class Pouring:
             number = next(self.numbers)
             address = f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
             rows.append(msgspec.structs.replace(known[key], access_ipv4=address, record=b""))
+        return rows
+
+    def change(self, rows: list[Any]) -> None:
+        """Tell that the rows are so."""
+        from console.core.store import Listing
+        from console.model.server import Server
+
         self.store.apply(Listing(PLACE, Server, rows, asyncio.get_running_loop().time(), complete=False))
 
     def one(self) -> None:
         """Change one cell that is seen."""
-        self.change([self.app.main.panes["servers"].table.visible_keys()[10]])
+        self.change(self.made([self.app.main.panes["servers"].table.visible_keys()[10]]))
 
     def toggle(self) -> None:
         """Begin, or end."""
@@ -103,17 +111,23 @@ class Pouring:
 
     async def pour(self) -> None:
         """Change rows at the given rate, in batches, as pollers do."""
-        table = self.app.main.panes["servers"].table
-        loop = asyncio.get_running_loop()
-        due, owed = loop.time(), 0.0
-        every = list(table.index.order)
+        loop, rows = asyncio.get_running_loop(), self.rows()
+        ahead = collections.deque(itertools.islice(rows, AHEAD if self.where == "all" else 0))
+        due = loop.time()
         while self.on:
-            owed += self.rate * BATCH
-            keys = table.visible_keys() if self.where == "visible" else every
-            self.change(dict.fromkeys(self.chance.choices(keys, k=int(owed))))
-            owed -= int(owed)
+            self.change(ahead.popleft() if ahead else next(rows))
             due += BATCH
             await asyncio.sleep(max(0.0, due - loop.time()))
+
+    def rows(self) -> Iterator[list[Any]]:
+        """One pouring after the other."""
+        table, owed = self.app.main.panes["servers"].table, 0.0
+        every = list(table.index.order)
+        while True:
+            owed += self.rate * BATCH
+            keys = table.visible_keys() if self.where == "visible" else every
+            yield self.made(dict.fromkeys(self.chance.choices(keys, k=int(owed))))
+            owed -= int(owed)
 
 
 async def poll(app: Any) -> None:

@@ -169,7 +169,7 @@ async def banners(_folder: Path, port: int, checks: int) -> None:
     """No more than a connection, and the first line that it says."""
 
     async def one() -> None:
-        line = await Line.on(await open_socket("127.0.0.1", port, 60))
+        line = Line(await open_socket("127.0.0.1", port, 60))
         assert (await line.banner(port, 60)).startswith("SSH-2.0-")
         line.close()
         await line.wait_closed()

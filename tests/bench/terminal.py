@@ -29,6 +29,7 @@ class Driven:
     def __init__(self, pid: int, fd: int, began: float, speed: float | None) -> None:
         self.pid, self.fd, self.began, self.speed = pid, fd, began, speed
         self.bytes = 0
+        self._last = b""
         self._allowed, self._then = 0.0, began
 
     def read(self, seconds: float, until: Seen | None = None, quiet: float | None = None) -> tuple[bytes, float | None]:
@@ -61,10 +62,16 @@ class Driven:
             return b""
         self._allowed -= len(part)
         self.bytes += len(part)
-        for asked, answer in ((b"\x1b[6n", b"\x1b[45;160R"), (b"\x1b[?2026$p", b"\x1b[?2026;2$y")):
-            if asked in part:
-                os.write(self.fd, answer * part.count(asked))
+        self._answer(part)
         return part
+
+    def _answer(self, part: bytes) -> None:
+        """Answer what is asked; a question may have come in two parts."""
+        for asked, answer in ((b"\x1b[6n", b"\x1b[45;160R"), (b"\x1b[?2026$p", b"\x1b[?2026;2$y")):
+            begun = self._last[-(len(asked) - 1) :]
+            if count := (begun + part).count(asked):
+                os.write(self.fd, answer * count)
+        self._last = (self._last + part)[-16:]
 
     def press(self, key: bytes) -> None:
         """Press a key."""

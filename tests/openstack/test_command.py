@@ -161,7 +161,7 @@ async def ends(cloud: Cloud, here: tuple[str, ...], web: str, big: str) -> None:
     assert (plan.code, plan.out) == (0, f"would do: reboot {name} ({web}) at {cloud.member}/{cloud.regions[0]}\n")
     assert (refused.code, "There is no resize to confirm" in refused.err) == (1, True)
     assert (wrong.code, wrong.err) == (2, "novadeck: server reboot needs NAME.\n")
-    assert (late.code, "is ACTIVE after 5 s" in late.err) == (3, True)
+    assert (late.code, "is ACTIVE after 5 s" in late.err) == (3, True), late
     assert (some.code, [row["name"] for row in some.json]) == (4, [name])
     assert {row["id"]: row["status"] for row in waited.json} == {web: "ACTIVE", big: "ERROR"}
     assert (unsure.code, unsure.err) == (2, "novadeck: server delete needs --yes where nobody can be asked.\n")

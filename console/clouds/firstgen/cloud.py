@@ -61,7 +61,7 @@ class Firstgen(Orders, Absent):
         session: Session,
         *,
         clock_now: Callable[[], dt.datetime],
-        close: Callable[[], Any],
+        close: Callable[..., Any],
     ) -> None:
         super().__init__(session)
         self.origin = origin
@@ -164,9 +164,9 @@ class Firstgen(Orders, Absent):
         obey(self.pace, tree.get("rate"))
         return Limits(self.origin.place, records.absolute_limits(tree.get("absolute")))
 
-    async def close(self) -> None:
-        """Give back the connections."""
-        await self._close()
+    async def close(self, *, for_good: bool = False) -> None:
+        """Give back the connections; for good, nothing can be sent any more."""
+        await self._close(for_good=for_good)
 
 
 def _number(id: str, what: str) -> str:

@@ -237,9 +237,9 @@ class OpenStack(Orders, Absent):
         """What was asked of a server, newest first."""
         return await self.nova.instance_actions(id)
 
-    async def close(self) -> None:
-        """Give back the connections."""
-        await self._close()
+    async def close(self, *, for_good: bool = False) -> None:
+        """Give back the connections; for good, nothing can be sent any more."""
+        await self._close(for_good=for_good)
 
 
 async def open_cloud(account: Account, transport: Transport, clock_now: Callable[[], dt.datetime]) -> OpenStack:
