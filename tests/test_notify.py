@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import msgspec
+import pytest
 from standin import DFW, sample, server
 from still_screen import running, screen_text
 
@@ -144,6 +145,26 @@ async def test_the_screen_says_it_and_rings() -> None:
         await pilot.pause()
         assert "web-1 at prod/dfw went into ERROR." in screen_text(app)
         assert rung == ["\a"]
+
+
+async def test_what_comes_by_itself_leaves_a_keys_answer_time_to_be_read_and_is_not_lost(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("console.tui.feed.READ", 1e9)
+    async with running(sample()) as (app, pilot):
+        await pilot.press("L")
+        app.main.notices.changed(broke("web-1"))
+        app.main.tick()
+        app.main.notices.changed(broke("web-2"))
+        app.main.tick()
+        assert "answer" in app.main.text() and "went into ERROR" not in app.main.text()
+        monkeypatch.setattr("console.tui.feed.READ", 0.0)
+        app.main.tick()
+        said = " ".join(app.main.text().split())
+        assert "web-1 at prod/dfw went into ERROR. web-2 at prod/dfw went into ERROR." in said
+        app.main.refuse("")
+        app.main.tick()
+        assert "went into ERROR" not in app.main.text()  # it is told once
 
 
 async def test_the_clock_of_a_resize_is_shown_where_it_is_known() -> None:

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from console.tui.deck import Deck
 
 SETTLE = 3.0  # seconds without a key after which rows may move to their group
-REFUSAL = 6.0
+REFUSAL = 6.0  # seconds that a sentence stands
+READ = 2.0  # of them those that are its own: what comes by itself does not take the place of a key's answer
 
 
 class Fed(Frame):
@@ -57,6 +58,7 @@ class Fed(Frame):
         self._ticks = 0
         self._names_moved = False
         self._flavors_moved = False
+        self._untold: list[str] = []
 
     def on_mount(self) -> None:
         """The one clock of the screen."""
@@ -257,9 +259,11 @@ class Fed(Frame):
         due = self.notices.take()
         self.teller.ring(due)
         for notice in due:
-            if not notice.shown:
-                self.refuse(notice.text)
             self.run_worker(self.teller.run(notice), name="notify", exit_on_error=True)
+        self._untold += [notice.text for notice in due if not notice.shown]
+        if self._untold and (not self._refusal[0] or time.monotonic() - self._refused_at > READ):
+            self.refuse(" ".join(self._untold))
+            self._untold.clear()
 
     def _tick_tables(self) -> None:
         assert self.deck is not None
