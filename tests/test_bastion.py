@@ -1,5 +1,6 @@
 """Life on a bastion: terminals that know little, ssh -tt in between, tmux, other sizes, a connection that drops."""
 
+import asyncio
 import base64
 import os
 import re
@@ -12,14 +13,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from standin import opened, sample
+from standin import sample
+from still_screen import running
 from test_probe import ADDRESS, Sshd, needs_sshd, sshd
 from test_pty import APP, SHOW, TESTS, Terminal, terminal
 from textual.events import Key
 
-from console.tui.app import NovadeckApp
 from console.tui.modest import Words, _to_screen, words_of
-from console.tui.theme import UNICODE, load_theme
 
 __all__ = ["sshd"]
 PICTURE = SHOW.format(theme="nocturne")
@@ -61,17 +61,16 @@ def test_a_terminal_is_told_only_what_it_knows(term: str, known: re.Pattern[byte
 
 
 async def test_a_key_too_many_on_a_slow_link_closes_one_page_only() -> None:
-    app = NovadeckApp(lambda: opened(sample()), load_theme("nocturne"), UNICODE)
-    async with app.run_test(size=(80, 24)) as pilot:
-        await pilot.pause(0.2)
+    async with running(sample(), (80, 24)) as (app, pilot), asyncio.timeout(60):
         await pilot.press("?")
-        page = app.screen
-        assert page is not app.main
+        while (page := app.screen) is app.main:
+            await pilot.pause(0.02)
         for _ in range(3):
             page.post_message(Key("q", "q"))
+        while app.screen is not app.main:
+            await pilot.pause(0.02)
         await pilot.pause(0.2)
-        assert app.screen is app.main and app.failure is None
-        app.leave()
+        assert app.screen is app.main and app.failure is None and app.return_value is None
 
 
 def test_an_able_terminal_is_told_all() -> None:

@@ -56,7 +56,7 @@ async def test_one_key_writes_it_and_says_where(tmp_path: Path) -> None:
     console.paths = SimpleNamespace(config=tmp_path, state=tmp_path, audit_file=tmp_path / "audit.ndjson")
     async with running(console) as (app, pilot):
         await pilot.press("I")
-        for _ in range(100):
+        for _ in range(600):
             await pilot.pause(0.05)
             if "without secrets" in screen_text(app):
                 break
@@ -71,7 +71,7 @@ async def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     console.paths = SimpleNamespace(config=tmp_path, state=tmp_path, audit_file=tmp_path / "audit.ndjson")
     async with running(console) as (app, pilot):
         await pilot.press("I")
-        for _ in range(100):
+        for _ in range(600):
             await pilot.pause(0.05)
             if "cannot be written" in screen_text(app):
                 return

@@ -57,7 +57,7 @@ async def test_elsewhere_the_terminal_is_asked_and_no_more_is_promised(monkeypat
 async def test_c_copies_the_ids_of_the_marked_rows(tmux: list[str]) -> None:
     async with running(sample()) as (app, pilot):
         await pilot.press("/", *"name:^web-[13]$", "enter", "*", "c")
-        for _ in range(100):
+        for _ in range(600):
             await pilot.pause(0.05)
             if "Copied, through tmux." in screen_text(app):
                 break

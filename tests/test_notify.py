@@ -137,7 +137,7 @@ async def test_the_screen_says_it_and_rings() -> None:
         app.main.teller = Teller(Notify(), rung.append, app.main.refuse)
         row = next(row for row in console.store.rows(Server).values() if row.name == "web-1")
         console.put([server("web-1", "ERROR", DFW, 41 * 86400, "m1.small", "golden-web-v14")])
-        for _ in range(50):
+        for _ in range(1000):
             await pilot.pause(0.02)
             if app.main.panes["servers"].table.index.rows[row.key] is not row:
                 break

@@ -293,7 +293,7 @@ async def shown(recording: Path, paths: Paths) -> AsyncIterator[tuple[NovadeckAp
 
     app = NovadeckApp(replay.opened, load_theme("nocturne"))
     async with app.run_test(size=(120, 40)) as pilot:
-        for _ in range(200):
+        for _ in range(1500):
             await pilot.pause(0.02)
             if app.main.panes["servers"].table.index.order:
                 break
@@ -304,7 +304,7 @@ async def shown(recording: Path, paths: Paths) -> AsyncIterator[tuple[NovadeckAp
 
 
 async def seen(app: NovadeckApp, pilot: Pilot[Any], text: str) -> None:
-    for _ in range(100):
+    for _ in range(600):
         app.main.tick()
         await pilot.pause(0.05)
         if text in screen_text(app):
@@ -400,7 +400,7 @@ async def test_each_key_of_a_recording_does_what_it_says(name: str, key: str, re
         await pilot.press(*before)
         assert not holds(app, replay), "it held before"
         await pilot.press(key)
-        for _ in range(100):
+        for _ in range(1500):
             if holds(app, replay):
                 return
             await pilot.pause(0.02)

@@ -200,7 +200,7 @@ async def first_run(error: Exception | None) -> str:
 
     app = NovadeckApp(open_console, load_theme("nocturne"), UNICODE)
     async with app.run_test(size=(100, 30)) as pilot:
-        for _ in range(50):
+        for _ in range(1000):
             await pilot.pause(0.02)
             if app.screen is not app.main:
                 break

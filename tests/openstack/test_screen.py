@@ -26,15 +26,20 @@ async def order(screen: Terminal, name: str, key: str, title: str, *answers: str
     await screen.until(rf"✓ {re.escape(name)} +{title}", f"{title} has ended well")
 
 
+def chosen(text: str) -> str:
+    """What Enter would do in the picker of flavors."""
+    found = re.search(r"resize to \S+", text)
+    return found[0] if found else ""
+
+
 async def resize(screen: Terminal, name: str, before: str, after: str) -> None:
     """Press f, go down to this flavor, take it, and see the server ask for a decision."""
     await screen.press("f")
-    await screen.until(r"resize to \S", "the picker of flavors")
-    for _ in range(20):
-        if re.search(rf"resize to {re.escape(after)}\b", await screen.text()):
-            break
-        await screen.press("j")
-        await asyncio.sleep(0.2)
+    shown = await screen.until(r"resize to \S", "the picker of flavors")
+    async with asyncio.timeout(60):
+        while (choice := chosen(shown)) != f"resize to {after}":
+            await screen.press("j")
+            shown = await screen.until(lambda text: chosen(text) not in ("", choice), "another flavor")
     await screen.press("Enter")
     await screen.until(rf"✓ {re.escape(name)} +resize  {before} → {after}")
     await row_says(screen, name, "VERIFY_RESIZE")
