@@ -275,6 +275,8 @@ class GuestHouse:
             allow_scp=False,
             server_version="OpenSSH_9.2p1 Debian-2+deb12u2",
             login_timeout=30,
+            gss_host=None,  # else the machine's own name is looked up in the DNS at each login
+            x509_trusted_certs=None,
         )
 
     # Inside
