@@ -8,7 +8,7 @@ import asyncio
 import datetime as dt
 import sys
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from console.cli import reach
 from console.cli.columns import server_columns, sheet
@@ -156,39 +156,57 @@ def state_of(row: Server) -> str:
     return " ".join(filter(None, [row.status, row.task_state]))
 
 
+class Look(NamedTuple):
+    """What one question found: the server, that it is `missing`, or neither where nobody answered."""
+
+    state: str
+    row: Server | None = None
+    missing: NotFound | None = None
+
+    @property
+    def answered(self) -> bool:
+        """Whether the cloud told anything."""
+        return self.row is not None or self.missing is not None
+
+
+async def _look(ops: "Console", row: Server, seconds: float | None) -> Look:
+    try:
+        async with asyncio.timeout(seconds):
+            now = await ops.servers.get(row)
+        return Look(state_of(now), now)
+    except NotFound as error:
+        return Look("gone", missing=error)
+    except AWAY as error:  # a cloud that is away for a while ends no wait
+        return Look(f"out of sight: {str(error).rstrip('.')}")
+    except TimeoutError:
+        return Look("out of sight: no answer")
+
+
 async def _until(
     ops: "Console", row: Server, field: str, values: frozenset[str], given: Given
 ) -> Server | WaitTimeout | NotFound:
     """The server as it is when it is there, or why it is not."""
-    began = ops.clock.monotonic()
-    last, seen, timeout, interval = "", state_of(row), given.get("timeout"), given.get("interval")
-    passing = Passing()
+    name, timeout, began = row.name or row.id, given.get("timeout"), ops.clock.monotonic()
+    seen, last, passing = state_of(row), "", Passing()
     while True:
-        now: Server | None = None
-        answered = True
-        try:
-            async with asyncio.timeout(within(timeout, ops.clock.monotonic() - began)):
-                now = await ops.servers.get(row)
-            seen = state = state_of(now)
-        except NotFound as error:
-            if field != "gone":
-                return error
-            seen = state = "gone"
-        except AWAY as error:  # a cloud that is away for a while ends no wait
-            answered, state = False, f"out of sight: {str(error).rstrip('.')}"
-        except TimeoutError:
-            answered, state = False, "out of sight: no answer"
-        if given.get("verbose"):
-            say(f"{row.name or row.id}: {state} after {ops.clock.monotonic() - began:.1f} s")
-        elif state != last:
-            say(f"{row.name or row.id}: {state}")
-        last = state
-        through = answered and passing.through(now) and field == "status"
-        if answered and not through and met(now, field, values):
-            return now or row
+        look = await _look(ops, row, within(timeout, ops.clock.monotonic() - began))
+        if look.missing and field != "gone":
+            return look.missing
         passed = ops.clock.monotonic() - began
+        if given.get("verbose") or look.state != last:
+            say(f"{name}: {look.state}" + (f" after {passed:.1f} s" if given.get("verbose") else ""))
+        last, seen = look.state, look.state if look.answered else seen
+        through = look.answered and passing.through(look.row) and field == "status"
+        if look.answered and not through and met(look.row, field, values):
+            return look.row or row
         if timeout is not None and passed >= timeout:
-            told = f"{seen} after {timeout:g} s" + ("" if answered else f" as last seen; now {state}")
-            return WaitTimeout(f"{row.name or row.id} is {told}.", last=seen)
-        pause = max(0.05, interval) if interval is not None else 1.0 if passed < 30 else 2.0
-        await ops.clock.sleep(pause if timeout is None else max(0.05, min(pause, timeout - passed)))
+            told = f"{seen} after {timeout:g} s" + ("" if look.answered else f" as last seen; now {look.state}")
+            return WaitTimeout(f"{name} is {told}.", last=seen)
+        await ops.clock.sleep(_pause(given, passed))
+
+
+def _pause(given: Given, passed: float) -> float:
+    """The seconds until the next look: the interval asked for, and never past the end."""
+    timeout, interval = given.get("timeout"), given.get("interval")
+    pause = float(interval) if interval is not None else 1.0 if passed < 30 else 2.0
+    return max(0.05, pause if timeout is None else min(pause, timeout - passed))
