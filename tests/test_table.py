@@ -1,5 +1,7 @@
 """The table on its own: what it repaints, where the cursor stays, and that ten thousand rows cost what forty do."""
 
+import asyncio
+import dataclasses
 import datetime as dt
 import itertools
 from collections import Counter
@@ -8,7 +10,8 @@ from typing import Any
 
 import msgspec
 import pytest
-from standin import BER, DFW, NOW, PLACES, server, servers
+from standin import BER, DFW, NOW, PLACES, key, sample, server, servers
+from still_screen import running
 from textual.app import App, ComposeResult
 from textual.geometry import Region
 from textual.pilot import Pilot
@@ -310,3 +313,53 @@ def test_of_an_image_in_two_regions_the_same_one_is_shown_whichever_answers_firs
         assert [key.region for key in index.order] == ["dfw"], answers
         index.apply([], [image("dfw").key])
         assert [key.region for key in index.order] == ["ord"], answers
+
+
+async def test_names_that_come_late_are_shown_at_once_and_of_many_rows_measured_when_seen(
+    pilot: Pilot[None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("console.tui.table.AT_ONCE", 28)  # there are 29 rows
+    table, asked = table_of(pilot), list[Key]()
+    seen = list(table.visible_keys())
+    for y in range(20):
+        table.render_line(y)
+
+    def needs(row: Any, scene: Scene) -> Any:
+        asked.append(row.key)
+        return SERVERS.needs(row, scene)
+
+    table.spec = dataclasses.replace(table.spec, needs=needs)
+    images = [key("image", row.image_id) for row in servers() if row.image_id]
+    for name in ("the friend's one", "the friend's own"):  # whether or not a column grows for it
+        table.scene.names.update(dict.fromkeys(images, name))
+        table.renamed()
+        table.tick(0.0)
+        assert set(asked) == set(seen) and len(seen) < 29
+        assert any(name in line(table, y) for y in range(20))
+    table.go(10**9)
+    for y in range(20):
+        table.render_line(y)
+    assert set(asked) == {row.key for row in servers()}
+
+
+async def test_only_a_name_that_is_another_has_the_rows_looked_through(monkeypatch: pytest.MonkeyPatch) -> None:
+    console, told = sample(), list[Table]()
+    monkeypatch.setattr(Table, "renamed", lambda table: told.append(table))
+    async with running(console) as (app, pilot):
+        pane = app.main.panes["images"].table
+        app.main.tick()
+        saving = next(row for row in console.store.rows(Image).values() if row.name == "golden-web-v15")
+
+        async def becomes(**more: Any) -> None:
+            told.clear()
+            row = msgspec.structs.replace(saving, **more)
+            console.put([row])
+            async with asyncio.timeout(60):
+                while pane.index.rows.get(row.key) != row:
+                    await pilot.pause(0.02)
+            app.main.tick()
+
+        await becomes(progress=64)
+        assert told == []
+        await becomes(name="golden-web-v16")
+        assert told

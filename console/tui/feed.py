@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 SETTLE = 3.0  # seconds without a key after which rows may move to their group
 REFUSAL = 6.0  # seconds that a sentence stands
+PAUSE = 1.0  # seconds without a key after which one more may wait for some work, once
 READ = 2.0  # of them those that are its own: what comes by itself does not take the place of a key's answer
 
 
@@ -134,8 +135,7 @@ class Fed(Frame):
         known = len(pane.table.index.rows)
         moved = pane.take(batch)
         if pane.spec.name in BESIDE:
-            self.deck.names.update({row.key: row.name for row in batch.changed if row.name})
-            self._names_moved = True
+            self._take_names(batch.changed)
             self._divide_side()
         elif pane.spec.name == "servers":
             self._flavors_moved = self._flavors_moved or bool(batch.gone) or _other_flavors(moved)
@@ -145,6 +145,14 @@ class Fed(Frame):
         self._mark_loaded(pane)
         if len(pane.table.index.rows) != known:
             self.draw_header()
+
+    def _take_names(self, rows: Sequence[Row]) -> None:
+        """What other nouns show of these."""
+        assert self.deck is not None
+        known = self.deck.names
+        names = {row.key: row.name for row in rows if row.name and known.get(row.key) != row.name}
+        known.update(names)
+        self._names_moved = self._names_moved or bool(names)
 
     async def _follow_health(self) -> None:
         assert self.deck is not None
@@ -191,8 +199,8 @@ class Fed(Frame):
         pane.show_head()
 
     def _note_first_load(self) -> None:
-        """Once each place has told its rows, or that it will not, what there is will mostly stay."""
-        if self.first_load_over is None or self.deck is None:
+        """Once each place has told its rows, or that it will not, what there is will mostly stay; keys come first."""
+        if self.first_load_over is None or self.deck is None or time.monotonic() - self.last_key < PAUSE:
             return
         if self.panes["servers"].loaded and all(one.state != "asking" for one in self.deck.console.health.values()):
             self.first_load_over()

@@ -22,6 +22,7 @@ from console.tui.walking import Walked
 
 QUICK, SLOW = 1.0, 16.0  # seconds between two looks at a row whose ages run, and at one where they stand
 FRESH = 3.0  # seconds for which a row that changed its status is bold
+AT_ONCE = 1000  # rows that are measured without a key having to wait
 
 
 class Table(Walked):
@@ -217,10 +218,16 @@ class Table(Walked):
                 self._strips.pop((key, here, marked), None)
 
     def renamed(self) -> None:
-        """Other nouns have other names: texts may be longer now."""
+        """Other nouns have other names, maybe longer ones; of many rows, those not seen are measured when drawn."""
         self.index.forget_words()
-        for row in self.index.rows.values():
-            self._need(row)
+        rows = self.index.rows
+        seen = list(rows) if len(rows) <= AT_ONCE else [key for key in self._painted if key in rows]
+        self._unmeasured.update(rows)
+        self._unmeasured.difference_update(seen)
+        for key in seen:
+            self._need(rows[key])
+        self._looked.clear()
+        self._due = 0.0
         self.lay_out()
 
     def restyle(self) -> None:
