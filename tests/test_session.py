@@ -16,6 +16,7 @@ from small_cloud import SmallAccount, SmallCloud, connect
 import console
 from console.core.clock import Clock
 from console.core.settings import Paths, save
+from console.core.watch import Batch
 from console.errors import ConfigError, NotFound, Unauthorized, Unreachable, WaitTimeout
 from console.model.image import Image
 from console.model.place import Key, Place
@@ -341,22 +342,36 @@ async def test_no_cloud_is_asked_any_more_while_the_console_is_left(
     estate: Estate, paths: Paths, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[Server] = []
+    heard = asyncio.Event()
 
     async def ask(stopped: Sequence[Server]) -> None:
         asked.extend(stopped)
+        heard.set()
 
     async def leave_with_one_stopped(*, in_time: bool) -> None:
         async with console.open(["lab"], paths=paths) as ops:
+            known, saw = set[Key](), ops.stops.saw
+
+            def noted(batch: Batch[Server]) -> Sequence[Server]:
+                known.update(row.key for row in batch.changed)
+                return saw(batch)
+
+            monkeypatch.setattr(ops.stops, "ask", ask)
+            monkeypatch.setattr(ops.stops, "saw", noted)
             watch = ops.servers.watch()
             await until(watch, lambda: any(row.status == "ACTIVE" for row in ops.servers.rows()))
-            monkeypatch.setattr(ops.stops, "ask", ask)
-            await asyncio.sleep(0.1)
-            ops.store.gather = 0.0 if in_time else 3600.0
             row, other = [row for row in ops.servers.rows() if row.status == "ACTIVE" and not row.task_state][:2]
+            for _ in range(3000):
+                if {row.key, other.key} <= known:
+                    break
+                await asyncio.sleep(0.01)
+            ops.store.gather = 0.0 if in_time else 3600.0
             ops.store.remove(other.key)  # told at once; what comes after it is gathered
             off = replace(row, word="SHUTOFF", record=b"off")
             ops.store.learn(Server, off, off.place, ops.clock.monotonic())
-            await asyncio.sleep(0.1)
+            if in_time:
+                async with asyncio.timeout(30):
+                    await heard.wait()
 
     await leave_with_one_stopped(in_time=True)
     assert len(asked) == 1

@@ -154,6 +154,9 @@ async def test_one_that_is_closed_opens_no_connection_anew() -> None:
         with pytest.raises(Unreachable, match="was left") as caught:
             await sender.send(Request("GET", url), deadline=5)
         assert caught.value.fault == "closed" and not sender._clients
+        await sender.close()
+        with pytest.raises(Unreachable, match="was left"):
+            await sender.send(Request("GET", url), deadline=5)
 
 
 async def test_a_closed_port_and_an_unknown_name_are_told_apart() -> None:

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
 SETTLE = 3.0  # seconds without a key after which rows may move to their group
 REFUSAL = 6.0  # seconds that a sentence stands
-PAUSE = 1.0  # seconds without a key after which one more may wait for some work, once
 READ = 2.0  # of them those that are its own: what comes by itself does not take the place of a key's answer
+PAUSE = 1.0  # seconds without a key after which the next may have to wait for what is done once after the first load
 
 
 class Fed(Frame):

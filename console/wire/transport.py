@@ -184,7 +184,7 @@ class Transport:
 
     async def close(self, *, for_good: bool = False) -> None:
         """Give back all connections; for good, so that whoever still wants to send opens none anew and is told so."""
-        self._closed = for_good
+        self._closed |= for_good
         while self._clients:
             await self._clients.popitem()[1].close()
 
